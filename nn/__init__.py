@@ -15,7 +15,7 @@
     objective.py     what is made smaller, compiled or eagerly; what a training leaves out
     hooks.py         what goes on beside the epochs: stopping early, callbacks, bar, checkpoints
     predict.py       the outputs of a model for many samples
-    history.py       what a training noted; checkpoint.py, how a killed one goes on
+    history.py       what a training noted
     metrics.py       how good answers are
     health.py        are gradients healthy, and what that means in words; probe.py measures it
     plotting.py      figures of matplotlib
@@ -43,8 +43,6 @@ from glassgrad.nn.activation import Activation as Activation
 from glassgrad.nn.activation import linear as linear
 from glassgrad.nn.clipping import clip_grad_norm as clip_grad_norm
 from glassgrad.nn.clipping import clip_grad_value as clip_grad_value
-from glassgrad.nn.clipping import clipped_by_norm as clipped_by_norm
-from glassgrad.nn.clipping import clipped_by_value as clipped_by_value
 from glassgrad.nn.data import blobs as blobs
 from glassgrad.nn.data import circles as circles
 from glassgrad.nn.data import digits as digits
@@ -74,9 +72,7 @@ from glassgrad.nn.layers import RMSNorm as RMSNorm
 from glassgrad.nn.layers import Sequential as Sequential
 from glassgrad.nn.layers import count_noise as count_noise
 from glassgrad.nn.layers import noise_from as noise_from
-from glassgrad.nn.losses import (
-    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-)
+from glassgrad.nn.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from glassgrad.nn.losses import cross_entropy as cross_entropy
 from glassgrad.nn.losses import hinge as hinge
 from glassgrad.nn.losses import huber as huber

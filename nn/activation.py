@@ -36,7 +36,6 @@ Operations of your own can be chosen too."""
 
 
 def activation_function(choice: Activation) -> Function:
-    """The function that a choice of activation stands for."""
     if choice is None:
         return linear
     if isinstance(choice, Operation):
@@ -71,7 +70,6 @@ def _function_named(name: str) -> Function:
 
 
 def _meant(name: str) -> str:
-    """What to write instead of a name that there is not."""
     if name == "softmax":
         return 'For several classes end with "linear", and train with cross_entropy.'
     meant = similar(name, ACTIVATIONS)

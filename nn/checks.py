@@ -31,7 +31,6 @@ Check: TypeAlias = Callable[[Any, str], Any]
 
 
 def finite(number: Any, role: str) -> float:
-    """Any finite number."""
     found = real(number, role)
     if not isfinite(found):
         raise ValueError(f"{role} takes a finite number, not {found}.")
@@ -39,7 +38,6 @@ def finite(number: Any, role: str) -> float:
 
 
 def not_negative(number: Any, role: str) -> float:
-    """A finite number of 0 or more."""
     found = finite(number, role)
     if found < 0.0:
         raise ValueError(f"{role} takes 0 or a positive number, not {found}.")
@@ -47,7 +45,6 @@ def not_negative(number: Any, role: str) -> float:
 
 
 def positive(number: Any, role: str) -> float:
-    """A finite number above 0."""
     found = finite(number, role)
     if found <= 0.0:
         raise ValueError(f"{role} takes a positive number, not {found}.")
@@ -71,14 +68,12 @@ def proper_share(number: Any, role: str) -> float:
 
 
 def two_below_one(pair: Any, role: str) -> tuple[float, float]:
-    """Two numbers of 0 or more, and below 1."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise TypeError(f"{role} takes two numbers, such as (0.9, 0.999), not {told(pair)}.")
     return below_one(pair[0], role), below_one(pair[1], role)
 
 
 def true_or_false(choice: Any, role: str) -> bool:
-    """True or False."""
     if not isinstance(choice, (bool, np.bool_)):
         raise TypeError(f"{role} is True or False, not {told(choice)}.")
     return bool(choice)
@@ -158,7 +153,6 @@ def explained(hint: str = "") -> Callable[[F], F]:
 
 
 def _title(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
-    """The name of the function, or of the class that is made."""
     return type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
 
 

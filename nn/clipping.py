@@ -2,11 +2,10 @@
 
 One sample at a steep place can throw parameters far away; a limit on the gradients keeps the step
 short (Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
-2013). Call it between `backward()` and `step()`. The functions on Values are those of
-`torch.nn.utils`; a gradient that has not been computed ("–") stays so. The others do the same on
-arrays of any shape, for loops that keep gradients in one, and give new arrays. All raise:
+2013). Call it between `backward()` and `step()`, as the functions of `torch.nn.utils`; a gradient
+that has not been computed ("–") stays so. The others do the same on arrays, for `fit`. Both raise:
 
-    TypeError: there is something else than Values, or than real numbers.
+    TypeError: there is something else than Values, or a limit is no real number.
     ValueError: a limit is negative or nan.
 """
 
@@ -44,8 +43,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     (0.6, 0.8)
     """
     values, gradients = _with_gradients("clip_grad_norm", parameters)
-    most = _limit("clip_grad_norm(max_norm=...)", max_norm)
-    clipped, norm = clipped_by_norm(gradients, most)
+    clipped, norm = clipped_by_norm(gradients, _limit("clip_grad_norm(max_norm=...)", max_norm))
     assign_grad(values, clipped)
     return norm
 
@@ -62,64 +60,45 @@ def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
     """
     values, gradients = _with_gradients("clip_grad_value", parameters)
     most = _limit("clip_grad_value(limit=...)", limit)
-    assign_grad(values, clipped_by_value(gradients, most))
+    assign_grad(values, np.clip(gradients, -most, most))
 
 
-def clipped_by_norm(gradients: Any, max_norm: float) -> tuple[Vector, float]:
-    """`clip_grad_norm` on an array: the clipped gradients, and the norm before.
-
-    >>> from glassgrad import clipped_by_norm
-    >>> clipped_by_norm([0.3, 0.4], max_norm=1.0)
-    (array([0.3, 0.4]), 0.5)
-    """
-    most = _limit("clipped_by_norm(max_norm=...)", max_norm)
-    array = _array("clipped_by_norm", gradients)
-    largest, relative = _norm_in_parts(array)
+def clipped_by_norm(gradients: Vector, limit: float) -> tuple[Vector, float]:
+    """`clip_grad_norm` on an array: the clipped gradients, a new array, and the norm before."""
+    largest, relative = _norm_in_parts(gradients)
     norm = largest * relative
-    if norm + _MARGIN <= most and isfinite(norm):
-        return array, norm
+    if norm + _MARGIN <= limit and isfinite(norm):
+        return gradients.copy(), norm
     with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
         if isfinite(norm) or not isfinite(largest):
-            return array * _factor(most, norm), norm
-        return (array / largest) * (most / relative), norm  # finite gradients, a norm above 1.8e308
+            return gradients * _factor(limit, norm), norm
+        # Finite gradients of a norm above 1.8e308.
+        return (gradients / largest) * (limit / relative), norm
 
 
-def clipped_by_value(gradients: Any, limit: float) -> Vector:
-    """`clip_grad_value` on an array.
-
-    >>> from glassgrad import clipped_by_value
-    >>> clipped_by_value([-7.0, 0.5], limit=1.0)
-    array([-1. ,  0.5])
-    """
-    most = _limit("clipped_by_value(limit=...)", limit)
-    return np.clip(_array("clipped_by_value", gradients), -most, most)
-
-
-def _norm_in_parts(array: Vector) -> tuple[float, float]:
+def _norm_in_parts(gradients: Vector) -> tuple[float, float]:
     """A size as large as those in an array, and the norm as a multiple of it.
 
     Squares alone overflow, and are lost where they are too small.
     """
-    flat = array.ravel()
-    squares = float(np.vdot(flat, flat))
+    squares = float(np.vdot(gradients, gradients))
     if 1e-200 < squares < inf:
         return sqrt(squares), 1.0
-    largest = float(np.abs(array).max(initial=0.0))
+    largest = float(np.abs(gradients).max(initial=0.0))
     if largest == 0.0 or not isfinite(largest):
         return largest, 1.0
-    scaled = flat / largest
-    return largest, sqrt(float(scaled @ scaled))
+    scaled = gradients / largest
+    return largest, sqrt(float(np.vdot(scaled, scaled)))
 
 
-def _factor(most: float, norm: float) -> float:
+def _factor(limit: float, norm: float) -> float:
     if norm != norm:
         return nan
-    factor = most / (norm + _MARGIN)
+    factor = limit / (norm + _MARGIN)
     return 1.0 if factor != factor else min(factor, 1.0)  # nothing is above a limit of infinity
 
 
 def _with_gradients(call: str, parameters: Iterable[Value]) -> tuple[list[Value], Vector]:
-    """The Values whose gradients have been computed, and these."""
     if not isinstance(parameters, Iterable):
         raise TypeError(
             f"{call} takes a list of Values, for example model.parameters(), "
@@ -137,10 +116,3 @@ def _limit(role: str, number: Any) -> float:
     if not limit >= 0.0:
         raise ValueError(f"{role} is 0 or more, not {limit}.")
     return limit
-
-
-def _array(call: str, gradients: Any) -> Vector:
-    array = np.asarray(gradients)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{call} takes real numbers, not {describe(gradients)}.")
-    return array.astype(float)

@@ -42,8 +42,8 @@ Classes: TypeAlias = npt.NDArray[np.int64]
 def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Classes]:
     """Two half circles that reach into one another: no straight line tells them apart.
 
-    The upper moon, class 0, is half of the unit circle; the lower one is the same turned upside
-    down around (1, 0.5). It is `make_moons` of scikit-learn, in order.
+    The upper one, class 0, is half of the unit circle, the lower one the same turned upside down
+    around (1, 0.5). It is `make_moons` of scikit-learn, in order.
 
     >>> from glassgrad import two_moons
     >>> X, y = two_moons(4, noise=0.0)
@@ -207,15 +207,8 @@ def digits() -> tuple[Vector, Classes]:
     """1,797 handwritten digits, 8 × 8 pixels each: `load_digits` of scikit-learn, scaled.
 
     They are the test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin and
-    C. Kaynak, UCI machine learning repository, 1998), and come with scikit-learn itself: nothing
-    is downloaded.
-
-    Returns:
-        X of shape (1797, 64), the pixels row by row from 0 (white) to 1 (black), and y of shape
-        (1797,), the digits 0 to 9.
-
-    Raises:
-        ImportError: scikit-learn is not installed.
+    C. Kaynak, UCI machine learning repository, 1998), and come with scikit-learn itself, which has
+    to be installed. X is of shape (1797, 64), the pixels row by row from 0 (white) to 1 (black).
 
     >>> from glassgrad import digits
     >>> X, y = digits()  # doctest: +SKIP
@@ -233,31 +226,21 @@ def digits() -> tuple[Vector, Classes]:
 
 @explained()
 def split(
-    X: Any,
-    y: Any,
-    share: float = 0.25,
-    seed: int = 0,
-    stratify: bool = False,
+    X: Any, y: Any, share: float = 0.25, seed: int = 0, stratify: bool = False
 ) -> tuple[Array, Array, Array, Array]:
     """Shuffle the samples and put a share of them aside, as `train_test_split` of scikit-learn.
 
     Args:
-        X: the samples, of shape (n, ...).
-        y: the targets, of shape (n, ...); sample i has target i.
+        X: the samples, of shape (n, ...), at least two.
+        y: their targets, of shape (n, ...).
         share: how much of the data is put aside, above 0 and below 1. It is rounded to whole
             samples, and there is at least one on each side.
-        seed: the same seed gives the same parts.
+        seed: as for all.
         stratify: whether every class has that share too, as nearly as whole samples can; y is
             then classes, of shape (n,), with at least two samples of each.
 
     Returns:
         X_train, X_test, y_train, y_test: new arrays, in a shuffled order.
-
-    Raises:
-        TypeError: the share is no real number, the seed no whole number, or `stratify` neither
-            True nor False.
-        ValueError: X and y have different lengths or fewer than two samples, the share leaves
-            nothing to divide, or y are no classes that can be stratified.
 
     >>> from glassgrad import split, two_moons
     >>> X_train, X_test, y_train, y_test = split(*two_moons(100), share=0.2, stratify=True)
@@ -283,8 +266,8 @@ def split(
 
 
 def _by_class(targets: Array, order: Array) -> list[Array]:
-    """The places of each class, in the given order."""
-    if targets.ndim != 1 or not (targets.dtype.kind in "iub" or _are_whole(targets)):
+    are_numbers = targets.ndim == 1 and targets.dtype.kind in "iubf"
+    if not are_numbers or (targets != np.round(targets)).any():
         raise ValueError(
             "split(stratify=True) takes classes: whole numbers in a row, one a sample; "
             f"y has shape {targets.shape} and type {targets.dtype}."
@@ -296,10 +279,6 @@ def _by_class(targets: Array, order: Array) -> list[Array]:
             f"{kinds[counts.argmin()]} there is one."
         )
     return [order[targets[order] == kind] for kind in kinds]
-
-
-def _are_whole(targets: Array) -> bool:
-    return targets.dtype.kind == "f" and bool((targets == np.round(targets)).all())
 
 
 def _taken(counts: list[int], share: float) -> list[int]:
@@ -314,7 +293,6 @@ def _taken(counts: list[int], share: float) -> list[int]:
 
 
 def generator(seed: Any, name: str) -> np.random.Generator:
-    """The random numbers that follow from a seed."""
     return np.random.default_rng(whole(seed, f"{name}(seed=...)", least=0))
 
 

@@ -1,8 +1,7 @@
 """A neuron, a layer of neurons, and layers in a row: the multi-layer perceptron.
 
 A neuron knows nothing of the network around it: it takes numbers, weighs and adds them, and bends
-the sum with its activation. A layer is a list of neurons on the same inputs, an MLP a list of
-layers, each on the outputs of the one before. The names (`w`, `b`, `neurons`, `layers`) and
+the sum with its activation. The names (`w`, `b`, `neurons`, `layers`) and
 defaults are those of Andrej Karpathy's lecture "The spelled-out intro to neural networks and
 backpropagation: building micrograd". The perceptron is the machine that learned before
 backpropagation did (Rosenblatt 1958), from mistakes, with a rule of its own.
@@ -89,13 +88,12 @@ class Neuron(Module):
         b: the bias, a Value labelled "b".
         activation: the function applied to the weighted sum.
 
-    Example:
-        >>> from glassgrad import Neuron
-        >>> n = Neuron(2, seed=0)
-        >>> n
-        Neuron(2, tanh, 3 parameters)
-        >>> n([1.0, -2.0]).data == (n.w[0] - 2.0 * n.w[1] + n.b).tanh().data
-        True
+    >>> from glassgrad import Neuron
+    >>> n = Neuron(2, seed=0)
+    >>> n
+    Neuron(2, tanh, 3 parameters)
+    >>> n([1.0, -2.0]).data == (n.w[0] - 2.0 * n.w[1] + n.b).tanh().data
+    True
     """
 
     @explained()
@@ -142,16 +140,12 @@ class Layer(Module):
         nout: the number of neurons, and so of outputs.
         activation, seed, init: of every neuron, see there; the neurons draw one after the other.
 
-    Attributes:
-        neurons: the list of neurons.
-
-    Example:
-        >>> from glassgrad import Layer
-        >>> layer = Layer(2, 3, seed=0)
-        >>> layer
-        Layer(2 → 3, tanh, 9 parameters)
-        >>> len(layer([1.0, -2.0]))
-        3
+    >>> from glassgrad import Layer
+    >>> layer = Layer(2, 3, seed=0)
+    >>> layer
+    Layer(2 → 3, tanh, 9 parameters)
+    >>> len(layer([1.0, -2.0]))
+    3
     """
 
     @explained("Write Layer(2, 3): how many inputs, and how many neurons.")
@@ -182,7 +176,6 @@ class Layer(Module):
         return len(self.neurons)
 
     def forward(self, x: Inputs) -> Any:
-        """The outputs for one sample."""
         inputs = converted(self, self.nin, x)
         outputs = [neuron(inputs) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
@@ -202,18 +195,14 @@ class MLP(Module):
         output_activation: of the neurons of the last layer; "same" is `activation`, and the
             lecture's choice. For scores or a regression use "linear".
 
-    Attributes:
-        layers: the list of layers.
-
-    Example:
-        >>> from glassgrad import MLP
-        >>> model = MLP(3, [4, 4, 1], seed=0)
-        >>> model
-        MLP(3 → 4 → 4 → 1, tanh, 41 parameters)
-        >>> loss = (model([2.0, 3.0, -1.0]) - 1.0) ** 2
-        >>> loss.backward()
-        >>> for p in model.parameters():
-        ...     p.data += -0.05 * p.grad
+    >>> from glassgrad import MLP
+    >>> model = MLP(3, [4, 4, 1], seed=0)
+    >>> model
+    MLP(3 → 4 → 4 → 1, tanh, 41 parameters)
+    >>> loss = (model([2.0, 3.0, -1.0]) - 1.0) ** 2
+    >>> loss.backward()
+    >>> for p in model.parameters():
+    ...     p.data += -0.05 * p.grad
     """
 
     @explained("Write MLP(2, [3, 1]): how many inputs, and a list of how many neurons a layer.")
@@ -257,7 +246,6 @@ class MLP(Module):
         return tuple([layer.nout for layer in self.layers])
 
     def forward(self, x: Inputs) -> Any:
-        """The outputs for one sample."""
         x = converted(self, self.nin, x)
         for layer in self.layers:
             x = layer(x)
@@ -281,14 +269,13 @@ class Perceptron(Neuron):
     the sigmoid, through which a mistake can be sent back: backpropagation (Rumelhart, Hinton and
     Williams 1986). Of the initialisers "zeros" is harmless here.
 
-    Example:
-        >>> from glassgrad import Perceptron
-        >>> gate = Perceptron(2, seed=0)
-        >>> corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
-        >>> gate.learn_all(corners, [0, 0, 0, 1])[-1]
-        0
-        >>> [gate(x).data for x in corners]
-        [0.0, 0.0, 0.0, 1.0]
+    >>> from glassgrad import Perceptron
+    >>> gate = Perceptron(2, seed=0)
+    >>> corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> gate.learn_all(corners, [0, 0, 0, 1])[-1]
+    0
+    >>> [gate(x).data for x in corners]
+    [0.0, 0.0, 0.0, 1.0]
     """
 
     def __init__(self, nin: int, *, seed: Seed = None, init: Init = "uniform") -> None:
@@ -298,29 +285,21 @@ class Perceptron(Neuron):
     def learn(self, x: Inputs, target: float, rate: float = 1.0) -> float:
         """Learn from one sample: each weight moves by rate · (target - output) · its input.
 
-        The target, the right answer, is 0 or 1. Numbers that are not finite are a ValueError.
-
-        Returns:
-            The mistake target - output: 0, and nothing has moved; else 1 or -1.
+        The target, the right answer, is 0 or 1. What is given back is the mistake target - output:
+        0, and nothing has moved; else 1 or -1. Numbers that are not finite are a ValueError.
         """
         rate = positive(rate, "Perceptron.learn(rate=...)")
         ((sample, answer),) = self._learnable([x], [target])
         return self._learn(sample, answer, rate)
 
     def learn_all(
-        self,
-        X: Iterable[Inputs],
-        y: Iterable[float],
-        epochs: int = 100,
-        rate: float = 1.0,
+        self, X: Iterable[Inputs], y: Iterable[float], epochs: int = 100, rate: float = 1.0
     ) -> list[int]:
         """Learn from all samples in order, again and again until none is mistaken.
 
         Samples that no line separates, as those of XOR, are never learned. What `learn` refuses is
-        refused before anything has moved.
-
-        Returns:
-            The number of mistakes in each epoch; the last is 0 if all is learned.
+        refused before anything has moved. Given back is the number of mistakes in each epoch; the
+        last is 0 if all is learned.
         """
         for name, given in (("X", X), ("y", y)):
             if not is_sequence(given):

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from glassgrad.engine.context import current
 from glassgrad.engine.text import LOSSES, describe, function_name, similar
 from glassgrad.engine.tree import leaves_of
 from glassgrad.nn.checks import explained
-from glassgrad.nn.history import COLUMNS, History
-from glassgrad.nn.hooks import Callback, warn
+from glassgrad.nn.history import COLUMNS, History, warn
+from glassgrad.nn.hooks import Callback
 from glassgrad.nn.loop import Loop, Options, Training
 from glassgrad.nn.losses import (
     binary_cross_entropy_with_logits,
@@ -142,17 +141,14 @@ def fit(
         ValueError: samples and targets do not belong together, the loss does not take the targets,
             an option makes no sense, or the checkpoint is damaged or that of another training.
         RuntimeError: it is called inside `no_grad()`.
-        ImportError: `progress=True`, and tqdm is not installed.
-        OSError: the checkpoint cannot be written or read.
 
-    Example:
-        >>> from glassgrad import MLP, binary_cross_entropy_with_logits, fit, xor
-        >>> X, y = xor()
-        >>> model = MLP(2, [8, 1], output_activation="linear", seed=0)
-        >>> history = fit(model, binary_cross_entropy_with_logits, X, y, epochs=200,
-        ...               metrics=["accuracy"])
-        >>> history["accuracy"][-1]
-        1.0
+    >>> from glassgrad import MLP, binary_cross_entropy_with_logits, fit, xor
+    >>> X, y = xor()
+    >>> model = MLP(2, [8, 1], output_activation="linear", seed=0)
+    >>> history = fit(model, binary_cross_entropy_with_logits, X, y, epochs=200,
+    ...               metrics=["accuracy"])
+    >>> history["accuracy"][-1]
+    1.0
     """
     options = Options.among(locals())
     if not isinstance(model, Module):
@@ -163,8 +159,12 @@ def fit(
     if not current().recording:
         raise RuntimeError("fit needs gradients, and no_grad() around it leaves them out.")
     callbacks = _listed("callbacks", callbacks)
-    _check_callable("loss", [loss], "a loss such as glassgrad.mse", _loss_meant(loss))
-    _check_penalty(penalty)
+    name = similar(loss, LOSSES) if isinstance(loss, str) else None
+    meant = f" Give the function itself: glassgrad.{name}." if name else ""
+    _check_callable("loss", [loss], "a loss such as glassgrad.mse", meant)
+    example = "lambda parameters: l2(parameters, 1e-4)"
+    wanted = f"a function of the list of parameters, such as {example}"
+    _check_callable("penalty", [] if penalty is None else [penalty], wanted)
     _check_callable("callbacks", callbacks, "functions of the history")
     if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
         raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
@@ -185,7 +185,8 @@ def fit(
     measured = _agreeing(
         measures, objective, [each for each in (samples, others) if each is not None]
     )
-    with nullcontext() if schedule is None else _own_rates(optimiser):
+    rates = [group.learning_rate for group in optimiser.groups]
+    try:
         steps = None if isinstance(schedule, ReduceOnPlateau) else options.steps(len(samples))
         loop = Loop(
             options,
@@ -205,12 +206,15 @@ def fit(
         # Those that took the first outputs without asking will not ask later either.
         loop.metrics = {name: _at(0.0, metric) for name, metric in measured.items()}
         return trained.run(progress)
+    finally:
+        if schedule is not None:  # the optimiser has its own rates again
+            for group, rate in zip(optimiser.groups, rates):
+                group.learning_rate = rate
 
 
 def _weighed(
     samples: Samples, class_weight: Any, validation: Any, seed: int
 ) -> tuple[Samples, Samples | None]:
-    """The samples to learn from and those held out, weighed by their classes."""
     if class_weight is None:
         return held_out(samples, validation, seed)
     by_class = class_weights(samples, class_weight)
@@ -279,43 +283,17 @@ def _check_weighable(metrics: Mapping[str, Metric]) -> None:
 
 def _check_callable(role: str, functions: Iterable[Any], wanted: str, hint: str = "") -> None:
     for function in functions:
-        if not callable(function):
+        if not callable(function) or function in (l1, l2):  # they want a strength too
             raise TypeError(f"fit({role}=...) takes {wanted}, not {describe(function)}.{hint}")
 
 
-def _loss_meant(loss: Any) -> str:
-    """Where a loss is given by its name: the function that is meant."""
-    name = similar(loss, LOSSES) if isinstance(loss, str) else None
-    return f" Give the function itself: glassgrad.{name}." if name else ""
-
-
-def _check_penalty(penalty: Any) -> None:
-    if penalty is not None and (not callable(penalty) or penalty in (l1, l2)):
-        raise TypeError(
-            "fit(penalty=...) takes a function of the list of parameters, such as "
-            f"lambda parameters: l2(parameters, 1e-4), not {describe(penalty)}."
-        )
-
-
 def _listed(role: str, given: Any) -> list[Any]:
-    """What may be given alone, in a list."""
     if isinstance(given, str) or callable(given):
         return [given]
     try:
         return list(given or ())
     except TypeError:
         raise TypeError(f"fit({role}=...) takes a list of them, not {describe(given)}.") from None
-
-
-@contextmanager
-def _own_rates(optimiser: Optimiser) -> Iterator[None]:
-    """After the `with` block the optimiser has its own learning rates, not those of a schedule."""
-    rates = [group.learning_rate for group in optimiser.groups]
-    try:
-        yield
-    finally:
-        for group, rate in zip(optimiser.groups, rates):
-            group.learning_rate = rate
 
 
 def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:

@@ -10,7 +10,7 @@ activations should pass all of them, whatever its seed, so that a verdict is wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.nn.checks import not_negative
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.probe import LayerHealth, Measured, decoded_health, mean_of, measure
+from glassgrad.nn.probe import LayerHealth, Measured, measure, scaled
 from glassgrad.nn.samples import Samples, samples_of
 
 if TYPE_CHECKING:
@@ -62,12 +62,11 @@ class Health:
         layers: what was measured at each layer, in the order in which they compute.
         verdicts: what is wrong, each with its remedy; ("healthy",) if nothing is.
 
-    Example:
-        >>> from glassgrad import MLP, check_health
-        >>> loss = lambda output, target: (output - target) ** 2
-        >>> health = check_health(MLP(1, [2, 1], seed=4), loss, [[0.5], [-0.5]], [0.0, 1.0])
-        >>> [layer.units for layer in health.layers], health.verdicts
-        ([2, 1], ('healthy',))
+    >>> from glassgrad import MLP, check_health
+    >>> loss = lambda output, target: (output - target) ** 2
+    >>> health = check_health(MLP(1, [2, 1], seed=4), loss, [[0.5], [-0.5]], [0.0, 1.0])
+    >>> [layer.units for layer in health.layers], health.verdicts
+    ([2, 1], ('healthy',))
     """
 
     samples: int
@@ -80,16 +79,6 @@ class Health:
         """Whether nothing is wrong."""
         return self.verdicts == (HEALTHY,)
 
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as what JSON can hold."""
-        layers = [layer.to_dict() for layer in self.layers]
-        return {**vars(self), "layers": layers, "verdicts": list(self.verdicts)}
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Health:
-        """What `to_dict` gave, as it was; ValueError for anything else."""
-        return decoded_health(Health, data, "model")
-
     def __str__(self) -> str:
         rows = [tuple(tell(layer) for tell in _COLUMNS.values()) for layer in self.layers]
         table = columns([tuple(_COLUMNS), *rows], indent="")
@@ -97,12 +86,7 @@ class Health:
         return "\n".join([head, table, *self.verdicts])
 
     def plot(self) -> Figure:
-        """A picture by matplotlib: values, units that are off or flat, and gradients by layer.
-
-        Raises:
-            ImportError: matplotlib is not installed; the message says how to install it.
-            ValueError: the model has no layers.
-        """
+        """A picture by matplotlib: values, units that are off or flat, and gradients by layer."""
         from glassgrad.nn.plotting import plot_health
 
         if not self.layers:
@@ -157,11 +141,6 @@ def check_health(
         most: how many samples to look at, chosen evenly; they run one by one.
         learning_rate: of gradient descent, if the size of its steps should be looked at too.
 
-    Raises:
-        TypeError: the model is no Module, or the loss gives no Value.
-        ValueError: X and y are no samples with targets, or a number is out of its range.
-        CompilationError: it is called inside a compiled function, where there are no numbers yet.
-
     >>> from glassgrad import MLP, check_health
     >>> deep = MLP(2, [8] * 12 + [1], activation="sigmoid", output_activation="linear", seed=1)
     >>> health = check_health(deep, lambda out, y: (out - y) ** 2, [[0, 1], [1, 0]], [0, 1])
@@ -190,9 +169,8 @@ def check_health(
 
 
 def health_of(measured: Measured) -> Health:
-    """The verdicts of what was measured."""
     layers, losses, closed = measured
-    mean = mean_of(np.array(losses)) if np.isfinite(losses).all() else None
+    mean = scaled(np.mean, losses) if np.isfinite(losses).all() else None
     return Health(len(losses), mean, tuple(layers), _verdicts(layers, losses, closed))
 
 
@@ -237,7 +215,6 @@ def _broken(layers: Sequence[LayerHealth], losses: Sequence[float]) -> Iterator[
 
 
 def _still(layers: Sequence[LayerHealth], count: int) -> Iterator[str]:
-    """Units that compute the same, or are off or flat for all of so many samples."""
     names = [layer.name for layer in layers if layer.are_alike]
     if names:
         yield (
@@ -284,12 +261,8 @@ def _flow(
             )
         return
     compared = [layer for layer in used if layer.relative is not None]
-    if compared:
-        yield from _vanishing(compared, is_explained)
-        yield from _exploding(compared, used)
-
-
-def _vanishing(compared: Sequence[LayerHealth], is_explained: bool) -> Iterator[str]:
+    if not compared:
+        return
     least, last = min(compared, key=_relative), compared[-1].name
     if least.relative == 0.0 and not is_explained:
         yield _blocked(compared)
@@ -298,6 +271,7 @@ def _vanishing(compared: Sequence[LayerHealth], is_explained: bool) -> Iterator[
             f"vanishing: the gradient at {least.name} is {_relative(least):.2g} of that at {last}. "
             "Use relu with he or tanh with xavier initial weights, or fewer layers."
         )
+    yield from _exploding(compared, used)
 
 
 def _blocked(compared: Sequence[LayerHealth]) -> str:
@@ -317,7 +291,6 @@ def _blocked(compared: Sequence[LayerHealth]) -> str:
 
 
 def _exploding(compared: Sequence[LayerHealth], used: Sequence[LayerHealth]) -> Iterator[str]:
-    """Gradients that grow from layer to layer, or else those that are large beside the weights."""
     most, steep = max(compared, key=_relative), max(used, key=_steepness)
     if _relative(most) > EXPLODING:
         yield (
@@ -334,20 +307,16 @@ def _exploding(compared: Sequence[LayerHealth], used: Sequence[LayerHealth]) -> 
 
 
 def _steps(layers: Sequence[LayerHealth]) -> Iterator[str]:
-    fastest = max(layers, key=_leap, default=None)
-    if fastest is not None and _leap(fastest) > LEAP:
+    fastest = max(layers, key=lambda layer: layer.update or 0.0, default=None)
+    if fastest is not None and (leap := fastest.update or 0.0) > LEAP:
         yield (
-            f"leaping: one step moves {fastest.name} by {fastest.update:.2g} times its size. "
-            "Lower the learning rate, or clip the gradient (clip_norm=1.0)."
+            f"leaping: one step moves {fastest.name} by {leap:.2g} times its size. Lower the "
+            "learning rate, or clip the gradient (clip_norm=1.0)."
         )
 
 
 def _relative(layer: LayerHealth) -> float:
     return layer.relative or 0.0
-
-
-def _leap(layer: LayerHealth) -> float:
-    return layer.update or 0.0
 
 
 def _steepness(layer: LayerHealth) -> float:

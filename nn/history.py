@@ -1,17 +1,22 @@
 """`History`: how a training went, epoch by epoch, as numbers, as text and as a picture.
 
-The loop of `loop.py` gives an `Epoch` after each epoch, and the history adds it. Next: `hooks.py`,
-what else is done with it.
+The loop of `loop.py` gives an `Epoch` after each epoch, and tells every `Hook` of it: the history
+adds it. Next: `hooks.py`, what else is done with it.
 """
 
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glassgrad.engine.files import decode
 from glassgrad.engine.printing import columns, short
+from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.text import counted
 from glassgrad.nn.health import Health
 
 if TYPE_CHECKING:
@@ -36,21 +41,27 @@ COLUMNS = (*_FIRST_COLUMNS, *_LAST_COLUMNS)
 
 
 class Epoch(NamedTuple):
-    """What an epoch of a training did.
+    """What an epoch of a training did."""
 
-    Attributes:
-        number: which one, from 1.
-        measured: losses and metrics, by the names of their columns.
-        steps: the learning rate, the gradient norm and the seconds.
-        gradients: by the name of a layer, the root mean square of its gradient.
-        judged: the loss that decides which epoch is the best; see `History`.
-    """
+    number: int  # from 1
+    measured: Mapping[str, float]  # losses and metrics, by the names of their columns
+    steps: Mapping[str, float]  # the learning rate, the gradient norm and the seconds
+    gradients: Mapping[str, float]  # by the name of a layer, its root mean square
+    judged: float  # the loss that decides which epoch is the best; see `History`
 
-    number: int
-    measured: Mapping[str, float]
-    steps: Mapping[str, float]
-    gradients: Mapping[str, float]
-    judged: float
+
+class Hook:
+    """Something that is told of every epoch of a training."""
+
+    def before(self) -> None:
+        """An epoch begins."""
+
+    def after(self, epoch: Epoch) -> None:
+        """An epoch is done."""
+
+    def why_over(self) -> str | None:
+        """Why there are to be no more epochs; None if nothing speaks against them."""
+        return None
 
 
 class History(Mapping[str, list[float]]):
@@ -72,11 +83,10 @@ class History(Mapping[str, list[float]]):
         stopped: why the training ended, in words.
         notes: what else is worth knowing.
 
-    Example:
-        >>> from glassgrad import MLP, fit, mse
-        >>> history = fit(MLP(1, [1], seed=0), mse, [[0.0], [1.0]], [0.0, 1.0], epochs=3)
-        >>> len(history["loss"]), history.stopped
-        (3, 'after 3 epochs')
+    >>> from glassgrad import MLP, fit, mse
+    >>> history = fit(MLP(1, [1], seed=0), mse, [[0.0], [1.0]], [0.0, 1.0], epochs=3)
+    >>> len(history["loss"]), history.stopped
+    (3, 'after 3 epochs')
     """
 
     def __init__(self) -> None:
@@ -120,12 +130,7 @@ class History(Mapping[str, list[float]]):
         return "validation_loss" if "validation_loss" in self._columns else "loss"
 
     def plot(self) -> Figure:
-        """The curves as a figure of matplotlib: losses, metrics, gradients of the layers.
-
-        Raises:
-            ImportError: matplotlib is not installed; the message says how to install it.
-            ValueError: no epoch is done yet.
-        """
+        """The curves as a figure of matplotlib: losses, metrics, gradients of the layers."""
         from glassgrad.nn.plotting import plot_curves
 
         if not self.epochs:
@@ -138,7 +143,7 @@ class History(Mapping[str, list[float]]):
         return {
             "columns": dict(self),
             "gradients": self.gradients,
-            "health": {str(epoch): health.to_dict() for epoch, health in self.health.items()},
+            "health": {str(epoch): asdict(health) for epoch, health in self.health.items()},
             "best_epoch": self.best_epoch,
             "smallest": self.smallest,
             "stopped": self.stopped,
@@ -191,11 +196,12 @@ class History(Mapping[str, list[float]]):
             mark = "*" if at + 1 == self.best_epoch else ""
             rows.append((f"{at + 1}{mark}", *(short(self._columns[name][at]) for name in names)))
         left_out = f"Shown are {len(rows) - 1} of {self.epochs:,} epochs. "
-        lines = [
-            columns(rows, indent=""),
-            (left_out if len(rows) <= self.epochs else "")
-            + f"{self._best_in_words()}{self.stopped[:1].upper()}{self.stopped[1:]}.",
-        ]
+        best = ""
+        if self.best_epoch is not None:
+            where = {"loss": "loss after an epoch"}.get(self.monitored, "validation loss")
+            best = f"* the smallest {where}: {short(self.smallest)}. "
+        shown = (left_out if len(rows) <= self.epochs else "") + best
+        lines = [columns(rows, indent=""), f"{shown}{self.stopped[:1].upper()}{self.stopped[1:]}."]
         last = max(self.health, default=0)
         for epoch, health in self.health.items():
             if epoch == last or not health.is_healthy:
@@ -209,12 +215,6 @@ class History(Mapping[str, list[float]]):
         others = [n for n in self._columns if n not in (*_FIRST_COLUMNS, *_LAST_COLUMNS)]
         return first + others
 
-    def _best_in_words(self) -> str:
-        if self.best_epoch is None:
-            return ""
-        where = "validation loss" if "validation_loss" in self._columns else "loss after an epoch"
-        return f"* the smallest {where}: {short(self.smallest)}. "
-
 
 def _spread(count: int, best: int | None) -> list[int]:
     """Places spread over the epochs, with the first, the last and the best among them."""
@@ -223,3 +223,16 @@ def _spread(count: int, best: int | None) -> list[int]:
     last = _MOST_LINES - 1
     places = {round(i * (count - 1) / last) for i in range(_MOST_LINES)}
     return sorted(places | ({best - 1} if best else set()))
+
+
+def after_epochs(epochs: int) -> str:
+    return f"after {counted(epochs, 'epoch')}"
+
+
+def warn(text: str) -> None:
+    """Warn of something at the line of the user's that called into the library."""
+    # A number in the place of this search is wrong as soon as a function in between comes or goes.
+    level, frame = 2, sys._getframe().f_back
+    while frame is not None and not is_of_user(frame.f_code):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)

@@ -1,48 +1,69 @@
-"""What goes on beside the steps of a training, epoch by epoch, and the warnings of the library.
+"""What goes on beside the steps of a training, epoch by epoch: what it keeps, and what ends it.
 
-A `Hook` is called before and after every epoch, and may end the training. `Training` in `loop.py`
-has them in this order: what is compiled is audited, what the epoch was is noted, the numbers of the
-parameters are kept, the bar goes on, callbacks are called, the numbers they left are kept, a
-checkpoint is written. In that are the states of `Notes`, of `Kept` and of the loop, as JSON can
-hold them: `taker_of` gives what takes one over, if nothing in it is wrong or missing (a ValueError,
-TypeError or KeyError), since that of another may be.
+A `Hook` (`history.py`) is called before and after every epoch, and may end the training.
+`Training` in `loop.py` has them in this order: what is compiled is audited, what the epoch was is
+noted, the numbers of the parameters are kept, the bar goes on, callbacks are called, the numbers
+they left are kept, a checkpoint is written. That is all a training needs to go on where it was, bit
+for bit, in one JSON file:
+
+    {
+     "schema": "glassgrad-checkpoint/2",
+     "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
+     "history": {…}, "parameters": […], "best": […] or null, "frozen": [0, 1],
+     "others": ["temperature"], "steps": 504, "why_eager": null, "optimiser": {…}, "digest": "90ab…"
+     }
+
+"run" describes the training: a name, a number or a digest of each thing that makes it another than
+others. A file is taken only by a call of `fit` that describes itself alike, and a refusal says what
+differs. What cannot be described is the code of a model, loss, penalty or metric of your own: of
+those the names count, and what loss and penalty give for some made-up numbers.
+
+"others" names those of the model that the optimiser does not move, and whose numbers come last in
+"parameters"; it is left out where there are none, and older files lack it, and these numbers.
+
+What follows is the states of `Notes`, of `Kept` and of the loop: `taker_of` gives what takes one
+over, if nothing in it is wrong or missing (a ValueError, TypeError or KeyError). "digest" is the
+SHA-256 of all bytes before it, so that a file with one bit changed is refused; version 1, which is
+still read, had none. What is random in an epoch follows from the seed and its number. Reading runs
+nothing of the file.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from inspect import iscoroutine, isgenerator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glassgrad.engine import Value, data_vector
-from glassgrad.engine.files import decode
-from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.text import counted, function_name, some_of
+from glassgrad.engine import Value, assign, data_vector, no_grad
+from glassgrad.engine.files import decode, json_text, parsed, plain_file, seal, sealed, write_file
+from glassgrad.engine.text import clipped, function_name, some_of, told
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
-from glassgrad.nn.history import Epoch, History
+from glassgrad.nn.history import Epoch, History, Hook, after_epochs, warn
 from glassgrad.nn.module import Module
+from glassgrad.nn.objective import Objective, checked_penalty, standing_at
+from glassgrad.nn.optimiser import Optimiser, options_of
+from glassgrad.nn.samples import Samples, plain
+from glassgrad.nn.schedules import Schedule
 
 Callback = Callable[[History], Any]
-
-
-class Hook:
-    """Something that is told of every epoch of a training."""
-
-    def before(self) -> None:
-        """An epoch begins."""
-
-    def after(self, epoch: Epoch) -> None:
-        """An epoch is done."""
-
-    def why_over(self) -> str | None:
-        """Why there are to be no more epochs; None if nothing speaks against them."""
-        return None
+ADVICE = 'The progress bar is that of tqdm, which is not installed: pip install "glassgrad[train]".'
+SCHEMA = "glassgrad-checkpoint/2"
+_WITHOUT_DIGEST = "glassgrad-checkpoint/1"
+_CHANGED = "its digest is not that of what it says"
+_FROZEN = "frozen parameters"
+_AS_IT_BEGAN = (
+    "Freeze what was frozen when that training began, and no more: the file knows what its "
+    "callbacks froze later. Begin with model.unfreeze()."
+)
 
 
 class Notes(Hook):
@@ -69,12 +90,16 @@ class Notes(Hook):
 
 class Kept(Hook):
     """Keeps the numbers of the parameters after the last whole epoch and after the best one, if
-    there is any, and which of them are frozen.
+    there is any, and which of them are frozen: first those that are trained, then the others of
+    the model, which a callback may set.
     """
 
-    def __init__(self, parameters: Sequence[Value], history: History) -> None:
-        self._parameters, self._history = parameters, history
-        self.last: Vector = data_vector(parameters)
+    def __init__(self, trained: Sequence[Value], model: Module, history: History) -> None:
+        known = set(map(id, trained))
+        others = {name: p for name, p in model.named_parameters() if id(p) not in known}
+        self._parameters, self._others = [*trained, *others.values()], [*others]
+        self._history = history
+        self.last: Vector = data_vector(self._parameters)
         self.best: Vector | None = None
 
     def after(self, epoch: Epoch) -> None:
@@ -82,22 +107,36 @@ class Kept(Hook):
         if self._history.best_epoch == epoch.number:
             self.best = self.last
 
+    def put(self, numbers: Vector) -> None:
+        """Give the parameters these numbers; those of the trained ones alone leave the others."""
+        assign(self._parameters[: len(numbers)], numbers)
+
     def state(self) -> dict[str, Any]:
         best = None if self.best is None else self.best.tolist()
         frozen = frozen_among(self._parameters)
         places = {} if frozen is None else {"frozen": np.flatnonzero(frozen).tolist()}
-        return {"parameters": self.last.tolist(), "best": best, **places}
+        others = {"others": self._others} if self._others else {}
+        return {"parameters": self.last.tolist(), "best": best, **places, **others}
 
     def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        last = _array(state["parameters"], len(self.last))
-        best = None if state["best"] is None else _array(state["best"], len(self.last))
+        names: list[str] = decode(list[str], state.get("others", []), "its other parameters")
+        if names not in ([], self._others):
+            raise ValueError(
+                f"beside what is trained it has {some_of(names)}, and the model has "
+                f"{some_of(self._others) or 'nothing'}"
+            )
+        count = len(self.last) - (0 if names else len(self._others))
+        missing = self.last[count:]
+        last = np.append(_array(state["parameters"], count), missing)
+        best = None if state["best"] is None else np.append(_array(state["best"], count), missing)
         frozen: list[int] = decode(list[int], state.get("frozen", []), "its frozen parameters")
-        if not set(frozen) <= set(range(len(last))):
+        if not set(frozen) <= set(range(count)):
             raise ValueError("its frozen parameters are no places of parameters")
 
         def take() -> None:
             self.last, self.best = last, best
-            set_frozen(self._parameters, False)  # a callback may have frozen some, or let them move
+            # A callback may have frozen some, or let them move.
+            set_frozen(self._parameters[:count], False)
             set_frozen([self._parameters[place] for place in frozen], True)
 
         return take
@@ -182,20 +221,6 @@ def _answer(function: Callback, history: History) -> Any:
     return answer
 
 
-class Saves(Hook):
-    """Writes a checkpoint after every so many epochs, and after the last."""
-
-    def __init__(self, save: Callable[[], None], every: int, last: int) -> None:
-        self._save, self._every, self._last = save, every, last
-
-    def after(self, epoch: Epoch) -> None:
-        if epoch.number == self._last or epoch.number % self._every == 0:
-            self._save()
-
-
-ADVICE = 'The progress bar is that of tqdm, which is not installed: pip install "glassgrad[train]".'
-
-
 class Progress(Hook):
     """A bar of tqdm over the epochs of a training: where it is wanted, or where that is None and a
     person can see it, in a terminal or a notebook.
@@ -213,7 +238,6 @@ class Progress(Hook):
             self._bar.update()
 
     def close(self) -> None:
-        """The training is over."""
         if self._bar is not None:
             self._bar.close()
 
@@ -239,15 +263,154 @@ def _bar(total: int, done: int) -> Any:
     return tqdm(total=total, initial=done, unit="epoch", leave=True)
 
 
-def after_epochs(epochs: int) -> str:
-    """In words."""
-    return f"after {counted(epochs, 'epoch')}"
+class Checkpoint(Hook):
+    """A file that keeps the states of some parts after every so many epochs, and after the last.
+
+    Args:
+        path: where it is, or will be.
+        run: what the training is: a text or a number by name.
+        parts: have a `state` to be kept, and a `taker_of` one.
+        every: after how many epochs it is written.
+        last: the number of epochs that there are to be.
+    """
+
+    def __init__(
+        self, path: str | Path, run: Mapping[str, Any], parts: Sequence[Any], every: int, last: int
+    ) -> None:
+        self.path, self._run, self._parts = plain_file(path), dict(run), parts
+        self._every, self._last = every, last
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                errno.ENOENT, "there is no such folder for a checkpoint", str(self.path.parent)
+            )
+
+    def after(self, epoch: Epoch) -> None:
+        if epoch.number == self._last or epoch.number % self._every == 0:
+            self.save()
+
+    def save(self) -> None:
+        states = {name: x for part in self._parts for name, x in part.state().items()}
+        data = {"schema": SCHEMA, "run": self._run, **states}
+        write_file(self.path, sealed(data), durable=True)
+
+    def resume(self) -> int:
+        """Let the parts go on from what the file keeps, all or none; how many epochs are done.
+
+        Without a file that is 0. One that is damaged, no checkpoint, or of another training is a
+        ValueError that begins with its name.
+        """
+        if not self.path.exists():
+            return 0
+        try:
+            data = _parsed(self.path.read_bytes())
+        except ValueError as fault:
+            raise self._refusal(f"is cut off, damaged or no checkpoint: {_told(fault)}") from None
+        self._compare(data)
+        try:
+            takes = [part.taker_of(data) for part in self._parts]
+            epochs = len(data["history"]["columns"]["loss"])
+            if epochs <= self._last:
+                for take in takes:
+                    take()
+        except (ValueError, TypeError, KeyError) as fault:
+            lacks = f"it lacks {fault.args[0]}" if isinstance(fault, KeyError) else _told(fault)
+            raise self._refusal(f"is damaged: {lacks}") from None
+        if epochs > self._last:
+            raise self._refusal(f"has {epochs} epochs already, more than epochs={self._last}")
+        return epochs
+
+    def _refusal(self, why: str) -> ValueError:
+        remedy = "Nothing is changed; give checkpoint= another name to begin anew."
+        return ValueError(f"{clipped(self.path.name)} {why}. {remedy}")
+
+    def _compare(self, data: Mapping[str, Any]) -> None:
+        if data["schema"] not in (SCHEMA, _WITHOUT_DIGEST):
+            raise ValueError(
+                f"{clipped(self.path.name)} is no checkpoint that this version reads: its schema "
+                f"is {told(data['schema'])}, and neither {SCHEMA!r} nor {_WITHOUT_DIGEST!r}."
+            )
+        theirs = data.get("run")
+        theirs = theirs if isinstance(theirs, dict) else {}
+        mine = json.loads(json_text(self._run))
+        other = [
+            f"{key.replace('_', ' ')} {_shown(theirs, key)} there and {_shown(mine, key)} here"
+            for key in {**mine, **theirs}
+            if theirs.get(key) != mine.get(key)
+        ]
+        if other:
+            remedy = f". {_AS_IT_BEGAN}" * (theirs.get(_FROZEN) != mine.get(_FROZEN))
+            why = f"is the checkpoint of another training: {'; '.join(other)}{remedy}"
+            raise self._refusal(why.rstrip("."))
 
 
-def warn(text: str) -> None:
-    """Warn of something at the line of the user's that called into the library."""
-    # A number in the place of this search is wrong as soon as a function in between comes or goes.
-    level, frame = 2, sys._getframe().f_back
-    while frame is not None and not is_of_user(frame.f_code):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=level)
+def _parsed(content: bytes) -> dict[str, Any]:
+    has_seal = seal(content)
+    if has_seal is False:
+        raise ValueError(_CHANGED)
+    data = parsed(content)
+    if not isinstance(data, dict) or "schema" not in data:
+        raise ValueError("it names no schema")
+    if not has_seal and (data["schema"] == SCHEMA or "digest" in data):
+        raise ValueError(_CHANGED)
+    return data
+
+
+def _shown(run: Mapping[str, Any], key: str) -> str:
+    entry = run.get(key)
+    return clipped(entry if isinstance(entry, str) else json.dumps(entry), 100)
+
+
+def _told(fault: Exception) -> str:
+    return clipped(str(fault).rstrip("."), 120)
+
+
+def description_of(
+    objective: Objective, optimiser: Optimiser, schedule: Schedule | None, samples: Samples
+) -> dict[str, Any]:
+    """What is trained, and how, in numbers and short texts by name."""
+    found: dict[str, Any] = {
+        "model": repr(objective.model),
+        _FROZEN: _digest(_frozen(objective)),
+        "loss": function_name(objective.loss),
+        "loss of a made-up output": _loss_of_made_up(objective, samples),
+        "penalty of made-up parameters": _penalty_of_made_up(objective),
+        "optimiser": type(optimiser).__name__,
+        "compiled": objective.is_compiled,
+    }
+    for number, group in enumerate(optimiser.groups):
+        where = f" of group {number}" * (len(optimiser.groups) > 1)
+        found[f"parameters{where}"] = len(group.parameters)
+        found |= {
+            f"{name}{where}": option
+            for name, option in options_of(group).items()
+            if name not in optimiser.LATER or option != optimiser.LATER[name]
+        }
+    if schedule is not None:
+        found["steps of the schedule"] = schedule.total
+        found["learning rates of the schedule"] = _digest(schedule.sketch())
+    return found
+
+
+def _frozen(objective: Objective) -> Any:
+    trained = set(map(id, objective.parameters))
+    return [p.data for p in objective.model.parameters() if id(p) not in trained or p.is_frozen]
+
+
+def _loss_of_made_up(objective: Objective, samples: Samples) -> float:
+    made_up = np.linspace(-0.7, 1.3, objective.form.size).tolist()
+    with no_grad():
+        return objective.loss(objective.form.filled(map(Value, made_up)), plain(samples.y[0])).data
+
+
+def _penalty_of_made_up(objective: Objective) -> float | None:
+    if objective.penalty is None:
+        return None
+    made_up = np.linspace(-0.7, 1.3, len(objective.parameters))
+    with no_grad(), standing_at(objective.parameters, made_up):
+        found = checked_penalty(objective.penalty(list(objective.parameters)))
+    return found.data if isinstance(found, Value) else float(found)
+
+
+def _digest(numbers: Any) -> str | None:
+    array = np.array(numbers, float)
+    return hashlib.sha256(array.tobytes()).hexdigest()[:12] if array.size else None

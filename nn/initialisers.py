@@ -2,8 +2,13 @@
 
 How large the first weights are decides whether signals and gradients fade, explode or get through
 many layers. An initialiser says so for one neuron, from the number of its inputs (`fan_in`) and
-the number of neurons beside it (`fan_out`). `INITIALISERS` has those that go by a name; the
-functions that make initialisers (`uniform`, `normal`, `xavier`, ...) raise, all of them:
+the number of neurons beside it (`fan_out`). `INITIALISERS` has those that go by a name.
+
+    >>> from glassgrad.nn.initialisers import normal
+    >>> normal(std=0.02)
+    <initialiser normal(0, 0.02)>
+
+The functions that make initialisers raise, all of them:
 
     TypeError: an argument is no real number.
     ValueError: one is not finite, or a gain or a standard deviation is negative.
@@ -30,7 +35,6 @@ Seed: TypeAlias = int | random.Random | None
 
 
 def generator(seed: Seed) -> random.Random | None:
-    """The generator that a seed stands for; None, the global one of `random`, stays None."""
     if seed is None or isinstance(seed, random.Random):
         return seed
     try:
@@ -56,17 +60,12 @@ class Initialiser:
 
     Args:
         name: what it is called.
-        weight: a function of a `random.Random`, fan-in and fan-out that gives one weight.
-        bias: the same for the bias.
+        weight, bias: functions of a `random.Random`, fan-in and fan-out that give one of them.
 
-    Raises:
-        TypeError: the weight or the bias is no function.
-
-    Example:
-        >>> from glassgrad import Initialiser
-        >>> thirds = Initialiser("thirds", lambda generator, nin, nout: 1 / 3)
-        >>> thirds.draw(2)
-        ([0.3333333333333333, 0.3333333333333333], 0.0)
+    >>> from glassgrad import Initialiser
+    >>> thirds = Initialiser("thirds", lambda generator, nin, nout: 1 / 3)
+    >>> thirds.draw(2)
+    ([0.3333333333333333, 0.3333333333333333], 0.0)
     """
 
     name: str
@@ -82,17 +81,7 @@ class Initialiser:
                 )
 
     def draw(self, nin: int, nout: int = 1, seed: Seed = None) -> tuple[list[float], float]:
-        """The weights and the bias of one neuron.
-
-        Args:
-            nin: its number of inputs, the fan-in.
-            nout: how many neurons stand side by side in its layer, the fan-out.
-            seed: see `Neuron`.
-
-        Raises:
-            TypeError: a number is no whole number, or the seed is of a wrong type.
-            ValueError: a number is below 1.
-        """
+        """The weights and the bias of one neuron of `nin` inputs, of `nout` side by side."""
         nin, nout = whole(nin, "draw(nin=...)"), whole(nout, "draw(nout=...)")
         source = generator(seed) or random
         weights = [self.weight(source, nin, nout) for _ in range(nin)]
@@ -106,10 +95,6 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
     """Weights and bias uniform from `low` to `high`, whatever the size of the layer.
 
     "uniform" is `uniform(-1, 1)`, that of the lecture. A `low` above `high` is a ValueError.
-
-    >>> from glassgrad.nn.initialisers import uniform
-    >>> uniform(-0.5, 0.5)
-    <initialiser uniform(-0.5, 0.5)>
     """
     low, high = finite(low, "uniform(low=...)"), finite(high, "uniform(high=...)")
     if low > high:
@@ -122,12 +107,7 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
 
 
 def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
-    """Weights of a normal distribution, whatever the size of the layer.
-
-    >>> from glassgrad.nn.initialisers import normal
-    >>> normal(std=0.02)
-    <initialiser normal(0, 0.02)>
-    """
+    """Weights of a normal distribution, whatever the size of the layer."""
     mean, std = finite(mean, "normal(mean=...)"), not_negative(std, "normal(std=...)")
     return Initialiser(f"normal({mean:g}, {std:g})", lambda g, nin, nout: _normal(g, std, mean))
 
@@ -138,24 +118,14 @@ def xavier(gain: float = 1.0) -> Initialiser:
     Their variance 2 / (fan_in + fan_out) is a compromise: signals keep their size forwards, and
     gradients theirs backwards, as long as units are nearly linear (Glorot and Bengio 2010). The
     gain makes up for what the activation takes away; 5/3 is usual for tanh.
-
-    >>> from glassgrad.nn.initialisers import xavier
-    >>> xavier(5 / 3)
-    <initialiser xavier(1.66667)>
     """
     return _scaled("xavier", gain, _within, lambda gain, nin, nout: gain * sqrt(6.0 / (nin + nout)))
 
 
 def xavier_normal(gain: float = 1.0) -> Initialiser:
-    """Weights of a normal distribution with the variance that `xavier` has.
-
-    >>> from glassgrad.nn.initialisers import xavier_normal
-    >>> xavier_normal()
-    <initialiser xavier_normal(1)>
-    """
-    return _scaled(
-        "xavier_normal", gain, _normal, lambda gain, nin, nout: gain * sqrt(2.0 / (nin + nout))
-    )
+    """Weights of a normal distribution with the variance that `xavier` has."""
+    width = lambda gain, nin, nout: gain * sqrt(2.0 / (nin + nout))
+    return _scaled("xavier_normal", gain, _normal, width)
 
 
 def he(gain: float = sqrt(2.0)) -> Initialiser:
@@ -163,21 +133,12 @@ def he(gain: float = sqrt(2.0)) -> Initialiser:
 
     Their variance is 2 / fan_in: a relu silences half of its inputs, and the 2 makes up for that
     (He, Zhang, Ren and Sun 2015).
-
-    >>> from glassgrad.nn.initialisers import he
-    >>> he()
-    <initialiser he(1.41421)>
     """
     return _scaled("he", gain, _within, lambda gain, nin, nout: gain * sqrt(3.0 / nin))
 
 
 def he_normal(gain: float = sqrt(2.0)) -> Initialiser:
-    """Weights of a normal distribution with the variance that `he` has.
-
-    >>> from glassgrad.nn.initialisers import he_normal
-    >>> he_normal()
-    <initialiser he_normal(1.41421)>
-    """
+    """Weights of a normal distribution with the variance that `he` has."""
     return _scaled("he_normal", gain, _normal, lambda gain, nin, nout: gain / sqrt(nin))
 
 
@@ -188,21 +149,12 @@ def zeros() -> Initialiser:
     as if there were but one. With tanh and relu it is worse: hidden units of zeros give 0, so the
     weights after them have no gradient, and weights of 0 send none back. Only the bias of the last
     layer can ever move, and if that is a relu not even that.
-
-    >>> from glassgrad import MLP
-    >>> MLP(2, [2, 1], activation="relu", init="zeros")([1.0, 2.0]).data
-    0.0
     """
     return Initialiser("zeros", _zero)
 
 
 def torch_linear() -> Initialiser:
-    """Weights and bias uniform within ±1 / sqrt(fan_in), as PyTorch's `Linear` starts.
-
-    >>> from glassgrad.nn.initialisers import torch_linear
-    >>> torch_linear()
-    <initialiser torch>
-    """
+    """Weights and bias uniform within ±1 / sqrt(fan_in), as PyTorch's `Linear` starts."""
 
     def drawn(generator: Any, nin: int, nout: int) -> float:
         return _within(generator, 1.0 / sqrt(nin))

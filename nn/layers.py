@@ -21,7 +21,7 @@ from contextvars import ContextVar
 from types import MethodType
 from typing import Any, TypeAlias, overload
 
-from glassgrad.engine import Operation, Value, as_value, dot, mean, step, where
+from glassgrad.engine import Operation, Value, as_value, dot, max, mean, sqrt, step, where
 from glassgrad.engine.context import Block, is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
@@ -38,19 +38,12 @@ from glassgrad.nn.saving import buildable, reserve
 
 @buildable
 class Elementwise(Module):
-    """An activation as a part of its own: it bends every number it is given.
-
-    Example:
-        >>> from glassgrad.nn.layers import Elementwise
-        >>> [v.data for v in Elementwise("relu")([-2.0, 3.0])]
-        [0.0, 3.0]
-    """
+    """An activation as a part of its own: it bends every number it is given."""
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation_function(activation)
 
     def forward(self, x: Any) -> Any:
-        """The activation of a number, or of each number in nested lists."""
         numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
         return like(x, iter([self.activation(v) for v in numbers]))
 
@@ -60,20 +53,12 @@ class Elementwise(Module):
 
 @buildable
 class Method(Module):
-    """Another method of a module as a part.
-
-    Example:
-        >>> from glassgrad import RecurrentCell
-        >>> from glassgrad.nn.layers import Method
-        >>> len(Method(RecurrentCell(1, 3), "run")([[1.0], [2.0]]))
-        3
-    """
+    """Another method of a module as a part."""
 
     def __init__(self, module: Module, name: str) -> None:
         self.module, self.name = module, name
 
     def forward(self, x: Any) -> Any:
-        """What the method gives."""
         return getattr(self.module, self.name)(x)
 
     def extra_repr(self) -> str:
@@ -95,27 +80,22 @@ class Sequential(Module):
     Attributes:
         parts: the list of parts; activations and methods have become modules.
 
-    Raises:
-        ValueError: there are no parts, or a function uses parameters that are in no part, so that
-            no optimiser would be given them.
-
-    Example:
-        >>> from glassgrad import Layer, Sequential
-        >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
-        >>> model
-        Sequential(Layer(2 → 3, linear) → relu → Layer(3 → 1, tanh), 13 parameters)
-        >>> model([1.0, 2.0]).data == model[2](model[1](model[0]([1.0, 2.0]))).data
-        True
+    >>> from glassgrad import Layer, Sequential
+    >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
+    >>> model
+    Sequential(Layer(2 → 3, linear) → relu → Layer(3 → 1, tanh), 13 parameters)
+    >>> model([1.0, 2.0]).data == model[2](model[1](model[0]([1.0, 2.0]))).data
+    True
     """
 
     def __init__(self, *parts: Part) -> None:
         if not parts:
             raise ValueError("Sequential(...) of nothing computes nothing; give at least one part.")
         self.parts = [_part(part) for part in parts]
-        known = set(self.parameters())
         for part in self.parts:
-            hidden = set() if isinstance(part, Module) else set(parameters_read_by(part)) - known
-            if hidden:
+            if isinstance(part, Module):
+                continue
+            if hidden := set(parameters_read_by(part)) - set(self.parameters()):
                 raise ValueError(
                     f"The function {function_name(part)} uses "
                     f"{counted(len(hidden), 'parameter')} of no part of Sequential, so that none "
@@ -124,7 +104,6 @@ class Sequential(Module):
                 )
 
     def forward(self, x: Any) -> Any:
-        """What the last part gives."""
         for part in self.parts:
             x = part(x)
         return x
@@ -198,10 +177,9 @@ class Projection(Module):
     Attributes:
         w: the rows of the matrix, `nout` lists of `nin` Values.
 
-    Example:
-        >>> from glassgrad import Projection
-        >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
-        2
+    >>> from glassgrad import Projection
+    >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
+    2
     """
 
     def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
@@ -209,7 +187,6 @@ class Projection(Module):
         self.w = matrix(nout, nin, "w", seed, init)
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The outputs for one vector."""
         inputs = converted(self, len(self.w[0]), x)
         return [dot(row, inputs) for row in self.w]
 
@@ -235,15 +212,14 @@ class Embedding(Module):
     Attributes:
         rows: the table, a list of `count` lists of `size` Values.
 
-    Example:
-        >>> from glassgrad import Embedding
-        >>> letters = Embedding(26, 3, seed=0)
-        >>> letters
-        Embedding(26 × 3, 78 parameters)
-        >>> letters(2) == letters.rows[2]
-        True
-        >>> len(letters([2, 0, 1]))
-        3
+    >>> from glassgrad import Embedding
+    >>> letters = Embedding(26, 3, seed=0)
+    >>> letters
+    Embedding(26 × 3, 78 parameters)
+    >>> letters(2) == letters.rows[2]
+    True
+    >>> len(letters([2, 0, 1]))
+    3
     """
 
     def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
@@ -258,9 +234,7 @@ class Embedding(Module):
     def forward(self, token: Any) -> list[Any]:
         """The row of a token, a list of Values; of a list of tokens the list of their rows.
 
-        Raises:
-            IndexError: a token is not one of 0 … count - 1; negative ones are no places here.
-            TypeError: a token is no number, or a bool.
+        A number that is none of 0 … count - 1 is an IndexError: negative ones are no places here.
         """
         token = scalar_of(token)
         if is_sequence(token):
@@ -280,6 +254,21 @@ class Embedding(Module):
         return f"{len(self.rows)} × {self.size}"
 
 
+def _in_parts(numbers: Sequence[Value], eps: float) -> tuple[Sequence[Value], Value]:
+    """The numbers, and the root of the mean of their squares + eps; both divided by the largest
+    where squares may overflow or be lost, in single precision too. That cancels out, so that it is
+    a constant, and no gradient is missing.
+    """
+    is_known = not is_traced()
+    largest = max(*(abs(v.data if is_known else v) for v in numbers), sqrt(eps))
+    is_usual = step(2.0**50 - largest) * step(largest - 2.0**-50)
+    if is_known and is_usual:
+        return numbers, (dot(numbers, numbers) / len(numbers) + eps).sqrt()
+    divisor = as_value(where(is_usual, 1.0, largest), "A norm").detach()
+    parts = [v / divisor for v in numbers]
+    return parts, (dot(parts, parts) / len(parts) + eps / divisor / divisor).sqrt()
+
+
 @buildable
 class LayerNorm(Module):
     """gain · (x - mean) / sqrt(variance + eps) + bias, with the mean and variance of one sample.
@@ -294,10 +283,9 @@ class LayerNorm(Module):
         gain: a factor for each number, a list of Values that begin as 1.
         bias: a summand for each number, a list of Values that begin as 0.
 
-    Example:
-        >>> from glassgrad import LayerNorm
-        >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
-        [-1.0, 1.0]
+    >>> from glassgrad import LayerNorm
+    >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
+    [-1.0, 1.0]
     """
 
     def __init__(self, size: int, eps: float = 1e-5) -> None:
@@ -308,12 +296,10 @@ class LayerNorm(Module):
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The normalised sample."""
         inputs = converted(self, len(self.gain), x)
         middle = mean(inputs)
-        centred = [v - middle for v in inputs]
-        root = (dot(centred, centred) / len(centred) + self.eps).sqrt()
-        return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
+        parts, root = _in_parts([v - middle for v in inputs], self.eps)
+        return [g * (v / root) + b for g, v, b in zip(self.gain, parts, self.bias)]
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
@@ -325,10 +311,9 @@ class RMSNorm(Module):
 
     As in PyTorch (Zhang and Sennrich 2019), whose `eps` is 2.2e-16 unless one is given.
 
-    Example:
-        >>> from glassgrad import RMSNorm
-        >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
-        [1.0, -1.0]
+    >>> from glassgrad import RMSNorm
+    >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
+    [1.0, -1.0]
     """
 
     def __init__(self, size: int, eps: float = 1e-6) -> None:
@@ -338,10 +323,9 @@ class RMSNorm(Module):
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        """The normalised sample."""
         inputs = converted(self, len(self.gain), x)
-        root = (dot(inputs, inputs) / len(inputs) + self.eps).sqrt()
-        return [g * (v / root) for g, v in zip(self.gain, inputs)]
+        parts, root = _in_parts(inputs, self.eps)
+        return [g * (v / root) for g, v in zip(self.gain, parts)]
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
@@ -358,13 +342,12 @@ class Dropout(Module):
     Args:
         rate: the probability to be left out, from 0 to below 1, as something has to stay.
 
-    Example:
-        >>> from glassgrad import Dropout
-        >>> dropout = Dropout(0.5, seed=1)
-        >>> [v.data for v in dropout([1.0, 2.0, 3.0])]
-        [0.0, 4.0, 6.0]
-        >>> [v.data for v in dropout.eval()([1.0, 2.0, 3.0])]
-        [1.0, 2.0, 3.0]
+    >>> from glassgrad import Dropout
+    >>> dropout = Dropout(0.5, seed=1)
+    >>> [v.data for v in dropout([1.0, 2.0, 3.0])]
+    [0.0, 4.0, 6.0]
+    >>> [v.data for v in dropout.eval()([1.0, 2.0, 3.0])]
+    [1.0, 2.0, 3.0]
     """
 
     def __init__(self, rate: float, seed: Seed = None) -> None:
@@ -419,7 +402,7 @@ def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
     """Numbers from 0 to 1: those of the training around, else from the module's own generator.
 
     A training gives them, so that each sample has its own also in a compiled function, and a
-    resumed one the same again. A compiled function that is given none is a CompilationError.
+    resumed one the same again.
     """
     noise, is_recorded = _NOISE.get(), is_traced()
     numbers = None if noise is None else noise.take(count)

@@ -22,12 +22,10 @@ from glassgrad.engine.context import layer_of
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
-from glassgrad.nn.checkpoint import Checkpoint, description_of
 from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
-from glassgrad.nn.clipping import clipped_by_norm, clipped_by_value
+from glassgrad.nn.clipping import clipped_by_norm
 from glassgrad.nn.health import check_health, evenly_among, health_of
-from glassgrad.nn.history import Epoch, History
-from glassgrad.nn.hooks import Callback, Hook, after_epochs, warn
+from glassgrad.nn.history import Epoch, History, Hook, after_epochs, warn
 from glassgrad.nn.metrics import Metric
 from glassgrad.nn.module import Module, training
 from glassgrad.nn.objective import Objective
@@ -66,11 +64,9 @@ class Options:
 
     @staticmethod
     def among(arguments: Mapping[str, Any]) -> Options:
-        """Those among the arguments of `fit`."""
         return Options(**{each.name: arguments[each.name] for each in fields(Options)})
 
     def steps(self, count: int) -> int:
-        """How many steps there are in all epochs over so many samples."""
         of_an_epoch = -(-count // self.batch_size)
         return self.epochs * -(-of_an_epoch // self.accumulate)
 
@@ -87,32 +83,20 @@ class NotFiniteError(ArithmeticError):
 
 
 class _SoFar:
-    """What the steps of an epoch came to so far.
-
-    Attributes:
-        numbers: those of the parameters after them.
-        steps: how many there are since the training began.
-        gradient: that of the last step, as it was used.
-        loss: the mean over all samples, of those that were used.
-        norms: for each step, the length of the gradient before it was clipped.
-        squares: of these gradients the sum of squares, a number for each parameter.
-        learning_rate: of the last step.
-    """
+    """What the steps of an epoch came to so far."""
 
     def __init__(self, numbers: Any, steps: int) -> None:
-        self.numbers, self.steps = numbers, steps
-        self.gradient, self.squares = np.zeros_like(numbers), np.zeros_like(numbers)
-        self.loss, self.norms, self.learning_rate = 0.0, list[float](), 0.0
+        self.numbers = numbers  # those of the parameters
+        self.steps = steps  # since the training began
+        self.loss = 0.0  # the mean over all samples, of those that were used
+        self.gradient = np.zeros_like(numbers)  # of the last step, as it was used
+        self.learning_rate = 0.0  # of the last step
+        self.norms = list[float]()  # of the gradient of each step, before it was clipped
+        self.squares = np.zeros_like(numbers)  # of these gradients the sums of squares
 
 
 class Loop:
-    """The steps of a training, and what is measured after each epoch of them.
-
-    Attributes:
-        epochs: how many are done.
-        steps: how many steps are.
-        latest: the numbers of the parameters after the last of them.
-    """
+    """The steps of a training, and what is measured after each epoch of them."""
 
     def __init__(
         self,
@@ -131,8 +115,8 @@ class Loop:
         self.samples, self.validation, self.metrics = samples, validation, metrics
         self.parameters = optimiser.parameters
         self._layers = _layers_of(objective.model, self.parameters)
-        self.epochs = self.steps = 0
-        self.latest = data_vector(self.parameters)
+        self.epochs = self.steps = 0  # that are done
+        self.latest = data_vector(self.parameters)  # after the last step
 
     def state(self) -> dict[str, Any]:
         """What a resumed training has to know, as JSON can hold it."""
@@ -166,10 +150,10 @@ class Loop:
         return take
 
     def describe(self) -> dict[str, Any]:
-        """What makes this training another than others; see `checkpoint.py`."""
+        """What makes this training another than others; see `hooks.py`."""
         options, validation = self.options, self.validation
         return {
-            **description_of(self.objective, self.optimiser, self.schedule, self.samples),
+            **hooks.description_of(self.objective, self.optimiser, self.schedule, self.samples),
             "samples": self.samples.fingerprint(),
             "validation samples": None if validation is None else validation.fingerprint(),
             "metrics": ", ".join(self.metrics),
@@ -179,8 +163,7 @@ class Loop:
     def epoch(self) -> Epoch:
         """The next epoch: a step for each batch, then what is measured after it.
 
-        Raises:
-            NotFiniteError: a loss, a gradient or a parameter is not finite.
+        A loss, a gradient or a parameter that is not finite is a NotFiniteError.
         """
         began, number = time.perf_counter(), self.epochs + 1
         if self.optimiser.parameters is not self.parameters:
@@ -284,61 +267,46 @@ class Loop:
         if most is None:
             return clipped_by_norm(gradient, limit)
         _, norm = clipped_by_norm(gradient, inf)
-        return clipped_by_norm(clipped_by_value(gradient, most), limit)[0], norm
+        return clipped_by_norm(np.clip(gradient, -most, most), limit)[0], norm
 
 
 class Training:
     """A loop that runs with its hooks, from where it is to its end."""
 
-    def __init__(self, loop: Loop, callbacks: Sequence[Callback]) -> None:
+    def __init__(self, loop: Loop, callbacks: Sequence[hooks.Callback]) -> None:
         self.loop, self.history = loop, History()
         self._notes = hooks.Notes(self.history)
-        self._kept = hooks.Kept(loop.parameters, self.history)
+        self._kept = hooks.Kept(loop.parameters, loop.objective.model, self.history)
         self._callbacks = hooks.Callbacks(
             callbacks, self.history, loop.objective.model, loop.parameters
         )
-        self._saves: list[Hook] = []
+        self._files: list[hooks.Checkpoint] = []
 
     def _hooks(self, bar: hooks.Progress) -> list[Hook]:
-        """All hooks in their order."""
         # Kept twice: if Ctrl-C comes in a callback, and after callbacks that moved parameters.
         found = [self.loop.objective, self._notes, self._kept, bar]
         found += [self._callbacks, self._kept] if self._callbacks.functions else []
         patience = self.loop.options.patience
         ends = [] if patience is None else [hooks.Patience(self.history, patience)]
-        return [*found, *self._saves, *ends]
+        return [*found, *self._files, *ends]
 
     def keep_in(self, path: Any) -> None:
         """Keep the training in a file, and go on from it, if it is there already."""
-        loop, file = self.loop, Checkpoint(path, self.loop.describe())
-        if (state := file.read()) is not None:
-            self._resume(state, file)
-        parts = (self._notes, self._kept, loop)
-
-        def save() -> None:
-            file.save({name: x for part in parts for name, x in part.state().items()})
-
-        self._saves = [hooks.Saves(save, loop.options.checkpoint_every, loop.options.epochs)]
-
-    def _resume(self, state: Mapping[str, Any], file: Checkpoint) -> None:
-        loop, most = self.loop, self.loop.options.epochs
-        try:
-            takes = [part.taker_of(state) for part in (loop, self._notes, self._kept)]
-            epochs = len(state["history"]["columns"]["loss"])
-            if epochs <= most:
-                for take in takes:  # the first may still refuse
-                    take()
-        except (ValueError, TypeError, KeyError) as fault:
-            raise file.damaged(fault) from None
-        if epochs > most:
-            raise file.refusal(f"has {epochs} epochs already, more than epochs={most}")
+        loop, options = self.loop, self.loop.options
+        # The first to take over is the loop, which may still refuse.
+        parts = (loop, self._notes, self._kept)
+        file = hooks.Checkpoint(
+            path, loop.describe(), parts, options.checkpoint_every, options.epochs
+        )
+        self._files = [file]
+        if not (epochs := file.resume()):
+            return
         loop.epochs = epochs
-        assign(loop.parameters, self._kept.last)
-        if epochs == most:
+        self._kept.put(self._kept.last)
+        if epochs == options.epochs:
             self.history.note(f"{file.path.name} was at its last epoch: nothing was left to train.")
 
     def run(self, progress: bool | None) -> History:
-        """All epochs that are left."""
         loop, history, options = self.loop, self.history, self.loop.options
         bar = hooks.Progress(options.epochs, loop.epochs, progress)
         has_health, keep_best = options.health, options.keep_best
@@ -398,7 +366,7 @@ class Training:
             self._leave(True)
 
     def _leave(self, keep_best: bool) -> None:
-        assign(self.loop.parameters, self._final(keep_best))
+        self._kept.put(self._final(keep_best))
         self.loop.objective.model.eval()
         self._forget_gradients()
 
@@ -424,7 +392,6 @@ class Training:
 
 
 def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, Any]:
-    """The places of the parameters of each layer, by its name."""
     names = {id(value): layer_of(name) for name, value in model.named_parameters()}
     found: dict[str, list[int]] = {}
     for place, value in enumerate(parameters):

@@ -48,9 +48,9 @@ _BINARY = "binary_cross_entropy_with_logits"
 
 
 def mse(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "mean") -> Any:
-    """The squared error (prediction - target)², the loss of a regression.
+    """The squared error (prediction - target)², the loss of a regression; PyTorch's `mse_loss`.
 
-    As PyTorch's `mse_loss`; with weights the mean is divided by their sum, as there.
+    With weights the mean is divided by their sum, as there.
 
     >>> from glassgrad import Value, mse
     >>> mse([Value(3.0), Value(5.0)], [1.0, 4.0]).data
@@ -62,7 +62,7 @@ def mse(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "m
 def mae(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "mean") -> Any:
     """The absolute error |prediction - target|, which outliers sway less than the squared one.
 
-    Its derivative at 0 is 0. As PyTorch's `l1_loss`; with weights as `mse`.
+    Its derivative at 0 is 0. PyTorch's `l1_loss`; with weights as `mse`.
 
     >>> from glassgrad import Value, mae
     >>> mae([Value(3.0), Value(5.0)], [1.0, 4.0]).data
@@ -185,10 +185,11 @@ def cross_entropy(
         weight: how much each class counts, K numbers or Values. Of classes the mean is divided by
             the weights of the samples, of shares by their number, as in PyTorch.
         ignore_index: a class whose samples do not count, such as -100 for padding; with none left
-            the mean is nan, as in PyTorch.
+            the mean is nan, as in PyTorch. `fit` gives one sample at a time: leave those out that
+            do not count, or write reduction="sum".
         label_smoothing: the part of each target that is spread evenly over all classes, from 0 to
             1 (Szegedy et al. 2016).
-        reduction: "mean" over all samples, "sum", or "none", a Value for each sample.
+        reduction: as for all; "none" gives a Value for each sample.
 
     >>> from glassgrad import Value, cross_entropy
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 6)
@@ -227,6 +228,8 @@ def cross_entropy(
     counts = [1.0 if weights is None else _chosen(weights, t) for t in classes]
     if ignore_index is not None:
         losses, counts = ([where(k, x, 0.0) for k, x in zip(kept, row)] for row in (losses, counts))
+        if weights is None and reduction == "mean":  # nothing cancels, also of one sample
+            return total(losses) / total(counts)
     return _reduced("cross_entropy", losses, outer, reduction, counts)
 
 
@@ -265,7 +268,6 @@ def _of_class(
 
 
 def _chosen(entries: Sequence[Any], which: Any) -> Any:
-    """The entry of a class, which may be a Value."""
     if not isinstance(which, Value):
         return entries[which]
     missed = misses(which, len(entries))
@@ -285,7 +287,6 @@ def _class(target: Any, count: int, is_kept: float) -> int:
 
 
 def _shares(targets: Sequence[Any]) -> list[Any]:
-    """The shares of one sample, plain ones checked."""
     shares = [t if isinstance(t, Value) else real(t, "cross_entropy(...)") for t in targets]
     plain = [share for share in shares if not isinstance(share, Value)]
     if any(not share >= 0.0 for share in plain):
@@ -301,7 +302,7 @@ def _shares(targets: Sequence[Any]) -> list[Any]:
 def _sign_class(target: Any, role: str) -> float:
     number = real(target, role)
     if number not in (-1.0, 1.0):
-        hint = " For labels 0 and 1 write 2 * y - 1." if number == 0.0 else ""
+        hint = " For labels 0 and 1 write 2 * y - 1." * (number == 0.0)
         raise ValueError(f"hinge takes the targets -1 and 1, not {told(target)}.{hint}")
     return number
 
@@ -309,7 +310,7 @@ def _sign_class(target: Any, role: str) -> float:
 def _probability(target: Any, role: str) -> float:
     number = real(target, role)
     if not 0.0 <= number <= 1.0:
-        hint = " For labels -1 and 1 write (y + 1) / 2." if number == -1.0 else ""
+        hint = " For labels -1 and 1 write (y + 1) / 2." * (number == -1.0)
         raise ValueError(f"{_BINARY} takes targets from 0 to 1, not {told(target)}.{hint}")
     return number
 
@@ -445,8 +446,6 @@ def l1(parameters: Iterable[Value], strength: Any) -> Value:
 
 def l2(parameters: Iterable[Value], strength: Any) -> Value:
     """A cost of strength · Σp², which keeps all parameters small (Hoerl and Kennard 1970).
-
-    It is called as `l1` is.
 
     >>> from glassgrad import Value, l2
     >>> l2([Value(3.0), Value(-4.0)], 0.5).data

@@ -26,9 +26,9 @@ import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, width_of
-from glassgrad.engine.text import counted, describe, told, visible
+from glassgrad.engine.text import counted, describe, some_of, told, visible
 from glassgrad.engine.tree import Array, listed, numbers_of
-from glassgrad.nn.samples import relative
+from glassgrad.nn.samples import relative, size_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,12 +56,8 @@ def accuracy(
         sample_weight: as for all.
 
     >>> from glassgrad import accuracy
-    >>> accuracy([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]], [1, 2])
-    0.5
-    >>> accuracy([1.5, -0.2, 0.3, -4.0], [1, -1, -1, -1])
-    0.75
-    >>> accuracy([2, 1, 0], [1, 1, 0])
-    0.6666666666666666
+    >>> accuracy([[0.1, 2.0, 0.3], [1.0, 0.0, 0.0]], [1, 2]), accuracy([1.5, -0.2], [1, -1])
+    (0.5, 1.0)
     """
     given = _rows(outputs, "accuracy", "outputs")
     chosen, right = _chosen_and_right(given, targets, "accuracy", threshold)
@@ -70,20 +66,18 @@ def accuracy(
     return _mean(is_right, sample_weight, "accuracy")
 
 
+_MOST_CLASSES = 10_000
+"""Of so many a table already takes a gigabyte."""
+
+
 def confusion(
     outputs: Any, targets: Any, threshold: float | None = None, *, names: Any = None
 ) -> Confusion:
     r"""How often each class was taken for each: a table that prints, shows and plots itself.
 
-    Args:
-        outputs: scores or classes, as for `accuracy`; none is nan, which is of no class.
-        targets: classes, as for `accuracy`.
-        threshold: as for `accuracy`.
-        names: of the classes from 0 on, to be shown; None for their numbers.
-
-    Returns:
-        Counts of k × k classes, 2 × 2 for one score a sample; of classes k is one more than the
-        largest, or the number of names.
+    Its arguments are those of `accuracy`; no score is nan, which is of no class. `names` are those
+    of the classes from 0 on, to be shown; None for their numbers. There are k × k counts, 2 × 2 for
+    one score a sample; of classes k is one more than the largest, or the number of names.
 
     >>> from glassgrad import confusion
     >>> confusion([1.5, -0.2, 0.3], [1, 0, 0], names=["no", "yes"])
@@ -100,6 +94,11 @@ def confusion(
             "class. Leave them out, or find where they arise with trap()."
         )
     k = max(2, 1 + int(max(chosen.max(), right.max()))) if given.ndim == 1 else given.shape[1]
+    if k > _MOST_CLASSES:
+        raise ValueError(
+            f"confusion(...) of {k:,} classes is a table of as many rows and columns. Number those "
+            "that there are from 0 on, without gaps: np.unique(classes, return_inverse=True)."
+        )
     given_names = range(k) if names is None else listed(names, "confusion(names=...)")
     called = [visible(str(name)) for name in given_names]
     if len(called) < k or (len(called) > k and given.dtype.kind not in "iub"):
@@ -117,7 +116,6 @@ class Confusion:
 
     Attributes:
         counts: an array of shape (k, k).
-        names: those of the classes.
     """
 
     def __init__(self, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
@@ -126,11 +124,7 @@ class Confusion:
         self._shares: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def plot(self) -> Figure:
-        """The table as a figure of matplotlib; the shade is the share of the right class.
-
-        Raises:
-            ImportError: matplotlib is not installed.
-        """
+        """The table as a figure of matplotlib; the shade is the share of the right class."""
         from glassgrad.nn.plotting import plot_confusion
 
         return plot_confusion(self.counts, self._shares, self.names)
@@ -212,12 +206,14 @@ def r2(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:
         given, wanted, weights = (each[weights > 0.0] for each in (given, wanted, weights))
     shares = 1.0 if weights is None else weights.reshape(-1, *[1] * (given.ndim - 1))
     with np.errstate(over="ignore", invalid="ignore"):
-        centre = np.average(wanted, axis=0, weights=weights)
-        missed = np.sum(shares * (wanted - given) ** 2, axis=0)
-        total = np.sum(shares * (wanted - centre) ** 2, axis=0)
+        size, larger = size_of(wanted), size_of(wanted, given)
+        parts = wanted / size
+        missed = np.sum(shares * (wanted / larger - given / larger) ** 2, axis=0)
+        total = np.sum(shares * (parts - np.average(parts, axis=0, weights=weights)) ** 2, axis=0)
         without = np.where(missed == 0.0, 1.0, np.where(np.isnan(missed), np.nan, 0.0))
         is_same = np.ptp(wanted, axis=0) == 0.0  # the mean of equal numbers may be rounded
-        scores = np.where(is_same, without, 1.0 - missed / np.where(total == 0.0, 1.0, total))
+        ratio = missed / np.where(total == 0.0, 1.0, total) * (larger / size) ** 2
+        scores = np.where(is_same, without, 1.0 - ratio)
     return float(np.mean(scores))
 
 
@@ -267,7 +263,6 @@ def _weights(given: Any, count: int, metric: str) -> Array | None:
 
 
 def _mean(numbers: Array, sample_weight: Any, metric: str) -> float:
-    """The mean over all samples, and over all numbers of each."""
     weights = _weights(sample_weight, len(numbers), metric)
     if weights is None:
         return float(np.mean(numbers))
@@ -327,11 +322,10 @@ def _chosen_and_right(
 
 
 def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]:
-    """Chosen and right classes that were given as such."""
     if all(set(x) <= {0, 1} or set(x) <= {-1, 1} for x in map(np.unique, (given, wanted))):
         return (given > 0).astype(int), (wanted > 0).astype(int)
     for role, classes in (("outputs", given), ("targets", wanted)):
-        wrong = classes[(classes < 0) | (classes != np.floor(classes))]
+        wrong = classes[(classes < 0) | (classes != np.floor(classes)) | (classes >= 2.0**63)]
         if wrong.size:
             raise ValueError(
                 f"{metric}(...) of integers takes them as classes, from 0 on, and {_some(wrong)} "
@@ -360,5 +354,4 @@ def _limit(scores: Array, metric: str, threshold: float | None) -> float:
 
 
 def _some(numbers: Array) -> str:
-    shown = ", ".join(f"{number:g}" for number in numbers[:5])
-    return shown if len(numbers) <= 5 else f"{shown}, …"
+    return some_of([f"{number:g}" for number in numbers])

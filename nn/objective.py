@@ -43,8 +43,7 @@ from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter, number_of
 from glassgrad.engine.vectors import frozen_among, values_of, write_data
-from glassgrad.nn.history import Epoch
-from glassgrad.nn.hooks import Hook, warn
+from glassgrad.nn.history import Epoch, Hook, warn
 from glassgrad.nn.layers import Embedding, count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one, with_parts
@@ -74,12 +73,10 @@ class Objective(Hook):
             and where the model, the loss or the penalty has any.
 
     Attributes:
-        modules: the model and all modules in it.
         all_parameters: those of the model, and those that are trained.
         form: what the model gives for a sample.
         noise_count: how many random numbers a sample takes.
-        is_compiled: whether it still does.
-        why_eager: what stood against it, or None.
+        why_eager: what stood against running compiled, or None.
     """
 
     def __init__(
@@ -149,7 +146,6 @@ class Objective(Hook):
         return [each.guards for each in function.recordings] == [[]]
 
     def _loss_of(self, x: Any, target: Any) -> Value:
-        """The loss of a sample, eagerly."""
         return self._checked(self.loss(self.model(x), target))
 
     def _checked(self, found: Any) -> Value:
@@ -200,10 +196,8 @@ class Objective(Hook):
         self._watch = None
 
     def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
-        """The objective over a batch, and its gradient by the parameters as an array.
-
-        It is that at these numbers of the parameters, with random ones in an array of shape
-        (samples, `noise_count`).
+        """The objective over a batch, and its gradient as an array, at these numbers of the
+        parameters, with random ones in an array of shape (samples, `noise_count`).
         """
 
         def one_by_one() -> tuple[float, Any]:
@@ -229,9 +223,8 @@ class Objective(Hook):
     def _look_for_left_out(
         self, watch: Watch, read: list[Value], numbers: Any, batch: Samples, noise: Any
     ) -> None:
-        """Tell of leaf Values that the loss reads and nobody trains.
-
-        Where nothing else was read than parameters, there is nothing to look for.
+        """Tell of leaf Values that the loss reads and nobody trains, if anything else was read than
+        parameters.
         """
         recordings = [r for r in self._objective.recordings if r not in self._looked_into]
         self._looked_into += recordings
@@ -376,13 +369,12 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
     Raises:
         TypeError: the loss is no Value, or there is something else among the parameters.
 
-    Example:
-        >>> from glassgrad import SGD, Value, left_out
-        >>> w, b = Value(2.0, "w"), Value(0.5, "b")
-        >>> optimiser = SGD([w], learning_rate=0.1)
-        >>> loss = (w * 3.0 + b) ** 2
-        >>> left_out(loss, optimiser.parameters)
-        [Value(data=0.5, grad=–, label='b')]
+    >>> from glassgrad import SGD, Value, left_out
+    >>> w, b = Value(2.0, "w"), Value(0.5, "b")
+    >>> optimiser = SGD([w], learning_rate=0.1)
+    >>> loss = (w * 3.0 + b) ** 2
+    >>> left_out(loss, optimiser.parameters)
+    [Value(data=0.5, grad=–, label='b')]
     """
     if not isinstance(loss, Value):
         raise TypeError(f"left_out takes a loss, which is a Value, not {describe(loss)}.")
@@ -439,7 +431,6 @@ class Watch:
 
 
 def _warning(leaves: Sequence[Value], reader: Value | None) -> str:
-    """What is left out, by labels and numbers, and the line that reads the first of it."""
     line = None if reader is None else reader.line
     are, them = ("is", "it") if len(leaves) == 1 else ("are", "them")
     shown = some_of([name(leaf) for leaf in leaves])

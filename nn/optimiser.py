@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from glassgrad.engine import Value, computed_gradients, data_vector, zero_grad
+from glassgrad.engine.arrays import check_unmasked
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
@@ -49,18 +50,17 @@ class Optimiser:
         LATER: of a class, what options and arrays are where a state lacks them, as it was written
             before there were any.
 
-    Example:
-        >>> import numpy as np
-        >>> from glassgrad import Optimiser, Value
-        >>> class SignDescent(Optimiser):
-        ...     def rule(self, numbers, gradients, state, group):
-        ...         return numbers - group.learning_rate * np.sign(gradients)
-        >>> w = Value(3.0)
-        >>> optimiser = SignDescent([w], learning_rate=0.5)
-        >>> (w * w).backward()
-        >>> optimiser.step()
-        >>> w.data
-        2.5
+    >>> import numpy as np
+    >>> from glassgrad import Optimiser, Value
+    >>> class SignDescent(Optimiser):
+    ...     def rule(self, numbers, gradients, state, group):
+    ...         return numbers - group.learning_rate * np.sign(gradients)
+    >>> w = Value(3.0)
+    >>> optimiser = SignDescent([w], learning_rate=0.5)
+    >>> (w * w).backward()
+    >>> optimiser.step()
+    >>> w.data
+    2.5
     """
 
     OPTIONS: ClassVar[Mapping[str, Check]] = {}
@@ -91,11 +91,7 @@ class Optimiser:
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Move more parameters from now on, with the options of their own; nothing remembered yet.
 
-        >>> from glassgrad import Adam, Value
-        >>> optimiser = Adam([Value(1.0)], learning_rate=0.1)
-        >>> optimiser.add_param_group({"parameters": [Value(2.0)], "learning_rate": 0.01})
-        >>> optimiser
-        Adam(2 parameters in 2 groups)
+        It is a dict such as `{"parameters": [...], "learning_rate": 0.01}`.
         """
         self._add([group])
 
@@ -146,10 +142,6 @@ class Optimiser:
             gradients: as many gradients.
             computed: booleans, False for each parameter that has no gradient and stays; None if
                 all have one.
-
-        >>> from glassgrad import SGD, Value
-        >>> SGD([Value(0.0), Value(0.0)], learning_rate=0.5).moved([3.0, 1.0], [2.0, -2.0])
-        array([2., 2.])
         """
         numbers = self._row("numbers", numbers, "fiub").astype(float)
         gradients = self._row("gradients", gradients, "fiub").astype(float)
@@ -185,11 +177,6 @@ class Optimiser:
         """All that goes on from step to step, for `json.dump`: options, and what is remembered.
 
         The numbers are exact: an optimiser that loads them continues with the same bits.
-
-        >>> from glassgrad import Adagrad, Value
-        >>> state = Adagrad([Value(1.0)], learning_rate=0.1).state_dict()
-        >>> state["rule"], state["groups"][0]["learning_rate"], state["state"]
-        ('Adagrad', 0.1, {'squares': [0.0], 'steps': [0.0]})
         """
         return {
             "rule": type(self).__name__,
@@ -200,15 +187,11 @@ class Optimiser:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict()` was taken, options included.
+        """Go on from where `state_dict()` was taken, of an optimiser made in the same way.
 
-        Args:
-            state: what `state_dict()` gave, of an optimiser made in the same way. JSON has no nan
-                and no infinities: texts "nan", "inf" and "-inf" in their places are read as well.
-
-        Raises:
-            ValueError: it is of another rule, of other groups, or damaged. Nothing is changed.
-            TypeError: `state` is no dict.
+        JSON has no nan and no infinities: texts "nan", "inf" and "-inf" in their places are read as
+        well. A state of another rule, of other groups, or damaged is a ValueError, and changes
+        nothing.
         """
         name = type(self).__name__
         if not isinstance(state, Mapping):
@@ -274,11 +257,13 @@ class Optimiser:
         """
         if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
             return found if found.base is None else found.copy()
-        array = np.asarray(found)
-        if array.dtype.kind in "fiu" and array.shape == shape:
+        array, is_masked = np.asarray(found), np.ma.is_masked(found)
+        if array.dtype.kind in "fiu" and array.shape == shape and not is_masked:
             return array.astype(float)
         given = told(found)
-        if isinstance(found, np.ndarray):
+        if is_masked:
+            given = "an array with masked entries"
+        elif isinstance(found, np.ndarray):
             given = f"an array of shape {found.shape} and type {found.dtype}"
         role = f"state[{name!r}]" if name else "the new numbers"
         raise TypeError(
@@ -291,6 +276,7 @@ class Optimiser:
         return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
     def _row(self, role: str, numbers: Any, kinds: str) -> Any:
+        check_unmasked(numbers, f"moved({role}=...)")
         array = np.asarray(numbers)
         if array.dtype.kind not in kinds:
             wanted = "booleans" if kinds == "b" else "real numbers"
@@ -306,10 +292,6 @@ class Optimiser:
     def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
         return {name: given[name] for name in ("parameters", *self.OPTIONS) if name in given}
-
-    def _first(self, name: str) -> float:
-        """What an array of the state holds for a parameter that has not moved yet."""
-        return 0.0
 
     def _entries(self, parameters: Parameters) -> list[Any]:
         """The groups as they were given; plain parameters are one."""
@@ -330,11 +312,8 @@ class Optimiser:
                     "that is used in several places is listed once."
                 )
             seen.add(id(parameter))
-        more = len(parameters) - len(self.parameters)
-        self._state = {
-            name: np.append(numbers, np.full(more, self._first(name)))
-            for name, numbers in self._state.items()
-        }
+        more = np.zeros(len(parameters) - len(self.parameters))
+        self._state = {name: np.append(numbers, more) for name, numbers in self._state.items()}
         self.groups, self.parameters = tuple(groups), Leaves.if_so(parameters)
 
     def _group(self, entry: Any) -> Group:
@@ -355,7 +334,6 @@ class Optimiser:
         return Group(type(self), tuple(parameters), {**self._defaults, **options})
 
     def _options_in(self, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The options that a state has for each group."""
         sizes = [len(group.parameters) for group in self.groups]
         if [group.get("parameters") for group in groups] != sizes:
             theirs = [named(group.get("parameters")) for group in groups]
@@ -373,7 +351,6 @@ class Optimiser:
         return options
 
     def _arrays_in(self, given: Mapping[str, Any]) -> State:
-        """The arrays that a state has."""
         count = len(self.parameters)
         later = {name: [self.LATER[name]] * count for name in self.STATE if name in self.LATER}
         known = dict.fromkeys(self.STATE, list[float])
@@ -390,18 +367,7 @@ class Optimiser:
 
 
 class Group:
-    """Parameters that move with the same options, which are attributes to be read and set.
-
-    An optimiser makes its groups; they are in `optimiser.groups`.
-
-    Example:
-        >>> from glassgrad import SGD, Value
-        >>> weights, bias = [Value(1.0), Value(2.0)], Value(0.0)
-        >>> sgd = SGD([{"parameters": weights, "momentum": 0.9}, {"parameters": [bias]}], 0.1)
-        >>> sgd.groups[1].learning_rate = 0.01
-        >>> [(group.learning_rate, group.momentum) for group in sgd.groups]
-        [(0.1, 0.9), (0.01, 0.0)]
-    """
+    """Parameters that move with the same options, which are attributes to be read and set."""
 
     _kind: type[Optimiser]
     parameters: tuple[Value, ...]
@@ -413,7 +379,6 @@ class Group:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options by name."""
         held = vars(self)
         return {name: held[name] for name in self._kind.OPTIONS}
 

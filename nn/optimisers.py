@@ -32,7 +32,7 @@ import numpy as np
 
 from glassgrad.engine import descend
 from glassgrad.engine.vectors import Vector
-from glassgrad.nn.checks import Flag, NotNegative, Share, finite, not_negative, two_below_one
+from glassgrad.nn.checks import Flag, NotNegative, Share, finite, two_below_one
 from glassgrad.nn.optimiser import Group, Optimiser, Parameters, State
 
 
@@ -43,7 +43,6 @@ def with_decay(gradients: Vector, numbers: Vector, group: Group) -> Vector:
 
 
 def running(share: float, mean: Vector, news: Vector) -> Vector:
-    """An exponential running mean, of which `share` stays."""
     return share * mean + (1.0 - share) * news
 
 
@@ -60,14 +59,13 @@ class SGD(Optimiser):
     Cauchy (1847); on samples Robbins and Monro (1951); momentum Polyak (1964); `nesterov` Nesterov
     (1983) as Sutskever et al. (2013) write it.
 
-    Example:
-        >>> from glassgrad import SGD, Value
-        >>> w = Value(3.0)
-        >>> optimiser = SGD([w], learning_rate=0.1)
-        >>> (w * w).backward()
-        >>> optimiser.step()
-        >>> w.data
-        2.4
+    >>> from glassgrad import SGD, Value
+    >>> w = Value(3.0)
+    >>> optimiser = SGD([w], learning_rate=0.1)
+    >>> (w * w).backward()
+    >>> optimiser.step()
+    >>> w.data
+    2.4
     """
 
     STATE = ("velocity", "steps")  # the steps with momentum: the first has no velocity yet
@@ -124,23 +122,21 @@ class Adam(Optimiser):
     """Steps of about the learning rate for every parameter, whatever the size of its gradients.
 
     The step is a running mean of the gradients by the root of one of their squares. Both begin at
-    0, too small, which is corrected for. Kingma and Ba, "Adam: A Method for Stochastic
-    Optimization" (2015), algorithm 1; `amsgrad` is of Reddi, Kale and Kumar, "On the Convergence of
-    Adam and Beyond" (2018).
+    0, too small, which is corrected for. Kingma and Ba, "Adam" (2015), algorithm 1; `amsgrad` is of
+    Reddi, Kale and Kumar, "On the Convergence of Adam and Beyond" (2018).
 
     Args:
         betas: how much of the mean of gradients and of that of squares stays in each step.
         weight_decay: its pull is divided by the size of the gradients too; `AdamW` avoids that.
         amsgrad: whether to divide by the largest mean of squares so far instead of the last.
 
-    Example:
-        >>> from glassgrad import Adam, Value
-        >>> w = Value(3.0)
-        >>> optimiser = Adam([w], learning_rate=0.1)
-        >>> (w * w).backward()
-        >>> optimiser.step()
-        >>> round(w.data, 6)
-        2.9
+    >>> from glassgrad import Adam, Value
+    >>> w = Value(3.0)
+    >>> optimiser = Adam([w], learning_rate=0.1)
+    >>> (w * w).backward()
+    >>> optimiser.step()
+    >>> round(w.data, 6)
+    2.9
     """
 
     STATE = ("mean", "square", "largest", "steps")
@@ -185,14 +181,13 @@ class AdamW(Adam):
     Args:
         weight_decay: before each step a number loses learning_rate × weight_decay of itself.
 
-    Example:
-        >>> from glassgrad import AdamW, Value
-        >>> w = Value(3.0)
-        >>> optimiser = AdamW([w], learning_rate=0.1, weight_decay=0.5)
-        >>> w.grad = 0.0
-        >>> optimiser.step()
-        >>> round(w.data, 6)  # 3 less 5 %
-        2.85
+    >>> from glassgrad import AdamW, Value
+    >>> w = Value(3.0)
+    >>> optimiser = AdamW([w], learning_rate=0.1, weight_decay=0.5)
+    >>> w.grad = 0.0
+    >>> optimiser.step()
+    >>> round(w.data, 6)  # 3 less 5 %
+    2.85
     """
 
     def __init__(
@@ -218,22 +213,19 @@ class Adagrad(Optimiser):
     """Every gradient is divided by the root of the sum of all its squares so far.
 
     A parameter that has moved much slows down: good where most gradients are mostly 0, as those of
-    embeddings are. Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and
-    Stochastic Optimization" (2011).
+    embeddings are. Duchi, Hazan and Singer, "Adaptive Subgradient Methods" (2011).
 
     Args:
         learning_rate_decay: how fast the learning rate itself goes down; see `rule`.
-        initial_accumulator_value: what the sums of squares begin with, of all groups.
 
-    Example:
-        >>> from glassgrad import Adagrad, Value
-        >>> w = Value(3.0)
-        >>> optimiser = Adagrad([w], learning_rate=0.5)
-        >>> for _ in range(4):
-        ...     w.grad = 1.0
-        ...     optimiser.step()
-        >>> round(w.data, 6)  # 3 - 0.5 (1 + 1/√2 + 1/√3 + 1/√4)
-        1.607771
+    >>> from glassgrad import Adagrad, Value
+    >>> w = Value(3.0)
+    >>> optimiser = Adagrad([w], learning_rate=0.5)
+    >>> for _ in range(4):
+    ...     w.grad = 1.0
+    ...     optimiser.step()
+    >>> round(w.data, 6)  # 3 - 0.5 (1 + 1/√2 + 1/√3 + 1/√4)
+    1.607771
     """
 
     STATE = ("squares", "steps")
@@ -245,16 +237,10 @@ class Adagrad(Optimiser):
         *,
         learning_rate_decay: NotNegative = 0.0,
         weight_decay: NotNegative = 0.0,
-        initial_accumulator_value: float = 0.0,
         eps: NotNegative = 1e-10,
         maximize: Flag = False,
     ) -> None:
-        role = "Adagrad(initial_accumulator_value=...)"
-        self._first_square = not_negative(initial_accumulator_value, role)
         super().__init__(**self._arguments(locals()))
-
-    def _first(self, name: str) -> float:
-        return self._first_square if name == "squares" else 0.0
 
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
         """Number ← number - rate × gradient / (√squares + eps), squares ← squares + gradient².
@@ -274,22 +260,20 @@ class RMSprop(Optimiser):
     """Every gradient is divided by the root of the running mean of its squares.
 
     So steep and flat directions move at about the same pace. Tieleman and Hinton, "Neural Networks
-    for Machine Learning", lecture 6.5 (2012); centred and with momentum as Graves, "Generating
-    Sequences With Recurrent Neural Networks" (2013).
+    for Machine Learning", lecture 6.5 (2012); centred and with momentum as Graves (2013).
 
     Args:
         alpha: how much of the mean of squares stays in each step.
         centered: whether to divide by the standard deviation, so that steps are large where
             gradients agree; a variance that rounding made negative counts as 0.
 
-    Example:
-        >>> from glassgrad import RMSprop, Value
-        >>> w = Value(3.0)
-        >>> optimiser = RMSprop([w], learning_rate=0.1, alpha=0.75)
-        >>> (w * w).backward()
-        >>> optimiser.step()
-        >>> round(w.data, 6)
-        2.8
+    >>> from glassgrad import RMSprop, Value
+    >>> w = Value(3.0)
+    >>> optimiser = RMSprop([w], learning_rate=0.1, alpha=0.75)
+    >>> (w * w).backward()
+    >>> optimiser.step()
+    >>> round(w.data, 6)
+    2.8
     """
 
     STATE = ("square", "mean", "velocity")

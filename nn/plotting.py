@@ -50,15 +50,10 @@ def plot_curves(
     gradients: Mapping[str, Sequence[float]],
     best_epoch: int | None,
 ) -> Figure:
-    """The curves of a training, a panel for losses, for metrics, and for gradients.
+    """The curves of a training, a panel for losses, for metrics, and for gradients by layer.
 
     A number that is nan or infinite is a triangle at the top, and on a logarithmic scale one of 0
-    or below a triangle at the bottom.
-
-    Args:
-        columns: losses and metrics by name, a number for each epoch.
-        gradients: the size of the gradient, by layer.
-        best_epoch: is marked, if there is one.
+    or below a triangle at the bottom. The best epoch is marked, if there is one.
     """
     losses = {name: column for name, column in columns.items() if name.endswith("loss")}
     metrics = {name: column for name, column in columns.items() if name not in losses}
@@ -116,14 +111,8 @@ def plot_health(
     relative: Sequence[float | None],
     verdicts: Sequence[str],
 ) -> Figure:
-    """The layers of a model side by side: their values, their units and their gradients.
-
-    Args:
-        names: those of the layers.
-        spreads: of the values of each, the standard deviation; None where there is none.
-        still: which share of its units is off or flat, or None.
-        relative: its gradient as a share of the last layer's, or None.
-        verdicts: what they mean, to stand above.
+    """The layers of a model side by side, where there are numbers: the spread of their values, the
+    share of units that are off or flat, the gradient as a share of the last layer's.
     """
     figure = new_figure(11.0, 1.6 + 0.32 * len(names))
     panels = [
@@ -153,12 +142,8 @@ _MOST_NUMBERS = 30
 
 
 def plot_confusion(counts: Any, shares: Any, names: Sequence[str]) -> Figure:
-    """How often each class was taken for each: a square for each pair, its share as its shade.
-
-    Args:
-        counts: an array of shape (k, k), a row for each right class.
-        shares: the same of each row by its sum, from 0 to 1.
-        names: those of the classes.
+    """How often each class (row) was taken for each: a square for each pair, its share of the row
+    as its shade.
     """
     size = 2.0 + 0.45 * min(len(names), _MOST_NUMBERS)
     figure = new_figure(size, size)

@@ -31,14 +31,13 @@ def predict(model: Module, X: Any, *, compiled: bool = True) -> Any:
     call, and with nothing left to chance, as after `eval()`.
 
     Args:
-        model: takes one sample of X and gives a Value or a list of Values; or a tuple or a dict of
-            these, which are several outputs.
+        model: takes one sample of X.
         X: the samples, an array of shape (samples, ...).
         compiled: whether to run as array operations; where that cannot be, it runs eagerly.
 
     Returns:
         An array of shape (samples,) for a model that gives a Value, (samples, outputs) for a list;
-        for a tuple or a dict a tuple or a dict of these.
+        for a tuple or a dict, which are several outputs, a tuple or a dict of these.
 
     Raises:
         ValueError: X is no array of finite numbers, or the model does not take its samples.
@@ -67,8 +66,7 @@ def predict(model: Module, X: Any, *, compiled: bool = True) -> Any:
 def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: Any) -> Any:
     """What a compiled function gives for many samples, a row for each.
 
-    A class or token that is none gives nan in arrays, and an error in eager code: of such samples
-    `one` has the last word.
+    A class or token that is none gives nan there; of such samples `one` has the last word.
     """
     pieces = zip(*(in_batches(array, LARGEST_PIECE) for array in batch))
     rows = np.concatenate([function.map(*piece) for piece in pieces])
@@ -78,7 +76,6 @@ def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: 
 
 
 def rows_one_by_one(one: Callable[..., list[float]], *batch: Any) -> Any:
-    """The same, eagerly."""
     return np.array([one(*map(plain, sample)) for sample in zip(*batch)])
 
 
@@ -112,7 +109,6 @@ class Form:
         return leaves if isinstance(shape, list) else leaves_of(_in_order(output, self._shape))
 
     def numbers(self, output: Any) -> list[float]:
-        """The same as numbers."""
         return [leaf.data if isinstance(leaf, Value) else float(leaf) for leaf in self.row(output)]
 
     def arrays(self, rows: Any) -> Any:
@@ -146,7 +142,6 @@ def with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
 
 
 def _in_order(output: Any, shape: Any) -> Any:
-    """The parts of an output in the order of a shape: equal dicts may have theirs in others."""
     if isinstance(shape, dict):
         return [_in_order(output[key], part) for key, part in shape.items()]
     return [*map(_in_order, output, shape)] if isinstance(shape, tuple) else output

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import FunctionType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,6 @@ from glassgrad.engine import NOT_COMPUTED, Scope, Value, data_vector
 from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.compile.inside import Inside, Node
 from glassgrad.engine.context import without_neuron
-from glassgrad.engine.files import decode
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import describe
@@ -33,7 +32,6 @@ from glassgrad.engine.value import is_parameter
 from glassgrad.nn.module import Module
 from glassgrad.nn.parts import parameters_read_by, walk
 
-T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
 Gradients = dict[Value, Any]
 
@@ -49,19 +47,18 @@ class LayerHealth:
     Attributes:
         name: its path in the model, as "layers.0"; of the model itself its class.
         kind: its class, as "Layer".
-        parameters: how many it has.
-        units: how many outputs it has.
+        parameters, units: how many parameters, and how many outputs, it has.
         activation_mean, activation_std: of the outputs of its units, over all samples.
-        activation_largest: the largest size of an output.
-        activation_zeros: the share of outputs that are exactly 0.
+        activation_largest, activation_zeros: the largest size of an output, and the share of
+            outputs that are exactly 0.
         still_share: the share of outputs of relu, tanh and sigmoid that let (nearly) no gradient
             through, for the sample at hand; None if there are no such units.
         dead: the names of the relus that are off for every sample, as "layers.0.neurons.3".
         saturated: the names of the tanhs and sigmoids that are flat for every sample.
         are_alike: whether it has several units that compute the same and learn the same.
         weight_size: of its parameters.
-        gradient_size: of the gradient of the mean loss by its parameters.
-            Those that are frozen have none, and count neither here nor in the next two.
+        gradient_size: of the gradient of the mean loss by its parameters; those that are frozen
+            have none, and count neither here nor in the next two.
         gradient_zeros: the share of its parameters whose gradient is exactly 0.
         without_gradient: how many of its parameters the loss does not depend on.
         unit_gradient_size: of the gradient of a sample's loss by the outputs of its units.
@@ -71,12 +68,11 @@ class LayerHealth:
         broken_values, broken_gradients: how many outputs, and how many gradients of outputs and
             parameters, are nan or infinite.
 
-    Example:
-        >>> from glassgrad import MLP, check_health
-        >>> loss = lambda output, target: (output - target) ** 2
-        >>> layer = check_health(MLP(1, [4, 1], seed=1), loss, [[0.5], [1.0]], [0.0, 1.0]).layers[0]
-        >>> layer.name, layer.kind, layer.parameters, layer.units, layer.dead
-        ('layers.0', 'Layer', 8, 4, ())
+    >>> from glassgrad import MLP, check_health
+    >>> loss = lambda output, target: (output - target) ** 2
+    >>> layer = check_health(MLP(1, [4, 1], seed=1), loss, [[0.5], [1.0]], [0.0, 1.0]).layers[0]
+    >>> layer.name, layer.kind, layer.parameters, layer.units, layer.dead
+    ('layers.0', 'Layer', 8, 4, ())
     """
 
     name: str
@@ -106,29 +102,9 @@ class LayerHealth:
         """How many of its units let (nearly) no gradient through, whatever the sample."""
         return len(self.dead) + len(self.saturated)
 
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as what JSON can hold."""
-        return {name: list(x) if isinstance(x, tuple) else x for name, x in vars(self).items()}
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> LayerHealth:
-        """What `to_dict` gave, as it was; ValueError for anything else."""
-        return decoded_health(LayerHealth, data, "layer")
-
-
-def decoded_health(kind: type[T], data: Any, of: str) -> T:
-    """A record of health from what JSON holds of it."""
-    try:
-        found: T = decode(kind, data)
-    except ValueError as fault:
-        raise ValueError(f"This is no health of a {of}: {fault}.") from None
-    return found
-
 
 class Measured(NamedTuple):
-    """The layers in the order in which they compute, the loss of each sample, and the names of
-    layers that use parameters inside compiled functions.
-    """
+    """The layers as they compute, the loss of each sample, and the layers inside compiled code."""
 
     layers: list[LayerHealth]
     losses: list[float]
@@ -222,16 +198,14 @@ class _Layers:
     """The layers of a model, and which of them every node belongs to."""
 
     def __init__(self, model: Module) -> None:
-        parts = [("", model), *((p, x) for p, x in walk(model) if isinstance(x, Module))]
-        self._paths = {id(part): (path, part) for path, part in parts}
-        self._kinds = {path: type(part).__name__ for path, part in parts}
-        self._root = type(model).__name__
-        self._places: dict[Scope | None, _Place | None] = {None: None}
+        self._parts = {"": model, **{p: x for p, x in walk(model) if isinstance(x, Module)}}
+        self._paths = {id(part): path for path, part in self._parts.items()}
+        self._places: dict[Scope, _Place | None] = {}
         self._layers: dict[str, _Layer] = {}
         self._computed, self._read = dict[str, None](), list[str]()
         self.closed: dict[str, None] = {}
         seen: set[Value] = set()  # one that is used in several places belongs to the first
-        for path, part in parts:
+        for path, part in self._parts.items():
             layer, _, unit = self._place(path)
             for value in filter(is_parameter, (held for _, held in walk(part, deep=False))):
                 if unit is not None:
@@ -241,10 +215,8 @@ class _Layers:
                     seen.add(value)
 
     def in_order(self) -> list[_Layer]:
-        """The layers, in the order in which they compute.
-
-        Those that only hold parameters for others, as an embedding does, come first, and those
-        that take no part come last.
+        """The layers as they compute; those that only hold parameters for others, as an embedding
+        does, come first, and those that take no part last.
         """
         names = dict.fromkeys([*self._read, *self._computed, *self._layers])
         layers = (self._layers[name] for name in names)
@@ -288,7 +260,6 @@ class _Layers:
                 self._read.append(name)
 
     def _take_closed(self, placed: dict[Any, _Place]) -> None:
-        """Find the calls of compiled functions with parameters inside."""
         from glassgrad.engine.compile.result import (  # loads what most models do not need
             Replay,
             Total,
@@ -300,36 +271,32 @@ class _Layers:
                 self.closed.setdefault(place.layer.name)
 
     def _place_of(self, node: Any, placed: dict[Any, _Place]) -> _Place | None:
-        scope = node.scope
-        if scope not in self._places:
-            self._places[scope] = self._search(scope)
-        place = self._places[scope]
+        place = self._place_in(node.scope)
         if place is None or not _is_activation(node):
             return place
-        before = placed.get(node.parents[0])
-        return before if before is not None and _is_inside(before.path, place.path) else place
+        before, around = placed.get(node.parents[0]), place.path
+        if before is None or before.path == around:
+            return place
+        return before if not around or before.path.startswith(f"{around}.") else place
 
-    def _search(self, scope: Scope | None) -> _Place | None:
+    def _place_in(self, scope: Scope | None) -> _Place | None:
         """The place of the innermost module of the model that is open."""
-        while scope is not None:
-            known = self._paths.get(id(scope.owner))
-            if known is not None and known[1] is scope.owner:
-                return self._place(known[0])
-            scope = scope.parent
-        return None
+        if scope is None:
+            return None
+        if scope not in self._places:
+            path = self._paths.get(id(scope.owner))
+            self._places[scope] = (
+                self._place_in(scope.parent) if path is None else self._place(path)
+            )
+        return self._places[scope]
 
     def _place(self, path: str) -> _Place:
         home = without_neuron(path)
-        if home not in self._kinds:  # "neurons" of an object that is no module
+        if home not in self._parts:  # "neurons" of an object that is no module
             home = path
-        name = home or self._root
-        if name not in self._layers:
-            self._layers[name] = _Layer(name, self._kinds[home])
-        return _Place(self._layers[name], path, path if path != home else None)
-
-
-def _is_inside(path: str, around: str) -> bool:
-    return path != around and (not around or path.startswith(f"{around}."))
+        kind = type(self._parts[home]).__name__
+        layer = self._layers.setdefault(home or kind, _Layer(home or kind, kind))
+        return _Place(layer, path, path if path != home else None)
 
 
 def _is_activation(node: Any) -> bool:
@@ -349,7 +316,6 @@ class _Layer:
     def measured(
         self, samples: int, learning_rate: float | None, gradients: Gradients
     ) -> LayerHealth:
-        """The numbers, given the gradients of the mean loss over the samples."""
         outputs = [output for made in self.outputs.values() for output in made]
         trained = [value for value in self.values if not value.is_frozen]
         numbers = [
@@ -362,15 +328,15 @@ class _Layer:
         broken = [len(row) - len(left) for row, left in zip(numbers, sound)]
         activations, weights, sent, slopes = sound
         still, dead, saturated = self._still()
-        size, step = size_of(weights), size_of(slopes)
+        size, step = scaled(root_mean_square, weights), scaled(root_mean_square, slopes)
         return LayerHealth(
             name=self.name,
             kind=self.kind,
             parameters=len(self.values),
             units=len(self.outputs),
-            activation_mean=mean_of(activations),
-            activation_std=spread_of(activations),
-            activation_largest=_largest_of(activations),
+            activation_mean=scaled(np.mean, activations),
+            activation_std=scaled(np.std, activations),
+            activation_largest=scaled(lambda shares: np.abs(shares).max(), activations),
             activation_zeros=_share_of(activations == 0.0),
             still_share=_share_of(still),
             dead=dead,
@@ -381,7 +347,7 @@ class _Layer:
             gradient_zeros=_share_of(slopes == 0.0),
             without_gradient=sum(value not in gradients for value in trained),
             # The mean loss divides by the number of samples; the gradient of one loss does not.
-            unit_gradient_size=ratio_of(size_of(sent), 1.0 / samples),
+            unit_gradient_size=ratio_of(scaled(root_mean_square, sent), 1.0 / samples),
             relative=None,
             update=None if learning_rate is None else ratio_of(step, size, learning_rate),
             broken_values=broken[0] + broken[1],
@@ -425,28 +391,18 @@ class _Layer:
         return bool(is_known) or any(any(numbers) for _, numbers, _ in first[1])
 
 
-def _largest_of(numbers: Floats) -> float | None:
-    return float(np.abs(numbers).max()) if numbers.size else None
+def scaled(of: Callable[[Floats], Any], numbers: Any) -> float | None:
+    """What a function that scales with its numbers gives of them, whatever their size; None of no
+    numbers.
+    """
+    largest = float(np.abs(numbers).max(initial=0.0))
+    if not largest:
+        return largest if len(numbers) else None
+    return float(largest * of(np.divide(numbers, largest)))
 
 
-def _scaled(numbers: Floats, of: Callable[[Floats], Any]) -> float | None:
-    largest = _largest_of(numbers)
-    return float(largest * of(numbers / largest)) if largest else largest
-
-
-def size_of(numbers: Floats) -> float | None:
-    """Their root mean square."""
-    return _scaled(numbers, lambda shares: np.sqrt(np.mean(shares**2)))
-
-
-def mean_of(numbers: Floats) -> float | None:
-    """Their mean."""
-    return _scaled(numbers, np.mean)
-
-
-def spread_of(numbers: Floats) -> float | None:
-    """Their standard deviation."""
-    return _scaled(numbers, np.std)
+def root_mean_square(numbers: Floats) -> Any:
+    return np.sqrt(np.mean(numbers**2))
 
 
 def ratio_of(number: float | None, to: float | None, times: float = 1.0) -> float | None:

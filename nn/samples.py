@@ -36,7 +36,6 @@ class Samples(NamedTuple):
         return len(self.X)
 
     def of(self, places: Any) -> Samples:
-        """Some of them."""
         weights = None if self.weights is None else self.weights[places]
         return Samples(self.X[places], self.y[places], weights)
 
@@ -47,7 +46,6 @@ class Samples(NamedTuple):
         return self
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
-        """Each with its target, as a model and a loss take them."""
         return zip(map(plain, self.X), map(plain, self.y))
 
     @property
@@ -75,14 +73,7 @@ class Samples(NamedTuple):
 def samples_of(
     X: Any, y: Any, role: str = "fit(model, loss, X, y)", weights: Any = None
 ) -> Samples:
-    """Inputs and targets as arrays that belong together; samples of weight 0 are left out.
-
-    Args:
-        X: the inputs, of shape (samples, ...).
-        y: the targets, of shape (samples,) or (samples, ...).
-        role: who takes them, for errors.
-        weights: how many samples each counts as, 0 or more; or None.
-    """
+    """Inputs and targets as arrays that belong together; samples of weight 0 are left out."""
     found = Samples(checked_array(X, "X", role), checked_array(y, "y", role))
     if len(found.X) != len(found.y):
         raise ValueError(
@@ -95,7 +86,6 @@ def samples_of(
 
 
 def _weighed(samples: Samples, weights: Any, role: str) -> Samples:
-    """The samples that count, each as many times as its weight says."""
     if weights.shape != (len(samples),):
         raise ValueError(
             f"{role}: sample_weight is of shape {weights.shape}. Give one number for each of the "
@@ -116,12 +106,8 @@ def _weighed(samples: Samples, weights: Any, role: str) -> Samples:
 
 
 def class_weights(samples: Samples, given: Any) -> dict[float, float]:
-    """The weight of each class among the targets.
-
-    Args:
-        samples: the samples; their targets are classes.
-        given: a weight by class, 1 for those it does not name; or "balanced", for
-            n / (classes · those of the class), so that every class counts alike.
+    """The weight of each class among the targets: as a dict names it, else 1; or "balanced", for
+    n / (classes · those of the class), so that every class counts alike.
     """
     role = "fit(class_weight=...)"
     if samples.y.ndim != 1 or (samples.y != np.round(samples.y)).any():
@@ -169,12 +155,8 @@ def weighed_as(samples: Samples, by_class: Mapping[float, float], role: str) -> 
 
 
 def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
-    """The samples to train on and those to validate with.
-
-    Args:
-        samples: all samples.
-        validation: the share to hold out; (X, y) or (X, y, sample_weight) of others; or None.
-        seed: decides which ones.
+    """The samples to train on and those to validate with: a share of them, which the seed decides;
+    (X, y) or (X, y, sample_weight) of others; or None.
     """
     if validation is None:
         return samples, None
@@ -230,6 +212,15 @@ def checked_array(given: Any, name: str, role: str) -> Any:
 def relative(weights: Any) -> Any:
     """Weights as shares of the largest: their products and sums keep in the range of floats."""
     return weights / weights.max()
+
+
+def size_of(*columns: Any) -> Any:
+    """The power of two just below the largest number of each column, to divide by: sums and squares
+    of what is left keep in the range of floats, and nothing is rounded.
+    """
+    largest = np.max([np.abs(each).max(axis=0) for each in columns], axis=0)
+    _, exponent = np.frexp(np.where(np.isfinite(largest), largest, 1.0))
+    return np.ldexp(1.0, exponent - 1)
 
 
 def in_batches(things: Any, size: int) -> Iterator[Any]:

@@ -67,12 +67,9 @@ from glassgrad.engine.value import Frozen, Value
 from glassgrad.nn.parts import LEFT_OUT, PLAIN, Found, Holder, kept, title
 
 SCHEMA = "glassgrad-model/3"
-_LATER_FIELDS = {
-    "glassgrad-model/1": ("build", "digest"),
-    "glassgrad-model/2": ("digest",),
-    SCHEMA: (),
-}
-"""The schemas that are read, with the fields that they did not have yet."""
+_LATER_FIELDS = {"glassgrad-model/1": {"build", "digest"}, "glassgrad-model/2": {"digest"}}
+"""The older schemas that are read too, with the fields that they did not have yet."""
+_READ = [*_LATER_FIELDS, SCHEMA]
 _SCHEMA = re.compile(r"glassgrad-model/[1-9][0-9]{0,8}")
 _FROZEN = re.compile(r", (\d+ )?frozen(?=\)$)")
 _DAMAGED = (
@@ -85,6 +82,8 @@ _DEEPEST = 40
 """Modules inside modules that a build may have."""
 _LONGEST = 200
 """Of the complaint of a constructor about foreign arguments so many characters are shown."""
+_STRICT = {"bool": ((bool,), "true or false"), "float": ((int, float), "a number")}
+"""Annotations of arguments that are read as JSON has them, and how a refusal says so."""
 _METHODS = ("run",)
 """Those that a part of `Sequential` may be, as `cell.run`."""
 
@@ -176,10 +175,8 @@ def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
 def read(path: Path, state: dict[str, float] | None = None) -> ModelFile:
     """What a model file says, if it has a known schema, and no fields but those of it.
 
-    Args:
-        path: the file; an OSError if it cannot be read.
-        state: the numbers of the model that it is for, if that is known: a file that is far larger
-            than one of these is not read to its end.
+    Of the model that it is for, if that is known, the numbers say how large a file may be: one that
+    is far larger is not read to its end.
     """
     content = _content(path, None if state is None else 2**20 + 16 * len(json.dumps(state)))
     has_seal = seal(content)
@@ -190,13 +187,12 @@ def read(path: Path, state: dict[str, float] | None = None) -> ModelFile:
     except ValueError as fault:
         raise ValueError(f"is cut off, damaged or no model file: {fault}.") from None
     schema = data.get("schema") if isinstance(data, dict) else None
-    if schema not in list(_LATER_FIELDS):
+    if schema not in _READ:
         raise ValueError(_unknown(schema))
     if schema == SCHEMA and not has_seal:
         raise ValueError(_DAMAGED)
-    for field in _LATER_FIELDS[schema]:
-        if field in data:
-            raise ValueError(f"is no model file: it has a field {quoted(field)}.")
+    for field in sorted(_LATER_FIELDS.get(schema, set()) & data.keys()):
+        raise ValueError(f"is no model file: it has a field {quoted(field)}.")
     try:
         found: ModelFile = decode(ModelFile, data)
     except ValueError as fault:
@@ -222,7 +218,7 @@ def _unknown(schema: object) -> str:
     if isinstance(schema, str) and _SCHEMA.fullmatch(schema):
         return (
             f"was written by a newer glassgrad: its schema is {quoted(schema)}, and this one reads "
-            f"{some_of(list(_LATER_FIELDS))}. Update glassgrad."
+            f"{some_of(_READ)}. Update glassgrad."
         )
     return f"is no model file: its schema is {quoted(schema)}."
 
@@ -250,7 +246,8 @@ def build(found: ModelFile) -> Any:
     if found.build is ...:
         raise ValueError(
             "does not say how its model is built, as of version 1 of the schema, or of a model "
-            "with classes or functions of your own, changed after it was made, or with modules "
+            "with classes or functions of your own, with the same parameters in two places, "
+            "changed after it was made, or with modules "
             f"inside more than {_DEEPEST} others. Build the model, and call its .load(path)."
         )
     try:
@@ -348,7 +345,6 @@ def _kind(thing: Any) -> type:
 
 
 def _settings(module: Holder) -> dict[str, Any]:
-    """The attributes that a module has, without what others keep there."""
     skipped = {*module._not_parts, "training"}
     return {
         name: thing
@@ -370,7 +366,6 @@ def made(build: object, parameters: int) -> Any:
 
 
 def _made(build: object) -> Any:
-    """A module, after those that are among its arguments."""
     if not isinstance(build, dict) or build.keys() != {"class", "arguments"}:
         raise ValueError("a module has a class and arguments, and nothing else")
     title, arguments = build["class"], build["arguments"]
@@ -383,8 +378,10 @@ def _made(build: object) -> Any:
         if name not in known or name in ("self", *LEFT_OUT):
             raise ValueError(f"{title} has no argument {_shown(name)}")
     given = {name: _argument(thing) for name, thing in arguments.items()}
-    for name, thing in given.items():
-        _check_type(f"{name} of {title}", known[name].annotation, thing)
+    for name, thing in given.items():  # Python takes 0 for a truth, and True for a number
+        strict = _STRICT.get(known[name].annotation)
+        if strict and type(thing) not in strict[0]:
+            raise ValueError(f"{name} of {title} is {strict[1]}, not {describe(thing)}")
     if title == "Method":
         _check_method(**given)
     try:
@@ -399,14 +396,6 @@ def _argument(thing: object) -> Any:
     return [_argument(part) for part in thing] if isinstance(thing, list) else thing
 
 
-def _check_type(role: str, annotation: str, thing: object) -> None:
-    """Refuse what Python would take for a truth, or for a number, though JSON has it otherwise."""
-    if annotation == "bool" and type(thing) is not bool:
-        raise ValueError(f"{role} is true or false, not {describe(thing)}")
-    if annotation == "float" and type(thing) not in (int, float):
-        raise ValueError(f"{role} is a number, not {describe(thing)}")
-
-
 def _check_method(module: Any = None, name: Any = None) -> None:
     """A file says what is called when the model runs: nothing but what is meant for that."""
     if name not in _METHODS:
@@ -416,7 +405,6 @@ def _check_method(module: Any = None, name: Any = None) -> None:
 
 
 def _called(kind: Any, known: Mapping[str, inspect.Parameter], given: dict[str, Any]) -> Any:
-    """An object of a class by the names of its arguments, those after a * too."""
     row: list[Any] = []
     for name, parameter in known.items():
         if parameter.kind is parameter.VAR_POSITIONAL:

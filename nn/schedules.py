@@ -3,7 +3,8 @@
 `Schedule` sets the rates of an optimiser by a rule. A rule is a function of the step, from 0, and
 of the number of steps in all (`total`, or None), and gives a factor of the learning rate that the
 optimiser was made with: a closed form, which needs none of the steps before, and stays where it
-ends. Only `ReduceOnPlateau` is told how the training goes. The rates are those of the class of
+ends. Those made here are objects that are called; their fields are what they are made with. Only
+`ReduceOnPlateau` is told how the training goes. The rates are those of the class of
 `torch.optim.lr_scheduler` that is named.
 
 What makes a rule raises, all alike:
@@ -17,10 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
 from itertools import cycle
 from math import cos, inf, isfinite, pi
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import is_sequence
 from glassgrad.nn.checks import (
     Check,
+    Count,
     CountFrom0,
     NotNegative,
     Share,
@@ -38,157 +39,23 @@ from glassgrad.nn.checks import (
 )
 from glassgrad.nn.optimiser import Optimiser
 
-ClosedForm = Callable[[int, "int | None"], float]
+ClosedForm: TypeAlias = Callable[[int, int | None], float]
 
 
-def constant() -> ClosedForm:
-    """The base learning rate at every step.
-
-    >>> from glassgrad import constant
-    >>> constant()(7, None)
-    1.0
-    """
-    return _constant
-
-
-def step_decay(every: int, factor: float = 0.1) -> ClosedForm:
-    """The learning rate times `factor` after each `every` steps, as `StepLR`.
-
-    >>> from glassgrad import step_decay
-    >>> [step_decay(2, factor=0.5)(step, None) for step in range(5)]
-    [1.0, 1.0, 0.5, 0.5, 0.25]
-    """
-    every = whole(every, "step_decay(every=...)")
-    factor = not_negative(factor, "step_decay(factor=...)")
-    return partial(_step_decay, every=every, factor=factor)
+def _rule(given: Any, role: str) -> Any:
+    if isinstance(given, type):  # it can be called, and is none itself
+        name = given.__name__
+        raise TypeError(f"{role} takes a rule, which {name} makes: call it, {name}(...).")
+    if not callable(given):
+        raise TypeError(f"{role} takes a rule such as cosine(), not {describe(given)}.")
+    return given
 
 
-def cosine(floor: float = 0.0) -> ClosedForm:
-    """From 1 to `floor` along half a cosine, in `total` steps, as `CosineAnnealingLR`.
-
-    Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017), equation
-    5, without restarts; PyTorch's goes up again after its end.
-
-    >>> from glassgrad import cosine
-    >>> [round(cosine()(step, 4), 3) for step in range(6)]
-    [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
-    """
-    return partial(_cosine, floor=not_negative(floor, "cosine(floor=...)"))
-
-
-def ramp(start: float = 1 / 3, end: float = 1.0, steps: int | None = None) -> ClosedForm:
-    """From `start` to `end` in a straight line, in `steps` steps or all there are, as `LinearLR`.
-
-    >>> from glassgrad import ramp
-    >>> [ramp(start=0.5, steps=2)(step, None) for step in range(4)]
-    [0.5, 0.75, 1.0, 1.0]
-    """
-    start, end = not_negative(start, "ramp(start=...)"), not_negative(end, "ramp(end=...)")
-    length = None if steps is None else whole(steps, "ramp(steps=...)")
-    return partial(_ramp, start=start, end=end, steps=length)
-
-
-def warm_up(steps: int, then: ClosedForm | None = None, start: float = 0.0) -> ClosedForm:
-    """From `start` to 1 in a straight line in the first steps, and then another rule.
-
-    Large rates at the beginning throw parameters far away: Goyal et al., "Accurate, Large Minibatch
-    SGD" (2017). As `SequentialLR` of `LinearLR` and another one.
-
-    Args:
-        steps: how many steps it takes.
-        then: the rule afterwards, which counts from 0 and has the rest of the steps; None for 1.
-        start: the factor of the first step. With 0 the first step moves nothing.
-
-    >>> from glassgrad import cosine, warm_up
-    >>> rule = warm_up(2, then=cosine())
-    >>> [round(rule(step, 6), 3) for step in range(7)]
-    [0.0, 0.5, 1.0, 0.854, 0.5, 0.146, 0.0]
-    """
-    steps, start = whole(steps, "warm_up(steps=...)"), not_negative(start, "warm_up(start=...)")
-    if then is not None and not callable(then):
-        raise TypeError(f"warm_up(then=...) takes a rule such as cosine(), not {describe(then)}.")
-    _refuse_maker(then, "warm_up(then=...)")
-    return partial(_warm_up, steps=steps, then=then, start=start)
-
-
-def one_cycle(rise: float = 0.3, start: float = 1 / 25, end: float = 1 / 25e4) -> ClosedForm:
-    """Up from `start` to 1 and down to `end`, both along half a cosine, as `OneCycleLR`.
-
-    Smith and Topin, "Super-Convergence" (2019), without a cycle of momentum.
-
-    Args:
-        rise: the share of the steps that go up, above 0 and at most 1 (`pct_start`).
-        start: the factor of the first step, 1 / div_factor.
-        end: the factor of the last step, 1 / (div_factor × final_div_factor).
-
-    >>> from glassgrad import one_cycle
-    >>> [round(one_cycle(rise=0.5)(step, 6), 3) for step in range(6)]
-    [0.04, 0.52, 1.0, 0.75, 0.25, 0.0]
-    """
-    rise = not_negative(rise, "one_cycle(rise=...)")
+def _rise(given: Any, role: str) -> float:
+    rise = not_negative(given, role)
     if not 0.0 < rise <= 1.0:
-        raise ValueError(f"one_cycle(rise=...) is above 0 and at most 1, not {rise}.")
-    start = not_negative(start, "one_cycle(start=...)")
-    end = not_negative(end, "one_cycle(end=...)")
-
-    return partial(_one_cycle, rise=rise, start=start, end=end)
-
-
-# The rules themselves: functions with a name, so that schedules can be pickled.
-
-
-def _constant(step: int, total: int | None) -> float:
-    return 1.0
-
-
-def _step_decay(step: int, total: int | None, *, every: int, factor: float) -> float:
-    return factor ** (step // every)
-
-
-def _cosine(step: int, total: int | None, *, floor: float) -> float:
-    return _along_cosine(1.0, floor, step / _total(total, "cosine"))
-
-
-def _ramp(step: int, total: int | None, *, start: float, end: float, steps: int | None) -> float:
-    share = min(step / (steps or _total(total, "ramp")), 1.0)
-    return start * (1.0 - share) + end * share
-
-
-def _warm_up(
-    step: int, total: int | None, *, steps: int, then: ClosedForm | None, start: float
-) -> float:
-    if then is not None and total is not None and total <= steps:
-        raise ValueError(
-            f"warm_up of {counted(steps, 'step')} leaves none of {counted(total, 'step')} for "
-            "the rule that follows; give a larger total."
-        )
-    rest, afterwards = None if total is None else total - steps, then or _constant
-    if step == 0:
-        afterwards(0, rest)  # what it refuses, it refuses before the first step
-    if step < steps:
-        return _ramp(step, total, start=start, end=1.0, steps=steps)
-    return afterwards(step - steps, rest)
-
-
-def _one_cycle(step: int, total: int | None, *, rise: float, start: float, end: float) -> float:
-    last = _total(total, "one_cycle") - 1  # steps count from 0
-    step, peak = min(step, last), rise * (last + 1) - 1.0
-    if step <= peak:
-        return _along_cosine(start, 1.0, step / peak if peak > 0.0 else 1.0)
-    return _along_cosine(1.0, end, (step - peak) / (last - peak) if last > peak else 1.0)
-
-
-def _along_cosine(start: float, end: float, share: float) -> float:
-    """From `start` at 0 to `end` at 1, level at both."""
-    if share >= 1.0:
-        return end
-    return end + (start - end) * (1.0 + cos(pi * share)) / 2.0
-
-
-def _total(total: int | None, rule: str) -> int:
-    if total is None:
-        raise ValueError(f"{rule} needs the number of steps: Schedule(..., total=1000).")
-    return total
+        raise ValueError(f"{role} is above 0 and at most 1, not {rise}.")
+    return rise
 
 
 def _one_of(*choices: str) -> Check:
@@ -204,8 +71,156 @@ def _floors(given: Any, role: str) -> tuple[float, ...]:
     return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
 
 
+class _Checked:
+    """A rule, whose fields say what is asked of them."""
+
+    def __post_init__(self) -> None:
+        vars(self).update(checked_fields(self, type(self).__name__))
+
+
 @dataclass(frozen=True)
-class ReduceOnPlateau:
+class constant(_Checked):
+    """The base learning rate at every step.
+
+    >>> from glassgrad import constant
+    >>> constant()(7, None)
+    1.0
+    """
+
+    def __call__(self, step: int, total: int | None) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class step_decay(_Checked):
+    """The learning rate times `factor` after each `every` steps, as `StepLR`.
+
+    >>> from glassgrad import step_decay
+    >>> [step_decay(2, factor=0.5)(step, None) for step in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    every: Count
+    factor: NotNegative = 0.1
+
+    def __call__(self, step: int, total: int | None) -> float:
+        return float(self.factor ** (step // self.every))
+
+
+@dataclass(frozen=True)
+class cosine(_Checked):
+    """From 1 to `floor` along half a cosine, in `total` steps, as `CosineAnnealingLR`.
+
+    Loshchilov and Hutter, "SGDR" (2017), equation 5; PyTorch's goes up again after its end.
+
+    >>> from glassgrad import cosine
+    >>> [round(cosine()(step, 4), 3) for step in range(6)]
+    [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
+    """
+
+    floor: NotNegative = 0.0
+
+    def __call__(self, step: int, total: int | None) -> float:
+        return _along_cosine(1.0, self.floor, step / _needed(total, "cosine"))
+
+
+@dataclass(frozen=True)
+class ramp(_Checked):
+    """From `start` to `end` in a straight line, in `steps` steps or all there are, as `LinearLR`.
+
+    >>> from glassgrad import ramp
+    >>> [ramp(start=0.5, steps=2)(step, None) for step in range(4)]
+    [0.5, 0.75, 1.0, 1.0]
+    """
+
+    start: NotNegative = 1 / 3
+    end: NotNegative = 1.0
+    steps: Annotated[int | None, whole] = None
+
+    def __call__(self, step: int, total: int | None) -> float:
+        share = min(step / (self.steps or _needed(total, "ramp")), 1.0)
+        return self.start * (1.0 - share) + self.end * share
+
+
+@dataclass(frozen=True)
+class warm_up(_Checked):
+    """From `start` to 1 in a straight line in the first steps, and then another rule.
+
+    Large rates at the beginning throw parameters far away: Goyal et al., "Accurate, Large Minibatch
+    SGD" (2017). As `SequentialLR` of `LinearLR` and another one.
+
+    Args:
+        steps: how many steps it takes.
+        then: the rule afterwards, which counts from 0 and has the rest of the steps; None for 1.
+        start: the factor of the first step. With 0 the first step moves nothing.
+
+    >>> from glassgrad import cosine, warm_up
+    >>> rule = warm_up(2, then=cosine())
+    >>> [round(rule(step, 6), 3) for step in range(7)]
+    [0.0, 0.5, 1.0, 0.854, 0.5, 0.146, 0.0]
+    """
+
+    steps: Count
+    then: Annotated[ClosedForm | None, _rule] = None
+    start: NotNegative = 0.0
+
+    def __call__(self, step: int, total: int | None) -> float:
+        if self.then is not None and total is not None and total <= self.steps:
+            raise ValueError(
+                f"warm_up of {counted(self.steps, 'step')} leaves none of {counted(total, 'step')} "
+                "for the rule that follows; give a larger total."
+            )
+        rest, afterwards = None if total is None else total - self.steps, self.then or constant()
+        if step == 0:
+            afterwards(0, rest)  # what it refuses, it refuses before the first step
+        if step < self.steps:
+            return ramp(self.start, steps=self.steps)(step, total)
+        return afterwards(step - self.steps, rest)
+
+
+@dataclass(frozen=True)
+class one_cycle(_Checked):
+    """Up from `start` to 1 and down to `end`, both along half a cosine, as `OneCycleLR`.
+
+    Smith and Topin, "Super-Convergence" (2019), without a cycle of momentum.
+
+    Args:
+        rise: the share of the steps that go up, above 0 and at most 1 (`pct_start`).
+        start: the factor of the first step, 1 / div_factor.
+        end: the factor of the last step, 1 / (div_factor × final_div_factor).
+
+    >>> from glassgrad import one_cycle
+    >>> [round(one_cycle(rise=0.5)(step, 6), 3) for step in range(6)]
+    [0.04, 0.52, 1.0, 0.75, 0.25, 0.0]
+    """
+
+    rise: Annotated[float, _rise] = 0.3
+    start: NotNegative = 1 / 25
+    end: NotNegative = 1 / 25e4
+
+    def __call__(self, step: int, total: int | None) -> float:
+        last = _needed(total, "one_cycle") - 1  # steps count from 0
+        step, peak = min(step, last), self.rise * (last + 1) - 1.0
+        if step <= peak:
+            return _along_cosine(self.start, 1.0, step / peak if peak > 0.0 else 1.0)
+        return _along_cosine(1.0, self.end, (step - peak) / (last - peak) if last > peak else 1.0)
+
+
+def _along_cosine(start: float, end: float, share: float) -> float:
+    """From `start` at 0 to `end` at 1, level at both."""
+    if share >= 1.0:
+        return end
+    return end + (start - end) * (1.0 + cos(pi * share)) / 2.0
+
+
+def _needed(total: int | None, rule: str) -> int:
+    if total is None:
+        raise ValueError(f"{rule} needs the number of steps: Schedule(..., total=1000).")
+    return total
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(_Checked):
     """The learning rates times `factor` whenever a metric no longer improves (`ReduceLROnPlateau`).
 
     By hand the metric is given to `step`, once an epoch; `fit` gives the loss. It improves if it is
@@ -221,13 +236,12 @@ class ReduceOnPlateau:
         min_learning_rate: no rate goes below; one for all groups, or one for each.
         eps: a smaller difference of rates is left alone.
 
-    Example:
-        >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
-        >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
-        >>> for loss in [3.0, 2.0, 2.0, 2.0]:
-        ...     schedule.step(loss)
-        >>> schedule.learning_rates
-        [0.25]
+    >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
+    >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> schedule.learning_rates
+    [0.25]
     """
 
     factor: Share = 0.1
@@ -240,13 +254,12 @@ class ReduceOnPlateau:
     min_learning_rate: Annotated[float | Sequence[float], _floors] = 0.0
     eps: NotNegative = 1e-8
 
-    def __post_init__(self) -> None:
-        vars(self).update(checked_fields(self, "ReduceOnPlateau"))
-
     def after(self, seen: Seen, metric: float) -> tuple[Seen, bool]:
         """What it has seen after one metric more, and whether rates go down now."""
         best, bad_steps, cooldown_left = seen
-        if self._is_better(metric, best):
+        gap = self.threshold if self.mode == "max" else -self.threshold
+        limit = best * (1.0 + gap) if self.threshold_mode == "rel" else best + gap
+        if metric > limit if self.mode == "max" else metric < limit:
             best, bad_steps = metric, 0
         else:
             bad_steps += 1
@@ -255,11 +268,6 @@ class ReduceOnPlateau:
         if bad_steps <= self.patience:
             return Seen(best, bad_steps, cooldown_left), False
         return Seen(best, 0, self.cooldown), True
-
-    def _is_better(self, metric: float, best: float) -> bool:
-        gap = self.threshold if self.mode == "max" else -self.threshold
-        limit = best * (1.0 + gap) if self.threshold_mode == "rel" else best + gap
-        return metric > limit if self.mode == "max" else metric < limit
 
     def lowered(self, rates: Sequence[float]) -> list[float]:
         """Learning rates one step further down."""
@@ -274,16 +282,6 @@ class ReduceOnPlateau:
         return [new if old - new > self.eps else old for old, new in zip(rates, lower)]
 
 
-_MAKERS: tuple[Any, ...] = constant, step_decay, cosine, ramp, warm_up, one_cycle, ReduceOnPlateau
-
-
-def _refuse_maker(given: Any, title: str) -> None:
-    """What gives a rule is none itself, though it can be called."""
-    if any(given is maker for maker in _MAKERS):
-        name = given.__name__
-        raise TypeError(f"{title} takes a rule, which {name} makes: call it, {name}(...).")
-
-
 class Seen(NamedTuple):
     """What a rule that watches has seen: the best metric, and what is counted since."""
 
@@ -294,9 +292,8 @@ class Seen(NamedTuple):
 
 Rule = ClosedForm | ReduceOnPlateau
 _SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
-"""What a state of a schedule says."""
 _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
-"""And where its rule watches a metric: the rates now, and what it has `Seen`."""
+"""What a state says where the rule watches a metric: the rates now, and what it has `Seen`."""
 
 
 class Schedule:
@@ -313,30 +310,22 @@ class Schedule:
             `step()` once after each step of the optimiser, or once an epoch, and count accordingly.
 
     Attributes:
-        optimiser, rule, total: as given.
         step_count: how often `step()` was called.
 
-    Raises:
-        TypeError: an argument is of a wrong type.
-        ValueError: the rule needs a total, or gives no factor of 0 or more.
-
-    Example:
-        >>> from glassgrad import SGD, Schedule, Value, step_decay
-        >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
-        >>> schedule = Schedule(optimiser, step_decay(every=2, factor=0.5))
-        >>> for _ in range(2):
-        ...     schedule.step()
-        >>> optimiser.learning_rate
-        0.25
+    >>> from glassgrad import SGD, Schedule, Value, step_decay
+    >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
+    >>> schedule = Schedule(optimiser, step_decay(every=2, factor=0.5))
+    >>> for _ in range(2):
+    ...     schedule.step()
+    >>> optimiser.learning_rate
+    0.25
     """
 
     def __init__(self, optimiser: Optimiser, rule: Rule, total: int | None = None) -> None:
         if not isinstance(optimiser, Optimiser):
             raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
-        if not callable(rule) and not isinstance(rule, ReduceOnPlateau):
-            raise TypeError(f"Schedule takes a rule such as cosine(), not {describe(rule)}.")
-        _refuse_maker(rule, "Schedule")
-        self.optimiser, self.rule = optimiser, rule
+        self.optimiser = optimiser
+        self.rule = rule if isinstance(rule, ReduceOnPlateau) else _rule(rule, "Schedule")
         self.total = None if total is None else whole(total, "Schedule(total=...)")
         self._base_rates = tuple(self.learning_rates)
         self.step_count = 0
@@ -364,12 +353,9 @@ class Schedule:
     def step(self, metric: float | None = None) -> None:
         """Go one step on, and set the learning rates for it.
 
-        Args:
-            metric: for `ReduceOnPlateau` how the training goes; for all other rules None.
-
-        Raises:
-            TypeError: the rule needs a metric, or takes none.
-            ValueError: the rule has no factor for the step. Nothing changes.
+        `ReduceOnPlateau` alone takes a metric, how the training goes; without one, or where another
+        rule is given one, that is a TypeError. Where the rule has no factor for the step, a
+        ValueError, nothing changes.
         """
         if not isinstance(self.rule, ReduceOnPlateau):
             if metric is not None:
@@ -387,12 +373,7 @@ class Schedule:
         self._seen, self.step_count = seen, self.step_count + 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the schedule is, for `json.dump`. The rule itself is not in it.
-
-        >>> from glassgrad import SGD, Schedule, Value, cosine
-        >>> Schedule(SGD([Value(1.0)], 0.5), cosine(), total=100).state_dict()
-        {'step_count': 0, 'total': 100, 'base_rates': [0.5]}
-        """
+        """Where the schedule is, for `json.dump`. The rule itself is not in it."""
         state: dict[str, Any] = {"step_count": self.step_count, "total": self.total}
         state["base_rates"] = list(self.base_rates)
         if self.watches:
@@ -400,14 +381,8 @@ class Schedule:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict()` was taken, and set the learning rates of that step.
-
-        Args:
-            state: what `state_dict()` gave, of a schedule with the same rule, total and groups.
-
-        Raises:
-            ValueError: it has another total or other groups, or is damaged. Nothing is changed.
-            TypeError: `state` is no dict.
+        """Go on from where `state_dict()` was taken, of a schedule with the same rule, total and
+        groups; a state that is none of such a one is a ValueError, and nothing is changed.
         """
         self.taker_of(state)()
 
@@ -453,7 +428,6 @@ class Schedule:
         return [*self.base_rates, *(float(self.rule(step, last + 1)) for step in steps)]
 
     def _go_to(self, step: int, base_rates: tuple[float, ...]) -> None:
-        """Set all rates, or none if the rule has none for this step."""
         rule: Any = self.rule
         factor = real(rule(step, self.total), "A factor of the learning rate")
         if not (isfinite(factor) and factor >= 0.0):

@@ -35,18 +35,14 @@ class RecurrentCell(Module):
         nhidden: how many numbers the state has, one for each neuron.
         init: see `Neuron`; the fan-in is `nin` + `nhidden`.
 
-    Attributes:
-        layer: the layer of `nhidden` neurons.
-
-    Example:
-        >>> from glassgrad import RecurrentCell
-        >>> cell = RecurrentCell(2, 3, seed=0)
-        >>> cell
-        RecurrentCell(2 → 3, 18 parameters)
-        >>> h = cell([1.0, -1.0])
-        >>> h = cell([0.5, 0.0], h)
-        >>> [v.data for v in h] == [v.data for v in cell.run([[1.0, -1.0], [0.5, 0.0]])]
-        True
+    >>> from glassgrad import RecurrentCell
+    >>> cell = RecurrentCell(2, 3, seed=0)
+    >>> cell
+    RecurrentCell(2 → 3, 18 parameters)
+    >>> h = cell([1.0, -1.0])
+    >>> h = cell([0.5, 0.0], h)
+    >>> [v.data for v in h] == [v.data for v in cell.run([[1.0, -1.0], [0.5, 0.0]])]
+    True
     """
 
     def __init__(self, nin: int, nhidden: int, *, seed: Seed = None, init: Init = "torch") -> None:
@@ -71,12 +67,8 @@ class RecurrentCell(Module):
         return list(outputs) if isinstance(outputs, list) else [outputs]
 
     def run(self, xs: Iterable[Inputs], h: Inputs | None = None, *, every: bool = False) -> Any:
-        """The state after a sequence of inputs, at least one.
-
-        Args:
-            xs: the inputs.
-            h: the state before them; None is all 0.
-            every: whether to give the state after each input, a list of lists.
+        """The state after a sequence of inputs, at least one, from a state before them; or `every`
+        state on the way, a list of lists.
         """
         every = true_or_false(every, "RecurrentCell.run(every=...)")
         if not is_sequence(xs):
@@ -126,24 +118,17 @@ class AttentionHead(Module):
     Attributes:
         queries, keys, values: the `Projection` that makes each of a vector, in the order drawn.
 
-    Example:
-        >>> from glassgrad import AttentionHead
-        >>> head = AttentionHead(2, 3, seed=0)
-        >>> head
-        AttentionHead(2 → 3, causal, 18 parameters)
-        >>> outputs = head([[1.0, 0.0], [0.0, 1.0]])
-        >>> len(outputs), len(outputs[0])
-        (2, 3)
+    >>> from glassgrad import AttentionHead
+    >>> head = AttentionHead(2, 3, seed=0)
+    >>> head
+    AttentionHead(2 → 3, causal, 18 parameters)
+    >>> outputs = head([[1.0, 0.0], [0.0, 1.0]])
+    >>> len(outputs), len(outputs[0])
+    (2, 3)
     """
 
     def __init__(
-        self,
-        nin: int,
-        size: int,
-        *,
-        causal: bool = True,
-        seed: Seed = None,
-        init: Init = "torch",
+        self, nin: int, size: int, *, causal: bool = True, seed: Seed = None, init: Init = "torch"
     ) -> None:
         self.causal = true_or_false(causal, "AttentionHead(causal=...)")
         nin = whole(nin, "AttentionHead(nin=...)")

@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from glassgrad.engine.arrays import check_unmasked
 from glassgrad.nn.dense import MLP
 from glassgrad.nn.fit import fit
 from glassgrad.nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
 from glassgrad.nn.optimisers import AdamW
 from glassgrad.nn.predict import predict
-from glassgrad.nn.samples import relative
+from glassgrad.nn.samples import relative, size_of
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -81,6 +82,12 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
         """Whether a call begins anew, and does not go on from where the last one ended."""
         return not (hasattr(self, "model_") and (is_partial or self.warm_start))
 
+    def _check_unmasked(self, **given: Any) -> None:
+        """Refuse what scikit-learn takes without a word, with the numbers behind the masks."""
+        for name, data in given.items():
+            for each in (data, *data) if isinstance(data, (list, tuple)) else (data,):
+                check_unmasked(each, f"{type(self).__name__}: {name}")
+
     def _weights(self, X: Any, sample_weight: Any) -> Any:
         if sample_weight is None:
             return None
@@ -89,7 +96,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
     def _train(
         self, X: Any, y: Any, outputs: int, loss: Any, *, is_partial: bool, **options: Any
     ) -> None:
-        """Train: a new model, or the one that is there, by one more epoch if that is a part."""
         sizes = [X.shape[1], *np.ravel(self.hidden).tolist(), outputs]
         if self._is_new(is_partial):
             self._begin(sizes)
@@ -135,6 +141,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
 
     def _outputs(self, X: Any) -> Any:
         check_is_fitted(self)
+        self._check_unmasked(X=X)
         return predict(self.model_, validate_data(self, X, reset=False, dtype=np.float64))
 
 
@@ -148,8 +155,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     Args:
         hidden: the number of neurons of each hidden layer, or of the only one.
         activation: of hidden neurons, a name from `ACTIVATIONS`.
-        learning_rate: of AdamW.
-        weight_decay: of AdamW.
+        learning_rate, weight_decay: of AdamW.
         epochs: how often each sample is used.
         batch_size: samples in a step.
         validation: the share of samples to hold out; the best parameters on them are kept.
@@ -164,21 +170,18 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         classes_: the classes, in the order of the columns of `predict_proba`.
         n_iter_: how many epochs there were.
 
-    Example:
-        >>> from glassgrad import NetworkClassifier, two_moons
-        >>> X, y = two_moons()
-        >>> NetworkClassifier((16, 16), random_state=0).fit(X, y).score(X, y) > 0.95
-        True
+    >>> from glassgrad import NetworkClassifier, two_moons
+    >>> X, y = two_moons()
+    >>> NetworkClassifier((16, 16), random_state=0).fit(X, y).score(X, y) > 0.95
+    True
     """
 
     class_weight: Mapping[Any, float] | str | None = field(default=None, kw_only=True)
 
     @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkClassifier:
-        """Train on samples of shape (n, features) and n classes, of any kind.
-
-        With `sample_weight` each sample counts as so many.
-        """
+        """Train on n samples of shape (n, features) and their classes, of any kind."""
+        self._check_unmasked(X=X, y=y, sample_weight=sample_weight)
         X, y = validate_data(self, X, y, dtype=np.float64, reset=self._is_new(False))
         check_classification_targets(y)
         classes = np.unique(y)
@@ -200,15 +203,9 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     ) -> NetworkClassifier:
         """Go on by one epoch over these samples, from where the last call ended.
 
-        Args:
-            X: samples of shape (n, features).
-            y: their classes.
-            classes: all that there are; needed in the first call.
-            sample_weight: how many samples each counts as.
-
-        Raises:
-            ValueError: the classes are not known yet, or y has others; or they are to be balanced.
+        The first call needs all the classes that there are.
         """
+        self._check_unmasked(X=X, y=y, classes=classes, sample_weight=sample_weight)
         is_first = not hasattr(self, "classes_")
         X, y = validate_data(self, X, y, dtype=np.float64, reset=is_first)
         check_classification_targets(y)
@@ -239,15 +236,12 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         if isinstance(by_class, Mapping):
             weights = compute_class_weight(dict(by_class), classes=self.classes_, y=self.classes_)
             by_class = dict(enumerate(weights.tolist()))
-        self._train(
-            X,
-            np.searchsorted(self.classes_, y),
-            1 if count == 2 else count,
-            binary_cross_entropy_with_logits if count == 2 else cross_entropy,
-            is_partial=is_partial,
-            sample_weight=self._weights(X, sample_weight),
-            class_weight=by_class,
+        outputs, loss = (
+            (1, binary_cross_entropy_with_logits) if count == 2 else (count, cross_entropy)
         )
+        places, weights = np.searchsorted(self.classes_, y), self._weights(X, sample_weight)
+        options = {"sample_weight": weights, "class_weight": by_class}
+        self._train(X, places, outputs, loss, is_partial=is_partial, **options)
         return self
 
     def decision_function(self, X: Any) -> Any:
@@ -268,6 +262,11 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         places = logits > 0.0 if logits.ndim == 1 else logits.argmax(axis=1)
         return self.classes_[places.astype(int)]
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of samples whose class is right."""
+        self._check_unmasked(y=y, sample_weight=sample_weight)
+        return float(super().score(X, y, sample_weight))
+
 
 class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     """An MLP that predicts a number, or several, with scikit-learn's interface.
@@ -278,16 +277,13 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     Attributes:
         model_: the trained `MLP`, which predicts shifted and scaled targets.
-        history_: the `History` of the last call.
         mean_: the mean of the targets, or of each of several.
         scale_: their standard deviation, or 1 if that is 0.
-        n_iter_: how many epochs there were.
 
-    Example:
-        >>> from glassgrad import NetworkRegressor, sine
-        >>> X, y = sine()
-        >>> NetworkRegressor(activation="tanh", random_state=0).fit(X, y).score(X, y) > 0.9
-        True
+    >>> from glassgrad import NetworkRegressor, sine
+    >>> X, y = sine()
+    >>> NetworkRegressor(activation="tanh", random_state=0).fit(X, y).score(X, y) > 0.9
+    True
     """
 
     def __sklearn_tags__(self) -> Any:
@@ -297,10 +293,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
-        """Train on samples of shape (n, features) and n numbers, or (n, targets) of them.
-
-        With `sample_weight` each sample counts as so many.
-        """
+        """Train on samples of shape (n, features) and n numbers, or (n, targets) of them."""
         return self._learn(X, y, sample_weight, is_partial=False)
 
     @_all_or_nothing
@@ -309,6 +302,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         return self._learn(X, y, sample_weight, is_partial=True)
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, *, is_partial: bool) -> NetworkRegressor:
+        self._check_unmasked(X=X, y=y, sample_weight=sample_weight)
         is_new = self._is_new(is_partial)
         X, y = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, reset=is_new
@@ -317,22 +311,35 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         if is_new:
             is_sound = weights is not None and (weights >= 0.0).all() and weights.any()
             shares = relative(weights) if is_sound else None  # `fit` refuses what is not
-            mean = np.average(y, axis=0, weights=shares)
-            largest = np.abs(y - mean).max(axis=0)
+            size = size_of(y)
+            mean = np.average(y / size, axis=0, weights=shares)
+            largest = np.abs(y / size - mean).max(axis=0)
             largest = np.where(largest > 0.0, largest, 1.0)  # squares of shares keep in range
-            scale = np.sqrt(np.average(((y - mean) / largest) ** 2, axis=0, weights=shares))
-            self.mean_, self.scale_ = mean, np.where(scale > 0.0, scale * largest, 1.0)
+            scale = np.sqrt(np.average(((y / size - mean) / largest) ** 2, axis=0, weights=shares))
+            self.mean_ = mean * size
+            self.scale_ = np.where(scale > 0.0, scale * largest * size, 1.0)
         elif y.shape[1:] != np.shape(self.mean_):
             raise ValueError(
                 f"NetworkRegressor goes on with targets of shape {np.shape(self.mean_)}, and y has "
                 f"some of shape {y.shape[1:]}."
             )
-        scaled = (y - self.mean_) / self.scale_
+        part = self._part()
+        scaled = (y * part - self.mean_ * part) / (self.scale_ * part)
         outputs = 1 if y.ndim == 1 else y.shape[1]
         self._train(X, scaled, outputs, mse, is_partial=is_partial, sample_weight=weights)
         return self
 
+    def _part(self) -> Any:
+        """A half where targets are large, so that no difference or sum of them overflows; or 1."""
+        return np.where(self.scale_ > 1.0, 0.5, 1.0)
+
     def predict(self, X: Any) -> Any:
         """The number, or the numbers, for each sample."""
         outputs = self._outputs(X)
-        return outputs.reshape(len(outputs), *np.shape(self.mean_)) * self.scale_ + self.mean_
+        outputs, part = outputs.reshape(len(outputs), *np.shape(self.mean_)), self._part()
+        return (outputs * (self.scale_ * part) + self.mean_ * part) / part
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R², of several targets its mean."""
+        self._check_unmasked(y=y, sample_weight=sample_weight)
+        return float(super().score(X, y, sample_weight))

@@ -80,45 +80,20 @@ class Pair(NamedTuple):
 
 _ZEROS = {"init": "zeros"}  # which leaves the generator of the user alone
 _FLAT = {"over one axis": lambda norm: len(norm.normalized_shape) == 1}
+_BOTH = {"with gains and biases": lambda norm: norm.weight is not None and norm.bias is not None}
+_GAINS = {"with gains and an eps": lambda norm: norm.weight is not None and norm.eps is not None}
+_PLAIN = {
+    "without padding_idx, max_norm, scale_grad_by_freq": lambda table: (
+        table.padding_idx is table.max_norm is None and not table.scale_grad_by_freq
+    )
+}
+_EPS = {"eps": "eps"}
 PAIRS = (
-    Pair(
-        Layer,
-        "Linear",
-        {"weight": "w", "bias": "b"},
-        here={"activation": "linear", **_ZEROS},
-    ),
+    Pair(Layer, "Linear", {"weight": "w", "bias": "b"}, here={"activation": "linear", **_ZEROS}),
     Pair(Dropout, "Dropout", settings={"p": "rate"}, wanted={"with p below 1": lambda d: d.p < 1}),
-    Pair(
-        LayerNorm,
-        "LayerNorm",
-        {"weight": "gain", "bias": "bias"},
-        {"eps": "eps"},
-        wanted={
-            **_FLAT,
-            "with gains and biases": lambda n: n.weight is not None and n.bias is not None,
-        },
-    ),
-    Pair(
-        RMSNorm,
-        "RMSNorm",
-        {"weight": "gain"},
-        {"eps": "eps"},
-        wanted={
-            **_FLAT,
-            "with gains and an eps": lambda n: n.weight is not None and n.eps is not None,
-        },
-    ),
-    Pair(
-        Embedding,
-        "Embedding",
-        {"weight": "rows"},
-        here=_ZEROS,
-        wanted={
-            "without padding_idx, max_norm, scale_grad_by_freq": lambda e: (
-                e.padding_idx is e.max_norm is None and not e.scale_grad_by_freq
-            )
-        },
-    ),
+    Pair(LayerNorm, "LayerNorm", {"weight": "gain", "bias": "bias"}, _EPS, wanted=_FLAT | _BOTH),
+    Pair(RMSNorm, "RMSNorm", {"weight": "gain"}, _EPS, wanted=_FLAT | _GAINS),
+    Pair(Embedding, "Embedding", {"weight": "rows"}, here=_ZEROS, wanted=_PLAIN),
     # Of a Linear that has no bias:
     Pair(Projection, "Linear", {"weight": "w"}, here=_ZEROS, there={"bias": False}),
 )
@@ -144,7 +119,6 @@ _SOFTPLUS_THRESHOLD = 20.0
 
 
 def torch_here() -> Any:
-    """PyTorch, loaded when it is asked for."""
     try:
         import torch
     except ImportError as error:
@@ -155,7 +129,6 @@ def torch_here() -> Any:
 
 
 def _refuse_own_forward(way: str, path: str, module: object) -> None:
-    """Refuse a module that computes something else than its class says."""
     if "forward" in getattr(module, "__dict__", {}):
         raise TypeError(
             f"{way} does not know {path}: it has a forward of its own, beside that of "
@@ -171,14 +144,9 @@ def to_torch(model: Module) -> Any:
 
     It takes a batch of shape (samples, inputs); one output stands in a column of its own.
 
-    Args:
-        model: made of `Neuron`, `Layer`, `MLP`, `Sequential`, `Dropout`, `LayerNorm`, `RMSNorm`,
-            `Embedding`, `Projection` and activations by name.
-
-    Raises:
-        TypeError: a part is something else, or was changed so that it computes something else, or
-            a parameter is used in two places; the message names it.
-        ImportError: PyTorch is not installed.
+    The model is made of `Neuron`, `Layer`, `MLP`, `Sequential`, `Dropout`, `LayerNorm`, `RMSNorm`,
+    `Embedding`, `Projection` and activations by name. Any other part, one that was changed so that
+    it computes something else, and a parameter of two places are a TypeError that names the place.
 
     >>> import torch
     >>> from glassgrad import MLP, to_torch
@@ -193,26 +161,26 @@ def to_torch(model: Module) -> Any:
     if not isinstance(model, Module):
         raise TypeError(f"to_torch takes a model of nn, not {describe(model)}.")
     parts = list(_parts_there(torch, model, type(model).__name__, set()))
-    there = parts[0] if len(parts) == 1 else torch.nn.Sequential(*parts)
-    if len(parts) != 1:
-        there.training = model.training  # and each part as it is
+    if len(parts) == 1:
+        return parts[0]
+    there = torch.nn.Sequential(*parts)
+    there.training = model.training  # and each part as it is
     return there
 
 
 def _parts_there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[Any]:
-    """What a part of a model is in PyTorch, in a row; of each parameter it is noted that it is."""
     _refuse_own_forward("to_torch", path, part)
     kind = type(part)
-    if kind in (MLP, Sequential):
-        name = "layers" if kind is MLP else "parts"
-        if not getattr(part, name):
-            raise _empty(f"{path}.{name}")
-        for i, inner in enumerate(getattr(part, name)):
-            yield from _parts_there(torch, inner, f"{path}.{name}.{i}", used)
+    if kind not in (MLP, Sequential):
+        for there in _made_there(torch, part, path, used):
+            there.training = part.training
+            yield there
         return
-    for there in _made_there(torch, part, path, used):
-        there.training = part.training
-        yield there
+    name = "layers" if kind is MLP else "parts"
+    if not getattr(part, name):
+        raise _empty(f"{path}.{name}")
+    for i, inner in enumerate(getattr(part, name)):
+        yield from _parts_there(torch, inner, f"{path}.{name}.{i}", used)
 
 
 def _made_there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[Any]:
@@ -237,7 +205,6 @@ def _made_there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[
 
 
 def _check_neurons(neurons: Sequence[Neuron], path: str) -> None:
-    """Refuse what is no layer of alike neurons."""
     for i, neuron in enumerate(neurons):
         _refuse_own_forward("to_torch", f"{path}.neurons.{i}", neuron)
         if type(neuron) is not Neuron:
@@ -317,15 +284,10 @@ def from_torch(module: Any) -> Module:
     `Projection`, in a `Sequential` also where it is alone; an `Identity` is left out. Numbers of
     float32 stay exactly what they are, and Python's global `random` is left alone.
 
-    Args:
-        module: a `Sequential` of `Linear`, activations, `Dropout`, `LayerNorm`, `RMSNorm`,
-            `Embedding` and `Identity`, or one of these that computes something; of exactly these
-            classes.
-
-    Raises:
-        TypeError: a part is something else, has hooks or settings that ours do not have, or uses a
-            parameter that another part uses; the message names it.
-        ImportError: PyTorch is not installed.
+    The module is a `Sequential` of `Linear`, activations, `Dropout`, `LayerNorm`, `RMSNorm`,
+    `Embedding` and `Identity`, or one of these that computes something; of exactly these classes.
+    Anything else, hooks, settings that ours do not have, and a parameter of two parts are a
+    TypeError that names the place.
 
     >>> from glassgrad import MLP, from_torch, to_torch
     >>> model = MLP(2, [3, 1], seed=0)
@@ -344,9 +306,7 @@ def from_torch(module: Any) -> Module:
     _refuse_odd_parameters(named)
     if _pair_of(torch, module) is PAIRS[0]:
         return _taken(PAIRS[0].made_here(module), PAIRS[0], module)
-    found: Module | None = _as_mlp(torch, named)
-    if found is None:
-        found = Sequential(*(_part_here(torch, path, part) for path, part in named))
+    found = _as_mlp(torch, named) or Sequential(*(_part_here(torch, *each) for each in named))
     found.training = module.training  # and each part as it is
     return found
 
@@ -355,9 +315,8 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 def _leaves(torch: Any, module: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The modules inside nested Sequentials, with their paths; none for Identity.
-
-    One that stands in two places is given twice.
+    """The modules inside nested Sequentials, with their paths, in each of their places; none for
+    Identity.
     """
     where = path or type(module).__name__
     _refuse_changed(where, module)
@@ -384,7 +343,6 @@ def _refuse_changed(path: str, module: Any) -> None:
 
 
 def _refuse_odd_parameters(named: list[tuple[str, Any]]) -> None:
-    """Refuse parameters of two places, and those that are no real numbers."""
     seen: dict[int, str] = {}
     for path, module in named:
         own = getattr(module, "_parameters", {}).values()

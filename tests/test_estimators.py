@@ -207,6 +207,29 @@ def test_what_makes_no_sense_is_refused(slip: Callable, message: str) -> None:
         slip(model, *two_moons(20))
 
 
+MASKED_CALLS = {
+    "X": ["fit", "partial_fit", "predict", "score"],
+    "y": ["fit", "partial_fit", "score"],
+    "sample_weight": ["fit", "partial_fit", "score"],
+}
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+@pytest.mark.parametrize("name", MASKED_CALLS)
+@KINDS
+def test_masked_entries_are_refused_as_everywhere(kind: type, name: str, is_list: bool) -> None:
+    X, y = two_moons(20)
+    model = kind((4,), epochs=1, random_state=0).fit(X, y)
+    given = {"X": X, "y": y, "sample_weight": np.ones(20)}
+    masked = np.ma.masked_array(given[name], np.zeros(given[name].shape, bool))
+    masked[3] = np.ma.masked
+    given[name] = [*masked] if is_list else masked
+    for method in MASKED_CALLS[name]:
+        options = {"X": given["X"]} if method == "predict" else given
+        with pytest.raises(TypeError, match=rf"{kind.__name__}: {name} has masked entries\. Leave"):
+            getattr(model, method)(**options)
+
+
 def test_a_regression_names_a_weight_below_zero() -> None:
     with pytest.raises(ValueError, match=r"sample_weight\[0\] is -1\."):
         NetworkRegressor(epochs=1).fit([[0.0], [1.0]], [1.0, 2.0], sample_weight=[-1.0, 1.0])
@@ -253,10 +276,11 @@ def test_a_warm_start_keeps_its_features() -> None:
     assert model.predict(X).shape == (20,)
 
 
-@pytest.mark.parametrize("size", [1e-200, 1e300])
+@pytest.mark.parametrize("size", [5e-324, 1e-200, 1e300, 1e308])
 def test_targets_of_any_size_are_learned(size: float) -> None:
     X, y = two_moons(40)
     options = {"epochs": 20, "random_state": 0}
+    y = 2.0 * y - 1.0
     found = NetworkRegressor((8,), **options).fit(X, y * size)
     plain = NetworkRegressor((8,), **options).fit(X, y)
     np.testing.assert_allclose(found.scale_, plain.scale_ * size, rtol=1e-12)

@@ -46,7 +46,7 @@ from glassgrad import (
     xor,
 )
 from glassgrad.engine.files import json_text, sealed
-from glassgrad.nn.checkpoint import Checkpoint
+from glassgrad.nn.hooks import Checkpoint
 from glassgrad.nn.plotting import plot_curves
 from glassgrad.nn.samples import LARGEST_PIECE
 
@@ -581,6 +581,52 @@ def test_a_training_cut_into_pieces_is_the_same(make: Callable, tmp_path: Path) 
         assert parts[name] == history[name]
 
 
+class Tempered(Module):
+    """A network, and a temperature that no optimiser moves, but a callback."""
+
+    def __init__(self) -> None:
+        self.net, self.temperature = small(), Value(1.0)
+
+    def forward(self, x: Any) -> Any:
+        return self.net(x) * self.temperature
+
+
+def cooled(path: Path | None, **options: Any) -> tuple[Module, History]:
+    model, temperatures = Tempered(), [1.0, 3.0, -9.0, 0.5]
+
+    def cool(history: History) -> None:
+        model.temperature.data = temperatures[history.epochs - 1]
+
+    optimiser = SGD(model.net.parameters(), 0.1, momentum=0.9)
+    return trained(model=model, optimiser=optimiser, checkpoint=path, callbacks=cool, **options)
+
+
+def test_what_the_optimiser_does_not_move_is_kept_and_resumed_too(tmp_path: Path) -> None:
+    whole, history = cooled(None, epochs=4)
+    path = tmp_path / "run.json"
+    cooled(path, epochs=2)
+    resumed, again = cooled(path, epochs=4)
+    assert again["loss"] == history["loss"]
+    assert resumed.state_dict() == whole.state_dict()
+
+
+def test_the_best_epoch_has_its_numbers_of_what_the_optimiser_does_not_move() -> None:
+    model, history = cooled(None, epochs=4, keep_best=True)
+    assert history.best_epoch == 2
+    assert model.state_dict() == cooled(None, epochs=2)[0].state_dict()
+
+
+def test_a_checkpoint_from_before_these_were_in_it_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    model, _ = cooled(path, epochs=2)
+    data = json.loads(path.read_text())
+    assert data.pop("others") == ["temperature"]
+    del data["digest"], data["parameters"][-1], data["best"][-1]
+    path.write_bytes(sealed(data))
+    resumed, _ = cooled(path, epochs=2)
+    assert resumed.state_dict() == {**model.state_dict(), "temperature": 1.0}
+
+
 def test_frozen_parameters_belong_to_the_training(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     for seed in (1, 1, 2):
@@ -713,41 +759,63 @@ def test_damaged_checkpoints_change_nothing(tmp_path: Path) -> None:
         assert path.read_bytes() == bytes(damaged)
 
 
-def kept(path: Path) -> tuple[Checkpoint, dict[str, Any], bytes]:
-    """A checkpoint, what it keeps, and what is in the file."""
+class Part:
+    """What keeps a state in a checkpoint, and takes one from it."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.now = state
+
+    def state(self) -> dict[str, Any]:
+        return self.now
+
+    def taker_of(self, state: dict[str, Any]) -> Callable[[], None]:
+        found = {name: state[name] for name in self.now}
+        return lambda: vars(self).update(now=found)
+
+
+def kept(path: Path) -> tuple[Checkpoint, Part, bytes]:
+    """A checkpoint, whose state it is, and what is in the file; that of nobody is left."""
     sgd = SGD([Value(1.0), Value(-0.25)], 0.1, momentum=0.5)
     sgd.moved([0.5, 0.1], [1.0, 1 / 3])
-    state = {"parameters": [0.3, 1e-9], "best": None, "optimiser": sgd.state_dict(), "steps": 3}
-    file = Checkpoint(path, {"seed": 0})
-    file.save(state)
-    return file, state, path.read_bytes()
+    history = {"columns": {"loss": [0.5]}}
+    state = {"parameters": [0.3, 1e-9], "optimiser": sgd.state_dict(), "history": history}
+    part = Part(state)
+    file = Checkpoint(path, {"seed": 0}, [part], 1, 5)
+    file.save()
+    part.now = dict.fromkeys(state)
+    return file, part, path.read_bytes()
+
+
+def goes_on(file: Checkpoint, part: Part) -> bool:
+    return file.resume() == 1 and part.now["parameters"] == [0.3, 1e-9]
 
 
 @pytest.mark.slow
 def test_one_bit_that_changed_anywhere_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    file, state, content = kept(tmp_path / "run.json")
+    file, part, content = kept(tmp_path / "run.json")
     for bit in range(8 * len(content)):
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         file.path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"^run\.json is .* give checkpoint= another name"):
-            file.read()
+            file.resume()
+        assert not any(part.now.values())
     file.path.write_bytes(content)
-    assert file.read().items() >= state.items()
+    assert goes_on(file, part)
 
 
 def test_a_checkpoint_without_a_digest_is_read_if_it_is_of_version_1(tmp_path: Path) -> None:
-    file, state, content = kept(tmp_path / "run.json")
+    file, part, content = kept(tmp_path / "run.json")
     data = json.loads(content)
     digest = data.pop("digest")
     file.path.write_text(json_text(data))
     with pytest.raises(ValueError, match="its digest is not that of what it says"):
-        file.read()
+        file.resume()
     file.path.write_text(json_text({**data, "schema": "glassgrad-checkpoint/1", "digest": digest}))
     with pytest.raises(ValueError, match="its digest is not that of what it says"):
-        file.read()
+        file.resume()
     file.path.write_text(json_text({**data, "schema": "glassgrad-checkpoint/1"}))
-    assert file.read().items() >= state.items()
+    assert goes_on(file, part)
 
 
 @pytest.mark.parametrize(
@@ -759,6 +827,7 @@ def test_a_checkpoint_without_a_digest_is_read_if_it_is_of_version_1(tmp_path: P
         (lambda data: data.update(best=[1.0]), "it does not hold 25 parameters"),
         (lambda data: data.update(best=None), "do not belong together"),
         (lambda data: data.update(optimiser=[]), "A state of Adam is a dict"),
+        (lambda data: data.update(others=["scale"]), "it has scale, and the model has nothing"),
     ],
 )
 def test_what_is_wrong_with_a_checkpoint_is_told(

@@ -4,6 +4,7 @@ import json
 import math
 import random
 import warnings
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from glassgrad import (
     NOT_COMPUTED,
     Dropout,
     Embedding,
+    History,
     Layer,
     LayerNorm,
     Module,
@@ -42,7 +44,7 @@ from glassgrad import (
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.op import TABLE
 from glassgrad.nn.health import Health, check_health
-from glassgrad.nn.probe import LayerHealth, mean_of, ratio_of, size_of, spread_of
+from glassgrad.nn.probe import ratio_of, root_mean_square, scaled
 
 
 def hinge(score, y):
@@ -123,11 +125,11 @@ def test_samples_are_chosen_evenly():
 @pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
 def test_sizes_of_huge_and_tiny_numbers_are_exact(scale):
     numbers = np.array([3.0, -4.0]) * scale
-    assert size_of(numbers) == pytest.approx(math.sqrt(12.5) * scale)
-    assert mean_of(numbers) == pytest.approx(-0.5 * scale)
-    assert spread_of(numbers) == pytest.approx(3.5 * scale)
-    assert size_of(np.zeros(3)) == 0.0
-    assert size_of(np.array([])) is None
+    assert scaled(root_mean_square, numbers) == pytest.approx(math.sqrt(12.5) * scale)
+    assert scaled(np.mean, numbers) == pytest.approx(-0.5 * scale)
+    assert scaled(np.std, numbers) == pytest.approx(3.5 * scale)
+    assert scaled(np.mean, np.zeros(3)) == 0.0
+    assert scaled(np.mean, np.array([])) is None
     assert math.isfinite(ratio_of(1e300, 1e-300))
     assert ratio_of(1.0, 0.0) is ratio_of(None, 1.0) is None
 
@@ -412,7 +414,7 @@ def test_nan_is_found_where_it_begins(broken):
     assert "trap()" in health.verdicts[0]
     assert health.layers[0].broken_values == 0
     assert health.layers[1].broken_values > 0
-    json.dumps(health.to_dict(), allow_nan=False)
+    json.dumps(asdict(health), allow_nan=False)
 
 
 def test_an_infinite_loss_is_told():
@@ -508,32 +510,36 @@ def test_steps_that_are_too_large_are_told():
 # The record
 
 
-def test_health_survives_json():
-    health = check(network([2, 4, 1], "relu", "he"), learning_rate=0.1)
-    assert Health.from_dict(json.loads(json.dumps(health.to_dict(), allow_nan=False))) == health
-    assert LayerHealth.from_dict(health.layers[0].to_dict()) == health.layers[0]
-    assert isinstance(hash(health), int)
+def test_health_is_part_of_a_history_in_json():
+    history = History()
+    history.health[0] = check(network([2, 4, 1], "relu", "he"), learning_rate=0.1)
+    json.dumps(history.to_dict()["health"], allow_nan=False)
+    data = json.loads(json.dumps(history.to_dict()))
+    assert History.from_dict(data).health == history.health
+    assert isinstance(hash(history.health[0]), int)
     with pytest.raises(AttributeError):
-        health.loss = 0.0
+        history.health[0].loss = 0.0
 
 
 @pytest.mark.parametrize(
     "damage",
     [  # How each type is checked is in test_decoding.py.
-        lambda data: [],
-        lambda data: {},
-        lambda data: {**data, "more": 1},
-        lambda data: {**data, "layers": [{}]},
-        lambda data: {**data, "layers": ["layer"]},
-        lambda data: {**data, "layers": 3},
-        lambda data: {**data, "verdicts": "healthy"},
-        lambda data: {**data, "layers": [{**data["layers"][0], "dead": "all"}]},
+        lambda health: [],
+        lambda health: {},
+        lambda health: {**health, "more": 1},
+        lambda health: {**health, "layers": [{}]},
+        lambda health: {**health, "layers": ["layer"]},
+        lambda health: {**health, "layers": 3},
+        lambda health: {**health, "verdicts": "healthy"},
+        lambda health: {**health, "layers": [{**health["layers"][0], "dead": "all"}]},
     ],
 )
 def test_what_is_no_health_is_refused(damage):
-    data = check(network([2, 1])).to_dict()
-    with pytest.raises(ValueError, match="This is no health of a"):
-        Health.from_dict(damage(data))
+    history = History()
+    history.health[0] = check(network([2, 1]))
+    data = history.to_dict()
+    with pytest.raises(ValueError, match=r'This is no history of a training: its health\["0"\]'):
+        History.from_dict({**data, "health": {"0": damage(data["health"]["0"])}})
 
 
 def test_the_text_is_an_aligned_table_with_the_verdicts_below():

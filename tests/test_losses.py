@@ -210,6 +210,18 @@ def test_with_all_samples_ignored_nothing_is_left():
         assert reduction == "mean" or not gradient.any()
 
 
+@pytest.mark.parametrize(("target", "is_kept"), [(1, True), (-100, False)])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_one_sample_may_be_ignored(target, is_kept, reduction):
+    """Without weights its mean has nothing that cancels."""
+    logits, whole = [1.0, 2.0], cross_entropy([1.0, 2.0], 1).data
+    function = partial(cross_entropy, ignore_index=-100, reduction=reduction)
+    recorded = compiled(lambda a, b, t: function([a, b], t))
+    for found in (function(logits, target), recorded(*logits, target)):
+        expected = whole if is_kept else math.nan if reduction == "mean" else 0.0
+        np.testing.assert_array_equal(found.data, expected)
+
+
 @pytest.mark.parametrize("loss", [mse, mae])
 def test_a_mean_that_forgets_its_weight_is_refused(loss):
     """Also in `fit`, which gives a loss one sample at a time."""
@@ -515,7 +527,7 @@ REFUSED = [
     (lambda: cross_entropy([ONE], [0], label_smoothing=-0.1), ValueError, "0 or a positive"),
     (lambda: cross_entropy([ONE], [0], ignore_index=0.5), TypeError, "whole number"),
     (lambda: cross_entropy([ONE], [-1], ignore_index=-100), ValueError, "from 0 to 1, not -1."),
-    (lambda: cross_entropy(ONE, 0, ignore_index=1), ValueError, "which cancels"),
+    (lambda: cross_entropy(ONE, 0, ignore_index=1, weight=[1.0, 2.0]), ValueError, "which cancels"),
     (lambda: huber(ONE, ONE, delta=0), ValueError, "huber(delta=...) takes a positive number, not"),
     (lambda: huber(ONE, ONE, delta=INF), ValueError, "huber(delta=...) takes a finite number"),
     (lambda: huber(ONE, ONE, delta=NAN), ValueError, "huber(delta=...) takes a finite number"),

@@ -182,6 +182,15 @@ def test_huge_errors_are_infinite_and_do_not_warn():
     assert r2([1e200, 0.0], [0.0, 1.0]) == -math.inf
 
 
+@pytest.mark.parametrize("size", [5e-324, 2.0**-700, 1.0, 2.0**700, 2.0**1021])
+@pytest.mark.parametrize("weight", [None, [1.0, 3.0, 0.5]])
+def test_r2_of_numbers_of_any_size(size, weight):
+    outputs, targets = np.array([1.0, 2.0, -4.0]), np.array([1.0, -3.0, 2.0])
+    expected = r2(outputs, targets, sample_weight=weight)
+    assert expected < 0.0
+    assert r2(outputs * size, targets * size, sample_weight=weight) == expected
+
+
 @pytest.mark.parametrize("metric", REGRESSION)
 def test_a_column_is_a_row_of_numbers(metric):
     """Broadcasting would make them a matrix, and the mean of that is a wrong number."""
@@ -236,7 +245,7 @@ def test_it_need_not_be_said_where_there_is_no_doubt(scores):
         ([[1.0, 2.0]], [-1], "not -1"),
         ([[1.0, 2.0]], [NAN], "not nan"),
         ([[1.0, 2.0]], [[0, 1]], r"argmax\(axis=1\)"),
-        ([1.0] * 9, list(range(9)), "not 0, 1, 2, 3, 4, …"),
+        ([1.0] * 9, list(range(9)), "not 0, 1, 2, 3, 4 and 4 more"),
     ],
 )
 def test_targets_that_are_no_classes_get_a_sentence(metric, outputs, targets, message):
@@ -247,6 +256,14 @@ def test_targets_that_are_no_classes_get_a_sentence(metric, outputs, targets, me
 def test_a_nan_has_no_place_among_the_counts():
     with pytest.raises(ValueError, match="scores of 1 sample are nan"):
         confusion([NAN, 1.0], [0, 1])
+
+
+def test_classes_far_too_large_are_refused_before_a_table_is_made():
+    for largest in (10_000, 10**9, 2**53):
+        with pytest.raises(ValueError, match=rf"of {largest + 1:,} classes .* without gaps"):
+            confusion([0, 1], [0, largest])
+    with pytest.raises(ValueError, match=r"1e\+300 among the targets is none"):
+        confusion([0, 1], [0, 1e300])
 
 
 def test_a_metric_is_called_by_name_or_given_as_it_is():

@@ -509,6 +509,27 @@ def test_a_norm_without_eps_of_equals_is_not_a_number_as_in_pytorch():
 
 
 @pytest.mark.parametrize("norm", [LayerNorm, RMSNorm])
+@pytest.mark.parametrize("size", [1e-200, 1e-160, 1e-3, 1e3, 1e155, 1e200, 1e300])
+def test_squares_of_numbers_of_any_size_neither_overflow_nor_are_lost(norm, size):
+    """Without eps a norm is that of the direction alone, and its gradient as many times smaller."""
+    model, x = norm(3, eps=0.0), np.array([1.0, 2.0, -1.0])
+
+    def first(*numbers):
+        return model(list(numbers))[0]
+
+    def value_and_gradient(function, numbers):
+        values = [Value(v) for v in numbers]
+        found = function(*values)
+        return [found.data, *grad(found, values)]
+
+    expected = value_and_gradient(first, x)
+    assert all(v != 0.0 for v in expected[1:])
+    for function in (first, compiled(first)):
+        value, *gradient = value_and_gradient(function, x * size)
+        close([value, *np.multiply(gradient, size)], expected)
+
+
+@pytest.mark.parametrize("norm", [LayerNorm, RMSNorm])
 def test_norms_take_what_layers_take(norm):
     assert numbers_of(norm(1)(3.0)) == numbers_of(norm(1)([3.0]))
     for x in ((1, 2), np.array([1.0, 2.0]), [Value(1.0), 2]):

@@ -197,6 +197,8 @@ def test_a_build_is_left_out_where_it_would_be_wrong(name: str, path: Path) -> N
         load(path)
     assert_is_sentence(str(caught.value))
     assert str(caught.value).endswith("Build the model, and call its .load(path).")
+    if name in ("a part twice", "parameters shared"):
+        assert "with the same parameters in two places" in str(caught.value)
     before = bits(model)
     model.load(path)
     assert bits(model) == before
