@@ -37,34 +37,26 @@ def finite(number: Any, role: str) -> float:
     return found
 
 
-def not_negative(number: Any, role: str) -> float:
-    found = finite(number, role)
-    if found < 0.0:
-        raise ValueError(f"{role} takes 0 or a positive number, not {found}.")
-    return found
+def number_that(
+    wanted: str, holds: Callable[[float], bool], first: Callable[[Any, str], float] = finite
+) -> Callable[[Any, str], float]:
+    """A check of a number: another one first, then what holds of it, or the words for it."""
+
+    def check(number: Any, role: str) -> float:
+        found = first(number, role)
+        if not holds(found):
+            raise ValueError(f"{role} {wanted}, not {found}.")
+        return found
+
+    return check
 
 
-def positive(number: Any, role: str) -> float:
-    found = finite(number, role)
-    if found <= 0.0:
-        raise ValueError(f"{role} takes a positive number, not {found}.")
-    return found
-
-
-def below_one(number: Any, role: str) -> float:
-    """How much of an average stays in a step: 0 or more, and below 1."""
-    found = not_negative(number, role)
-    if found >= 1.0:
-        raise ValueError(f"{role} takes a number below 1, not {found}.")
-    return found
-
-
-def proper_share(number: Any, role: str) -> float:
-    """A share that takes something and leaves something: above 0 and below 1."""
-    found = real(number, role)
-    if not 0.0 < found < 1.0:
-        raise ValueError(f"{role} takes a number above 0 and below 1, not {found}.")
-    return found
+not_negative = number_that("takes 0 or a positive number", lambda number: number >= 0.0)
+positive = number_that("takes a positive number", lambda number: number > 0.0)
+below_one = number_that("takes a number below 1", lambda number: number < 1.0, not_negative)
+"""How much of an average stays in a step."""
+proper_share = number_that("takes a number above 0 and below 1", lambda x: 0.0 < x < 1.0, real)
+"""A share that takes something and leaves something."""
 
 
 def two_below_one(pair: Any, role: str) -> tuple[float, float]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf, isfinite, nan, sqrt
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from glassgrad.engine import Value, assign_grad, computed_gradients
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
 from glassgrad.engine.vectors import Vector
+from glassgrad.nn.checks import number_that
 
 _MARGIN = 1e-6
 """What `torch.nn.utils.clip_grad_norm_` adds to the norm, so that it never divides by 0."""
@@ -43,7 +43,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     (0.6, 0.8)
     """
     values, gradients = _with_gradients("clip_grad_norm", parameters)
-    clipped, norm = clipped_by_norm(gradients, _limit("clip_grad_norm(max_norm=...)", max_norm))
+    clipped, norm = clipped_by_norm(gradients, _limit(max_norm, "clip_grad_norm(max_norm=...)"))
     assign_grad(values, clipped)
     return norm
 
@@ -59,7 +59,7 @@ def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
     5.0
     """
     values, gradients = _with_gradients("clip_grad_value", parameters)
-    most = _limit("clip_grad_value(limit=...)", limit)
+    most = _limit(limit, "clip_grad_value(limit=...)")
     assign_grad(values, np.clip(gradients, -most, most))
 
 
@@ -111,8 +111,4 @@ def _with_gradients(call: str, parameters: Iterable[Value]) -> tuple[list[Value]
     return [value for value, known in zip(values, computed) if known], gradients[computed]
 
 
-def _limit(role: str, number: Any) -> float:
-    limit = real(number, role)
-    if not limit >= 0.0:
-        raise ValueError(f"{role} is 0 or more, not {limit}.")
-    return limit
+_limit = number_that("is 0 or more", lambda limit: limit >= 0.0, real)

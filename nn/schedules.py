@@ -36,6 +36,7 @@ from glassgrad.nn.checks import (
     Share,
     checked_fields,
     not_negative,
+    number_that,
 )
 from glassgrad.nn.optimiser import Optimiser
 
@@ -51,13 +52,6 @@ def _rule(given: Any, role: str) -> Any:
     return given
 
 
-def _rise(given: Any, role: str) -> float:
-    rise = not_negative(given, role)
-    if not 0.0 < rise <= 1.0:
-        raise ValueError(f"{role} is above 0 and at most 1, not {rise}.")
-    return rise
-
-
 def _one_of(*choices: str) -> Check:
     def check(choice: Any, role: str) -> Any:
         if choice not in choices:
@@ -69,6 +63,9 @@ def _one_of(*choices: str) -> Check:
 
 def _floors(given: Any, role: str) -> tuple[float, ...]:
     return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
+
+
+_rise = number_that("is above 0 and at most 1", lambda rise: 0.0 < rise <= 1.0, not_negative)
 
 
 class _Checked:
