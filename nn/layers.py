@@ -18,14 +18,15 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import MethodType
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias
 
 from glassgrad.engine import Operation, Value, as_value, dot, mean, step, where
 from glassgrad.engine.context import Block, is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.text import counted, describe, function_name, told
+from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
 from glassgrad.nn.checks import below_one, misses, not_negative, place, unless_all_miss
@@ -111,18 +112,10 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.parts)
 
-    @overload
-    def __getitem__(self, place: slice) -> Sequential: ...
-    @overload
-    def __getitem__(self, place: int) -> Any: ...
     def __getitem__(self, place: int | slice) -> Any:
         """A part, or for a slice a row of the same parts."""
         if isinstance(place, slice):
             return Sequential(*self.parts[place])
-        if not hasattr(place, "__index__"):
-            raise TypeError(
-                f"A place in Sequential is a whole number or a slice, not {told(place)}."
-            )
         return self.parts[place]
 
     def extra_repr(self) -> str:
@@ -354,11 +347,12 @@ class Dropout(Module):
         return f"{self.rate:g}"
 
 
+@dataclass
 class _Noise:
     """Random numbers for modules, in order; or None of them, to count what they would take."""
 
-    def __init__(self, numbers: Sequence[Any] | None) -> None:
-        self.numbers, self.taken = numbers, 0
+    numbers: Sequence[Any] | None
+    taken: int = 0
 
     def take(self, count: int) -> Sequence[Any]:
         self.taken += count

@@ -57,8 +57,7 @@ def _all_or_nothing(method: M) -> M:
             vars(self).update(before)
             raise
 
-    found: Any = trains
-    return found  # type: ignore[no-any-return]
+    return trains  # type: ignore[return-value]
 
 
 @dataclass(eq=False, repr=False)
