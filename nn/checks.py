@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from math import isfinite, nan
 from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
@@ -24,7 +25,7 @@ import numpy as np
 
 from glassgrad.engine import Value, compare, prod, where
 from glassgrad.engine.misuse import is_real, real, whole
-from glassgrad.engine.text import told
+from glassgrad.engine.text import describe, told
 
 Check: TypeAlias = Callable[[Any, str], Any]
 """Takes what was given and its role in a message; gives what is kept, or raises."""
@@ -102,6 +103,18 @@ def checked_fields(data: Any, title: str) -> dict[str, Any]:
         for name, check in declared_checks(type(data)).items()
         for given, is_optional in [(getattr(data, name), getattr(type(data), name, ...) is None)]
     }
+
+
+@contextmanager
+def taking(state: Any, owner: str) -> Iterator[None]:
+    """What is wrong with a state, found in the `with` block, says whose state it cannot be."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"A state of {owner} is a dict, not {describe(state)}.")
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as fault:
+        why = str(fault).rstrip(".")
+        raise ValueError(f"{owner} cannot take this state, and is unchanged: {why}.") from None
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -20,7 +20,7 @@ from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
-from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained
+from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained, taking
 
 Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
 State: TypeAlias = dict[str, Vector]
@@ -191,18 +191,12 @@ class Optimiser:
         well. A state of another rule, of other groups, or damaged is a ValueError, and changes
         nothing.
         """
-        name = type(self).__name__
-        if not isinstance(state, Mapping):
-            raise TypeError(f"A state of {name} is a dict, not {describe(state)}.")
-        try:
+        with taking(state, type(self).__name__):
             found = decode(_SAVED, state)
-            if found["rule"] != name:
+            if found["rule"] != type(self).__name__:
                 raise ValueError(f"it is one of {named(found['rule'])}")
             options = self._options_in(found["groups"])
             remembered = self._arrays_in(found["state"])
-        except (ValueError, TypeError, OverflowError) as fault:
-            why = str(fault).rstrip(".")
-            raise ValueError(f"{name} cannot take this state, and is unchanged: {why}.") from None
         for group, its_options in zip(self.groups, options):
             vars(group).update(its_options)
         self._state = remembered

@@ -37,6 +37,7 @@ from glassgrad.nn.checks import (
     checked_fields,
     not_negative,
     number_that,
+    taking,
 )
 from glassgrad.nn.optimiser import Optimiser
 
@@ -385,9 +386,7 @@ class Schedule:
 
     def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """What takes over a state, once it is known that nothing in it is wrong."""
-        if not isinstance(state, Mapping):
-            raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
-        try:
+        with taking(state, type(self).__name__):
             found = decode(_SAVED | _WATCHED if self.watches else _SAVED, state)
             if found["total"] != self.total:
                 raise ValueError(
@@ -397,11 +396,6 @@ class Schedule:
             rates = self._rates(found.get("rates", self.learning_rates), "rates")
             for name in ("step_count", "bad_steps", "cooldown_left"):
                 whole(found.get(name, 0), f"its {name}", least=0)
-        except ValueError as fault:
-            why = str(fault).rstrip(".")
-            raise ValueError(
-                f"The schedule cannot take this state, and is unchanged: {why}."
-            ) from None
 
         def take() -> None:
             if not self.watches:
