@@ -149,16 +149,14 @@ def explained(hint: str = "") -> Callable[[F], F]:
                 if getattr(error.__traceback__, "tb_next", None) is not None:  # from inside
                     raise
                 text = str(error)
-            title = _title(function, args)
+            # The name of the function, or of the class that is made.
+            is_made = function.__name__ == "__init__"
+            title = type(args[0]).__name__ if is_made else function.__name__
             raise TypeError(_explanation(title, function, named, text, hint))
 
         return call  # type: ignore[return-value]
 
     return around
-
-
-def _title(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
-    return type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
 
 
 def _explanation(

@@ -206,7 +206,8 @@ class Progress(Hook):
     """
 
     def __init__(self, total: int, done: int, wanted: bool | None) -> None:
-        self._bar = _bar(total, done) if wanted or (wanted is None and _is_watched()) else None
+        is_seen = _is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+        self._bar = _bar(total, done) if wanted or (wanted is None and is_seen) else None
         if wanted and self._bar is None:
             raise ImportError(ADVICE)
 
@@ -219,10 +220,6 @@ class Progress(Hook):
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-def _is_watched() -> bool:
-    return _is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def _is_notebook() -> bool:
@@ -347,9 +344,11 @@ def description_of(
     objective: Objective, optimiser: Optimiser, schedule: Schedule | None, samples: Samples
 ) -> dict[str, Any]:
     """What is trained, and how, in numbers and short texts by name."""
+    trained = set(map(id, objective.parameters))
+    others = [p for p in objective.model.parameters() if id(p) not in trained or p.is_frozen]
     found: dict[str, Any] = {
         "model": repr(objective.model),
-        _FROZEN: _digest(_frozen(objective)),
+        _FROZEN: _digest([parameter.data for parameter in others]),
         "loss": function_name(objective.loss),
         "loss of a made-up output": _loss_of_made_up(objective, samples),
         "penalty of made-up parameters": _penalty_of_made_up(objective),
@@ -368,11 +367,6 @@ def description_of(
         found["steps of the schedule"] = schedule.total
         found["learning rates of the schedule"] = _digest(schedule.sketch())
     return found
-
-
-def _frozen(objective: Objective) -> Any:
-    trained = set(map(id, objective.parameters))
-    return [p.data for p in objective.model.parameters() if id(p) not in trained or p.is_frozen]
 
 
 def _loss_of_made_up(objective: Objective, samples: Samples) -> float:

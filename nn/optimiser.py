@@ -84,7 +84,10 @@ class Optimiser:
         self.groups: tuple[Group, ...] = ()
         self.parameters: tuple[Value, ...] = ()
         self._state: State = {name: np.zeros(0) for name in self.STATE}
-        self._add(self._entries(parameters))
+        what = "a list of parameters, for example model.parameters(),"
+        entries = listed(parameters, type(self).__name__, what)
+        has_groups = entries and isinstance(entries[0], Mapping)
+        self._add(entries if has_groups else [{"parameters": entries}])
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Move more parameters from now on, with the options of their own; nothing remembered yet.
@@ -281,13 +284,6 @@ class Optimiser:
     def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
         return {name: given[name] for name in ("parameters", *self.OPTIONS) if name in given}
-
-    def _entries(self, parameters: Parameters) -> list[Any]:
-        """The groups as they were given; plain parameters are one."""
-        what = "a list of parameters, for example model.parameters(),"
-        entries = listed(parameters, type(self).__name__, what)
-        has_groups = entries and isinstance(entries[0], Mapping)
-        return entries if has_groups else [{"parameters": entries}]
 
     def _add(self, entries: Sequence[Any]) -> None:
         """Take groups that are to be moved too: all of them, or none."""
