@@ -24,13 +24,13 @@ from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
 from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
-from glassgrad.nn.clipping import clipped_by_norm
 from glassgrad.nn.health import check_health, evenly_among, health_of
 from glassgrad.nn.history import Epoch, History, Hook, after_epochs, warn
 from glassgrad.nn.metrics import Metric
 from glassgrad.nn.module import Module, training
 from glassgrad.nn.objective import Objective
 from glassgrad.nn.optimiser import Optimiser
+from glassgrad.nn.optimisers import clipped_by_norm
 from glassgrad.nn.probe import measure_inside
 from glassgrad.nn.samples import Samples, generator_of_epoch, in_batches
 from glassgrad.nn.schedules import Schedule

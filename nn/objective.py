@@ -45,8 +45,15 @@ from glassgrad.engine.vectors import frozen_among, standing_at, values_of
 from glassgrad.nn.history import Epoch, Hook, warn
 from glassgrad.nn.layers import Embedding, count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one, with_parts
-from glassgrad.nn.samples import Samples, plain, relative
+from glassgrad.nn.samples import (
+    Form,
+    Samples,
+    plain,
+    relative,
+    rows_in_arrays,
+    rows_one_by_one,
+    with_parts,
+)
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]

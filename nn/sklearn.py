@@ -21,8 +21,7 @@ from glassgrad.nn.dense import MLP
 from glassgrad.nn.fit import fit
 from glassgrad.nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
 from glassgrad.nn.optimisers import AdamW
-from glassgrad.nn.predict import predict
-from glassgrad.nn.samples import relative
+from glassgrad.nn.samples import predict, relative
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
