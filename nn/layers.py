@@ -74,12 +74,8 @@ Part: TypeAlias = Module | Callable[[Any], Any] | str
 class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
-    Args:
-        parts: modules, methods of modules, functions, and names from `ACTIVATIONS`, which bend
-            every number.
-
-    Attributes:
-        parts: the list of parts; activations and methods have become modules.
+    Parts are modules, methods of modules, functions, and names from `ACTIVATIONS`, which bend every
+    number; in the list `parts` activations and methods have become modules.
 
     >>> from glassgrad import Layer, Sequential
     >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
@@ -258,8 +254,7 @@ class LayerNorm(Module):
         eps: keeps the root away from 0, from 0 on.
 
     Attributes:
-        gain: a factor for each number, a list of Values that begin as 1.
-        bias: a summand for each number, a list of Values that begin as 0.
+        gain, bias: a factor and a summand for each number, Values that begin as 1 and as 0.
 
     >>> from glassgrad import LayerNorm
     >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]

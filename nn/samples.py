@@ -247,16 +247,12 @@ def predict(model: Module, X: Any, *, compiled: bool = True) -> Any:
 
     Args:
         model: takes one sample of X.
-        X: the samples, an array of shape (samples, ...).
+        X: the samples, an array of finite numbers of shape (samples, ...).
         compiled: whether to run as array operations; where that cannot be, it runs eagerly.
 
     Returns:
         An array of shape (samples,) for a model that gives a Value, (samples, outputs) for a list;
         for a tuple or a dict, which are several outputs, a tuple or a dict of these.
-
-    Raises:
-        ValueError: X is no array of finite numbers, or the model does not take its samples.
-        TypeError: X holds no numbers, or the model is no Module.
 
     >>> from glassgrad import MLP, predict
     >>> predict(MLP(2, [4, 3], seed=0), [[0.0, 1.0], [1.0, 0.0]]).shape
