@@ -9,8 +9,8 @@ for bit, in one JSON file:
     {
      "schema": "glassgrad-checkpoint/2",
      "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
-     "history": {…}, "parameters": […], "best": […] or null, "frozen": [0, 1],
-     "steps": 504, "why_eager": null, "optimiser": {…}, "digest": "90ab…"
+     "steps": 504, "why_eager": null, "optimiser": {…},
+     "history": {…}, "parameters": […], "best": […] or null, "frozen": [0, 1], "digest": "90ab…"
      }
 
 "run" describes the training: a name, a number or a digest of each thing that makes it another than
@@ -18,7 +18,7 @@ others. A file is taken only by a call of `fit` that describes itself alike, and
 differs. What cannot be described is the code of a model, loss, penalty or metric of your own: of
 those the names count, and what loss and penalty give for some made-up numbers.
 
-What follows is the states of `Notes`, of `Kept` and of the loop: `taker_of` gives what takes one
+What follows is the states of the loop, of `Notes` and of `Kept`: `taker_of` gives what takes one
 over, if nothing in it is wrong or missing (a ValueError, TypeError or KeyError). "digest" is the
 SHA-256 of all bytes before it, so that a file with one bit changed is refused; version 1, which is
 still read, had none. What is random in an epoch follows from the seed and its number. Reading runs
