@@ -31,7 +31,7 @@ sample forgets them; it is refused, and `reduction="sum"` is what to write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -49,7 +49,7 @@ from glassgrad.nn.checks import (
     positive,
     unless_all_miss,
 )
-from glassgrad.nn.samples import in_batches
+from glassgrad.nn.samples import in_batches, nested
 
 Shape = tuple[int, ...]
 _smoothing = number_that("is at most 1", lambda share: share <= 1.0, not_negative)
@@ -410,7 +410,7 @@ def _reduced(
 ) -> Any:
     """Losses, weighted already, as what was asked for; a mean is divided by the weights."""
     if reduction == "none":
-        return _nested(iter(losses), shape)
+        return nested(shape, iter(losses))
     if reduction == "mean" and weights is not None:
         if not shape:
             raise ValueError(
@@ -421,10 +421,6 @@ def _reduced(
     if len(losses) == 1:
         return losses[0]
     return mean(losses) if reduction == "mean" else total(losses)
-
-
-def _nested(losses: Iterator[Value], shape: Shape) -> Any:
-    return [_nested(losses, shape[1:]) for _ in range(shape[0])] if shape else next(losses)
 
 
 # Penalties.

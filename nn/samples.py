@@ -11,7 +11,7 @@ samples, and puts the columns together again. Next: `objective.py`, which does s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import isfinite, prod
 from typing import Any, NamedTuple
@@ -336,11 +336,12 @@ class Form:
     def filled(self, leaves: Iterable[Any]) -> Any:
         """An output of this form, made of other leaves."""
         supply = iter(leaves)
+        return with_parts(self._shape, lambda shape: nested(shape, supply))
 
-        def nested(shape: list[int]) -> Any:
-            return [nested(shape[1:]) for _ in range(shape[0])] if shape else next(supply)
 
-        return with_parts(self._shape, nested)
+def nested(shape: Sequence[int], supply: Iterator[Any]) -> Any:
+    """The next of some things, in lists of a shape."""
+    return [nested(shape[1:], supply) for _ in range(shape[0])] if shape else next(supply)
 
 
 def with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
