@@ -827,6 +827,10 @@ def test_what_is_wrong_with_a_checkpoint_is_told(
         ({"keep_best": 0}, r"fit\(keep_best=\.\.\.\) is True or False, not 0"),
         ({"optimiser": "adam"}, r"fit\(optimiser=\.\.\.\) is one of nn"),
         ({"optimiser": SGD([Value(1.0)], 0.1)}, r"moves none of the model's parameters"),
+        (
+            {"penalty": l2},
+            r"fit\(penalty=\.\.\.\) takes a function of the list of parameters, such as",
+        ),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(options: dict, message: str) -> None:
