@@ -7,14 +7,14 @@
     activation.py    activations by name
     initialisers.py  the numbers of an untrained neuron, and seeds
     losses.py        how far predictions are from targets, and penalties
-    optimisers.py    how parameters move: SGD, Adam, ...; optimiser.py, what all of them have in
-                     common; schedules.py, clipping.py
-    data.py          data to learn from, made from a seed; samples.py, those of a training, weighed
+    optimisers.py    how parameters move: SGD, Adam, ..., and clipping; optimiser.py, what all of
+                     them have in common; schedules.py
+    data.py          data to learn from, made from a seed; samples.py, those of a training, weighed,
+                     and `predict`
     fit.py           `fit`, which trains a model on data: what it is called with
     loop.py          the epochs, shuffled and batch by batch: gradients, clipping, schedule, step
     objective.py     what is made smaller, compiled or eagerly; what a training leaves out
     hooks.py         what goes on beside the epochs: stopping early, callbacks, bar, checkpoints
-    predict.py       the outputs of a model for many samples
     history.py       what a training noted
     metrics.py       how good answers are
     health.py        are gradients healthy, and what that means in words; probe.py measures it
@@ -41,8 +41,6 @@ from glassgrad import engine
 from glassgrad.nn.activation import ACTIVATIONS as ACTIVATIONS
 from glassgrad.nn.activation import Activation as Activation
 from glassgrad.nn.activation import linear as linear
-from glassgrad.nn.clipping import clip_grad_norm as clip_grad_norm
-from glassgrad.nn.clipping import clip_grad_value as clip_grad_value
 from glassgrad.nn.data import blobs as blobs
 from glassgrad.nn.data import circles as circles
 from glassgrad.nn.data import digits as digits
@@ -95,8 +93,10 @@ from glassgrad.nn.optimisers import Adagrad as Adagrad
 from glassgrad.nn.optimisers import Adam as Adam
 from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import RMSprop as RMSprop
-from glassgrad.nn.predict import predict as predict
+from glassgrad.nn.optimisers import clip_grad_norm as clip_grad_norm
+from glassgrad.nn.optimisers import clip_grad_value as clip_grad_value
 from glassgrad.nn.probe import LayerHealth as LayerHealth
+from glassgrad.nn.samples import predict as predict
 from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule
 from glassgrad.nn.schedules import constant as constant

@@ -33,6 +33,7 @@ def linear(v: Value) -> Value:
 ACTIVATIONS = ("linear", *(name for name, row in TABLE.items() if row.takes_one))
 """The activations of glassgrad that can be chosen by name: the rows of the table with one operand.
 Operations of your own can be chosen too."""
+_NAMES = f"Choose one of {', '.join(ACTIVATIONS)}, or give a function of a Value."
 
 
 def activation_function(choice: Activation) -> Function:
@@ -40,13 +41,20 @@ def activation_function(choice: Activation) -> Function:
         return linear
     if isinstance(choice, Operation):
         choice = choice.name
-    if isinstance(choice, str):
-        return _function_named(choice)
-    if callable(choice):
-        return row_of(choice) or choice
-    raise TypeError(
-        f"An activation is a name, a function of a Value, or None, not {choice!r}. {_names()}"
-    )
+    if not isinstance(choice, str):
+        if callable(choice):
+            return row_of(choice) or choice
+        raise TypeError(
+            f"An activation is a name, a function of a Value, or None, not {choice!r}. {_NAMES}"
+        )
+    if choice == "linear":
+        return linear
+    row = TABLE.get(choice)
+    if row is None:
+        raise ValueError(f"There is no activation {choice!r}. {_meant(choice)}")
+    if not row.takes_one:
+        raise ValueError(f"There is no activation {choice!r}: {choice} takes {row.takes()}.")
+    return row
 
 
 def row_of(function: object) -> Operation | None:
@@ -58,24 +66,9 @@ def row_of(function: object) -> Operation | None:
     return row if function is row or (is_method and is_ours(function)) else None
 
 
-def _function_named(name: str) -> Function:
-    if name == "linear":
-        return linear
-    row = TABLE.get(name)
-    if row is not None and not row.takes_one:
-        raise ValueError(f"There is no activation {name!r}: {name} takes {row.takes()}.")
-    if row is None:
-        raise ValueError(f"There is no activation {name!r}. {_meant(name)}")
-    return row
-
-
 def _meant(name: str) -> str:
     if name == "softmax":
         return 'For several classes end with "linear", and train with cross_entropy.'
     meant = similar(name, ACTIVATIONS)
     remedy = f"Did you mean {meant!r}? {not_defined(name)}"
-    return remedy if meant else f"{not_defined(name)} {_names()}"
-
-
-def _names() -> str:
-    return f"Choose one of {', '.join(ACTIVATIONS)}, or give a function of a Value."
+    return remedy if meant else f"{not_defined(name)} {_NAMES}"

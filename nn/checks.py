@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from math import isfinite, nan
 from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
@@ -24,7 +25,7 @@ import numpy as np
 
 from glassgrad.engine import Value, compare, prod, where
 from glassgrad.engine.misuse import is_real, real, whole
-from glassgrad.engine.text import told
+from glassgrad.engine.text import describe, told
 
 Check: TypeAlias = Callable[[Any, str], Any]
 """Takes what was given and its role in a message; gives what is kept, or raises."""
@@ -37,34 +38,26 @@ def finite(number: Any, role: str) -> float:
     return found
 
 
-def not_negative(number: Any, role: str) -> float:
-    found = finite(number, role)
-    if found < 0.0:
-        raise ValueError(f"{role} takes 0 or a positive number, not {found}.")
-    return found
+def number_that(
+    wanted: str, holds: Callable[[float], bool], first: Callable[[Any, str], float] = finite
+) -> Callable[[Any, str], float]:
+    """A check of a number: another one first, then what holds of it, or the words for it."""
+
+    def check(number: Any, role: str) -> float:
+        found = first(number, role)
+        if not holds(found):
+            raise ValueError(f"{role} {wanted}, not {found}.")
+        return found
+
+    return check
 
 
-def positive(number: Any, role: str) -> float:
-    found = finite(number, role)
-    if found <= 0.0:
-        raise ValueError(f"{role} takes a positive number, not {found}.")
-    return found
-
-
-def below_one(number: Any, role: str) -> float:
-    """How much of an average stays in a step: 0 or more, and below 1."""
-    found = not_negative(number, role)
-    if found >= 1.0:
-        raise ValueError(f"{role} takes a number below 1, not {found}.")
-    return found
-
-
-def proper_share(number: Any, role: str) -> float:
-    """A share that takes something and leaves something: above 0 and below 1."""
-    found = real(number, role)
-    if not 0.0 < found < 1.0:
-        raise ValueError(f"{role} takes a number above 0 and below 1, not {found}.")
-    return found
+not_negative = number_that("takes 0 or a positive number", lambda number: number >= 0.0)
+positive = number_that("takes a positive number", lambda number: number > 0.0)
+below_one = number_that("takes a number below 1", lambda number: number < 1.0, not_negative)
+"""How much of an average stays in a step."""
+proper_share = number_that("takes a number above 0 and below 1", lambda x: 0.0 < x < 1.0, real)
+"""A share that takes something and leaves something."""
 
 
 def two_below_one(pair: Any, role: str) -> tuple[float, float]:
@@ -112,6 +105,18 @@ def checked_fields(data: Any, title: str) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def taking(state: Any, owner: str) -> Iterator[None]:
+    """What is wrong with a state, found in the `with` block, says whose state it cannot be."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"A state of {owner} is a dict, not {describe(state)}.")
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError) as fault:
+        why = str(fault).rstrip(".")
+        raise ValueError(f"{owner} cannot take this state, and is unchanged: {why}.") from None
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MEANT = {
@@ -144,16 +149,14 @@ def explained(hint: str = "") -> Callable[[F], F]:
                 if getattr(error.__traceback__, "tb_next", None) is not None:  # from inside
                     raise
                 text = str(error)
-            title = _title(function, args)
+            # The name of the function, or of the class that is made.
+            is_made = function.__name__ == "__init__"
+            title = type(args[0]).__name__ if is_made else function.__name__
             raise TypeError(_explanation(title, function, named, text, hint))
 
         return call  # type: ignore[return-value]
 
     return around
-
-
-def _title(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
-    return type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
 
 
 def _explanation(

@@ -7,17 +7,14 @@ the integers 0 to k-1, as `cross_entropy` takes them (for `hinge`, which takes -
 `2 * y - 1`), or for a regression a real number. Samples come class by class: `split` shuffles them.
 Next: `samples.py`, what `fit` makes of them.
 
-What is made from a seed is called alike:
+What is made from a seed is called alike; an argument of a wrong type is a TypeError, one out of its
+range a ValueError:
 
 Args:
     n: how many samples, as many of each class as can be, and at least one of each.
     classes: how many classes, at least 2.
     noise: the standard deviation of each coordinate (of a regression: of y) around its place.
     seed: the same seed gives the same samples.
-
-Raises:
-    TypeError: a count or the seed is no whole number, or another argument no real number.
-    ValueError: one of them is out of its range.
 """
 
 from __future__ import annotations

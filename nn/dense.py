@@ -86,7 +86,6 @@ class Neuron(Module):
     Attributes:
         w: the weights, a list of Values labelled "w0", "w1", ...
         b: the bias, a Value labelled "b".
-        activation: the function applied to the weighted sum.
 
     >>> from glassgrad import Neuron
     >>> n = Neuron(2, seed=0)

@@ -168,9 +168,13 @@ def fit(
     _check_callable("callbacks", callbacks, "functions of the history")
     if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
         raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
-    samples, others = _weighed(
-        samples_of(X, y, weights=sample_weight), class_weight, validation, options.seed
-    )
+    samples = samples_of(X, y, weights=sample_weight)
+    by_class = None if class_weight is None else class_weights(samples, class_weight)
+    if by_class is not None:
+        samples = weighed_as(samples, by_class, "fit(class_weight=...)")
+    samples, others = held_out(samples, validation, options.seed)
+    if by_class is not None and others is not None and isinstance(validation, (tuple, list)):
+        others = weighed_as(others, by_class, "fit(validation=(X, y))")
     optimiser, measures = _optimiser_of(model, optimiser), _by_name(metrics)
     objective = Objective(
         model,
@@ -210,19 +214,6 @@ def fit(
         if schedule is not None:  # the optimiser has its own rates again
             for group, rate in zip(optimiser.groups, rates):
                 group.learning_rate = rate
-
-
-def _weighed(
-    samples: Samples, class_weight: Any, validation: Any, seed: int
-) -> tuple[Samples, Samples | None]:
-    if class_weight is None:
-        return held_out(samples, validation, seed)
-    by_class = class_weights(samples, class_weight)
-    samples = weighed_as(samples, by_class, "fit(class_weight=...)")
-    samples, others = held_out(samples, validation, seed)
-    if others is not None and isinstance(validation, (tuple, list)):
-        others = weighed_as(others, by_class, "fit(validation=(X, y))")
-    return samples, others
 
 
 def _agreeing(

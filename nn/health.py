@@ -184,17 +184,16 @@ def _verdicts(
     layers: Sequence[LayerHealth], losses: Sequence[float], closed: Sequence[str]
 ) -> tuple[str, ...]:
     """What is wrong, and what to do; ("healthy",) if nothing is."""
-    found = [*_closed(closed), *_broken(layers, losses), *_still(layers, len(losses))]
+    found = [*_broken(layers, losses), *_still(layers, len(losses))]
+    if closed:
+        uses = "uses" if len(closed) == 1 else "use"
+        said = (
+            f"closed: {some_of(closed)} {uses} parameters inside a compiled function, where no "
+            "units are looked at. Check the model without compiled."
+        )
+        found = [said, *found]
     found += [*_flow(layers, losses, is_explained=bool(found)), *_steps(layers)]
     return tuple(found) or (HEALTHY,)
-
-
-def _closed(names: Sequence[str]) -> Iterator[str]:
-    if names:
-        yield (
-            f"closed: {some_of(names)} {'uses' if len(names) == 1 else 'use'} parameters inside a "
-            "compiled function, where no units are looked at. Check the model without compiled."
-        )
 
 
 def _broken(layers: Sequence[LayerHealth], losses: Sequence[float]) -> Iterator[str]:

@@ -9,8 +9,9 @@ for bit, in one JSON file:
     {
      "schema": "glassgrad-checkpoint/2",
      "run": {"batch_size": 32, "seed": 0, "samples": "5f0c…", …},
+     "steps": 504, "why_eager": null, "optimiser": {…},
      "history": {…}, "parameters": […], "best": […] or null, "frozen": [0, 1],
-     "others": ["temperature"], "steps": 504, "why_eager": null, "optimiser": {…}, "digest": "90ab…"
+     "others": ["temperature"], "digest": "90ab…"
      }
 
 "run" describes the training: a name, a number or a digest of each thing that makes it another than
@@ -21,7 +22,7 @@ those the names count, and what loss and penalty give for some made-up numbers.
 "others" names those of the model that the optimiser does not move, and whose numbers come last in
 "parameters"; it is left out where there are none, and older files lack it, and these numbers.
 
-What follows is the states of `Notes`, of `Kept` and of the loop: `taker_of` gives what takes one
+What follows is the states of the loop, of `Notes` and of `Kept`: `taker_of` gives what takes one
 over, if nothing in it is wrong or missing (a ValueError, TypeError or KeyError). "digest" is the
 SHA-256 of all bytes before it, so that a file with one bit changed is refused; version 1, which is
 still read, had none. What is random in an epoch follows from the seed and its number. Reading runs
@@ -227,7 +228,8 @@ class Progress(Hook):
     """
 
     def __init__(self, total: int, done: int, wanted: bool | None) -> None:
-        self._bar = _bar(total, done) if wanted or (wanted is None and _is_watched()) else None
+        is_seen = _is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+        self._bar = _bar(total, done) if wanted or (wanted is None and is_seen) else None
         if wanted and self._bar is None:
             raise ImportError(ADVICE)
 
@@ -240,10 +242,6 @@ class Progress(Hook):
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
-
-
-def _is_watched() -> bool:
-    return _is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def _is_notebook() -> bool:
@@ -368,9 +366,11 @@ def description_of(
     objective: Objective, optimiser: Optimiser, schedule: Schedule | None, samples: Samples
 ) -> dict[str, Any]:
     """What is trained, and how, in numbers and short texts by name."""
+    trained = set(map(id, objective.parameters))
+    others = [p for p in objective.model.parameters() if id(p) not in trained or p.is_frozen]
     found: dict[str, Any] = {
         "model": repr(objective.model),
-        _FROZEN: _digest(_frozen(objective)),
+        _FROZEN: _digest([parameter.data for parameter in others]),
         "loss": function_name(objective.loss),
         "loss of a made-up output": _loss_of_made_up(objective, samples),
         "penalty of made-up parameters": _penalty_of_made_up(objective),
@@ -389,11 +389,6 @@ def description_of(
         found["steps of the schedule"] = schedule.total
         found["learning rates of the schedule"] = _digest(schedule.sketch())
     return found
-
-
-def _frozen(objective: Objective) -> Any:
-    trained = set(map(id, objective.parameters))
-    return [p.data for p in objective.model.parameters() if id(p) not in trained or p.is_frozen]
 
 
 def _loss_of_made_up(objective: Objective, samples: Samples) -> float:

@@ -18,14 +18,15 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import MethodType
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias
 
 from glassgrad.engine import Operation, Value, as_value, dot, max, mean, sqrt, step, where
 from glassgrad.engine.context import Block, is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.text import counted, describe, function_name, told
+from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
 from glassgrad.nn.checks import below_one, misses, not_negative, place, unless_all_miss
@@ -73,12 +74,8 @@ Part: TypeAlias = Module | Callable[[Any], Any] | str
 class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
-    Args:
-        parts: modules, methods of modules, functions, and names from `ACTIVATIONS`, which bend
-            every number.
-
-    Attributes:
-        parts: the list of parts; activations and methods have become modules.
+    Parts are modules, methods of modules, functions, and names from `ACTIVATIONS`, which bend every
+    number; in the list `parts` activations and methods have become modules.
 
     >>> from glassgrad import Layer, Sequential
     >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
@@ -111,18 +108,10 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.parts)
 
-    @overload
-    def __getitem__(self, place: slice) -> Sequential: ...
-    @overload
-    def __getitem__(self, place: int) -> Any: ...
     def __getitem__(self, place: int | slice) -> Any:
         """A part, or for a slice a row of the same parts."""
         if isinstance(place, slice):
             return Sequential(*self.parts[place])
-        if not hasattr(place, "__index__"):
-            raise TypeError(
-                f"A place in Sequential is a whole number or a slice, not {told(place)}."
-            )
         return self.parts[place]
 
     def extra_repr(self) -> str:
@@ -280,8 +269,7 @@ class LayerNorm(Module):
         eps: keeps the root away from 0, from 0 on.
 
     Attributes:
-        gain: a factor for each number, a list of Values that begin as 1.
-        bias: a summand for each number, a list of Values that begin as 0.
+        gain, bias: a factor and a summand for each number, Values that begin as 1 and as 0.
 
     >>> from glassgrad import LayerNorm
     >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
@@ -368,11 +356,12 @@ class Dropout(Module):
         return f"{self.rate:g}"
 
 
+@dataclass
 class _Noise:
     """Random numbers for modules, in order; or None of them, to count what they would take."""
 
-    def __init__(self, numbers: Sequence[Any] | None) -> None:
-        self.numbers, self.taken = numbers, 0
+    numbers: Sequence[Any] | None
+    taken: int = 0
 
     def take(self, count: int) -> Sequence[Any]:
         self.taken += count

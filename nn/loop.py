@@ -19,17 +19,18 @@ import numpy as np
 from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector
 from glassgrad.engine.arrays import call_locked
 from glassgrad.engine.context import layer_of
+from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted
 from glassgrad.nn import hooks
 from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
-from glassgrad.nn.clipping import clipped_by_norm
 from glassgrad.nn.health import check_health, evenly_among, health_of
 from glassgrad.nn.history import Epoch, History, Hook, after_epochs, warn
 from glassgrad.nn.metrics import Metric
 from glassgrad.nn.module import Module, training
 from glassgrad.nn.objective import Objective
 from glassgrad.nn.optimiser import Optimiser
+from glassgrad.nn.optimisers import clipped_by_norm
 from glassgrad.nn.probe import measure_inside
 from glassgrad.nn.samples import Samples, generator_of_epoch, in_batches
 from glassgrad.nn.schedules import Schedule
@@ -129,11 +130,9 @@ class Loop:
 
     def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """See `hooks.py`; it takes all, or none if the state of the optimiser is wrong."""
-        steps, why_eager, optimiser = state["steps"], state["why_eager"], state["optimiser"]
-        if why_eager is not None and not isinstance(why_eager, str):
-            raise ValueError("its reason to run eagerly is no text")
-        if not isinstance(steps, int) or steps < 0:
-            raise ValueError("its number of steps is no whole number")
+        why_eager = decode(str | None, state["why_eager"], "its reason to run eagerly")
+        steps = whole(decode(int, state["steps"], "its number of steps"), "its steps", least=0)
+        optimiser = state["optimiser"]
         take_rates = None
         if self._on_plateau is not None:
             take_rates = self._on_plateau.taker_of(state["schedule"])

@@ -31,7 +31,7 @@ sample forgets them; it is refused, and `reduction="sum"` is what to write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -40,10 +40,19 @@ from glassgrad.engine import sum as total
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of, settled
-from glassgrad.nn.checks import Check, misses, not_negative, place, positive, unless_all_miss
-from glassgrad.nn.samples import in_batches
+from glassgrad.nn.checks import (
+    Check,
+    misses,
+    not_negative,
+    number_that,
+    place,
+    positive,
+    unless_all_miss,
+)
+from glassgrad.nn.samples import in_batches, nested
 
 Shape = tuple[int, ...]
+_smoothing = number_that("is at most 1", lambda share: share <= 1.0, not_negative)
 _BINARY = "binary_cross_entropy_with_logits"
 
 
@@ -205,9 +214,7 @@ def cross_entropy(
         )
     count, outer = shape[-1], shape[:-1]
     weights = None if weight is None else _weights("cross_entropy", weight, (count,))
-    smoothing = not_negative(label_smoothing, "cross_entropy(label_smoothing=...)")
-    if smoothing > 1.0:
-        raise ValueError(f"cross_entropy(label_smoothing=...) is at most 1, not {smoothing}.")
+    smoothing = _smoothing(label_smoothing, "cross_entropy(label_smoothing=...)")
     rows = list(in_batches([as_value(z, "cross_entropy(...)") for z in logits], count))
     if _without_ones(other) == shape:
         if ignore_index is not None:
@@ -406,7 +413,7 @@ def _reduced(
 ) -> Any:
     """Losses, weighted already, as what was asked for; a mean is divided by the weights."""
     if reduction == "none":
-        return _nested(iter(losses), shape)
+        return nested(shape, iter(losses))
     if reduction == "mean" and weights is not None:
         if not shape:
             raise ValueError(
@@ -417,10 +424,6 @@ def _reduced(
     if len(losses) == 1:
         return losses[0]
     return mean(losses) if reduction == "mean" else total(losses)
-
-
-def _nested(losses: Iterator[Value], shape: Shape) -> Any:
-    return [_nested(losses, shape[1:]) for _ in range(shape[0])] if shape else next(losses)
 
 
 # Penalties.

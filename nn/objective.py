@@ -46,8 +46,15 @@ from glassgrad.engine.vectors import frozen_among, values_of, write_data
 from glassgrad.nn.history import Epoch, Hook, warn
 from glassgrad.nn.layers import Embedding, count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.predict import Form, rows_in_arrays, rows_one_by_one, with_parts
-from glassgrad.nn.samples import Samples, plain, relative
+from glassgrad.nn.samples import (
+    Form,
+    Samples,
+    plain,
+    relative,
+    rows_in_arrays,
+    rows_one_by_one,
+    with_parts,
+)
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]
@@ -359,15 +366,8 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
     their gradients, not the loss, and so cannot tell what is missing; `fit` looks by itself.
     Constants, as of plain numbers, `detach()` and `no_grad()`, and frozen ones do not count.
 
-    Args:
-        loss: of a sample or of a batch, compiled or not.
-        parameters: those that are trained, as `model.parameters()` or `optimiser.parameters`.
-
-    Returns:
-        The Values, in the order in which the loss came by them.
-
-    Raises:
-        TypeError: the loss is no Value, or there is something else among the parameters.
+    The loss is that of a sample or of a batch, compiled or not; the parameters are those that are
+    trained. The Values come in the order in which the loss came by them.
 
     >>> from glassgrad import SGD, Value, left_out
     >>> w, b = Value(2.0, "w"), Value(0.5, "b")
@@ -397,10 +397,8 @@ class Watch:
     """Looks into losses of a training, and tells of leaf Values that it leaves out.
 
     A leaf that a run of the model makes, as `Value(0.0)` to begin a sum with, is no parameter:
-    what is held by something comes up again when the same is run once more.
-
-    Args:
-        known: the parameters of the model, and those of the optimiser.
+    what is held by something comes up again when the same is run once more. Known are the
+    parameters of the model, and those of the optimiser.
     """
 
     def __init__(self, known: Iterable[Value]) -> None:

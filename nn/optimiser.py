@@ -22,7 +22,7 @@ from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
-from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained
+from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained, taking
 
 Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
 State: TypeAlias = dict[str, Vector]
@@ -86,7 +86,10 @@ class Optimiser:
         self.groups: tuple[Group, ...] = ()
         self.parameters: tuple[Value, ...] = ()
         self._state: State = {name: np.zeros(0) for name in self.STATE}
-        self._add(self._entries(parameters))
+        what = "a list of parameters, for example model.parameters(),"
+        entries = listed(parameters, type(self).__name__, what)
+        has_groups = entries and isinstance(entries[0], Mapping)
+        self._add(entries if has_groups else [{"parameters": entries}])
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Move more parameters from now on, with the options of their own; nothing remembered yet.
@@ -193,18 +196,12 @@ class Optimiser:
         well. A state of another rule, of other groups, or damaged is a ValueError, and changes
         nothing.
         """
-        name = type(self).__name__
-        if not isinstance(state, Mapping):
-            raise TypeError(f"A state of {name} is a dict, not {describe(state)}.")
-        try:
+        with taking(state, type(self).__name__):
             found = decode(_SAVED, state)
-            if found["rule"] != name:
+            if found["rule"] != type(self).__name__:
                 raise ValueError(f"it is one of {named(found['rule'])}")
             options = self._options_in(found["groups"])
             remembered = self._arrays_in(found["state"])
-        except (ValueError, TypeError, OverflowError) as fault:
-            why = str(fault).rstrip(".")
-            raise ValueError(f"{name} cannot take this state, and is unchanged: {why}.") from None
         for group, its_options in zip(self.groups, options):
             vars(group).update(its_options)
         self._state = remembered
@@ -292,13 +289,6 @@ class Optimiser:
     def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
         return {name: given[name] for name in ("parameters", *self.OPTIONS) if name in given}
-
-    def _entries(self, parameters: Parameters) -> list[Any]:
-        """The groups as they were given; plain parameters are one."""
-        what = "a list of parameters, for example model.parameters(),"
-        entries = listed(parameters, type(self).__name__, what)
-        has_groups = entries and isinstance(entries[0], Mapping)
-        return entries if has_groups else [{"parameters": entries}]
 
     def _add(self, entries: Sequence[Any]) -> None:
         """Take groups that are to be moved too: all of them, or none."""

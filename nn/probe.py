@@ -53,14 +53,14 @@ class LayerHealth:
             outputs that are exactly 0.
         still_share: the share of outputs of relu, tanh and sigmoid that let (nearly) no gradient
             through, for the sample at hand; None if there are no such units.
-        dead: the names of the relus that are off for every sample, as "layers.0.neurons.3".
-        saturated: the names of the tanhs and sigmoids that are flat for every sample.
+        dead, saturated: the names of the relus that are off for every sample, as
+            "layers.0.neurons.3", and of the tanhs and sigmoids that are flat for every sample.
         are_alike: whether it has several units that compute the same and learn the same.
         weight_size: of its parameters.
         gradient_size: of the gradient of the mean loss by its parameters; those that are frozen
             have none, and count neither here nor in the next two.
-        gradient_zeros: the share of its parameters whose gradient is exactly 0.
-        without_gradient: how many of its parameters the loss does not depend on.
+        gradient_zeros, without_gradient: the share of its parameters whose gradient is exactly 0,
+            and how many of them the loss does not depend on.
         unit_gradient_size: of the gradient of a sample's loss by the outputs of its units.
         relative: `unit_gradient_size` as a share of that of the last layer with parameters.
         update: a step of gradient descent as a share of `weight_size`; None without a learning

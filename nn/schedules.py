@@ -36,6 +36,8 @@ from glassgrad.nn.checks import (
     Share,
     checked_fields,
     not_negative,
+    number_that,
+    taking,
 )
 from glassgrad.nn.optimiser import Optimiser
 
@@ -51,13 +53,6 @@ def _rule(given: Any, role: str) -> Any:
     return given
 
 
-def _rise(given: Any, role: str) -> float:
-    rise = not_negative(given, role)
-    if not 0.0 < rise <= 1.0:
-        raise ValueError(f"{role} is above 0 and at most 1, not {rise}.")
-    return rise
-
-
 def _one_of(*choices: str) -> Check:
     def check(choice: Any, role: str) -> Any:
         if choice not in choices:
@@ -69,6 +64,9 @@ def _one_of(*choices: str) -> Check:
 
 def _floors(given: Any, role: str) -> tuple[float, ...]:
     return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
+
+
+_rise = number_that("is above 0 and at most 1", lambda rise: 0.0 < rise <= 1.0, not_negative)
 
 
 class _Checked:
@@ -388,9 +386,7 @@ class Schedule:
 
     def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
         """What takes over a state, once it is known that nothing in it is wrong."""
-        if not isinstance(state, Mapping):
-            raise TypeError(f"A state of a schedule is a dict, not {describe(state)}.")
-        try:
+        with taking(state, type(self).__name__):
             found = decode(_SAVED | _WATCHED if self.watches else _SAVED, state)
             if found["total"] != self.total:
                 raise ValueError(
@@ -400,11 +396,6 @@ class Schedule:
             rates = self._rates(found.get("rates", self.learning_rates), "rates")
             for name in ("step_count", "bad_steps", "cooldown_left"):
                 whole(found.get(name, 0), f"its {name}", least=0)
-        except ValueError as fault:
-            why = str(fault).rstrip(".")
-            raise ValueError(
-                f"The schedule cannot take this state, and is unchanged: {why}."
-            ) from None
 
         def take() -> None:
             if not self.watches:

@@ -111,12 +111,9 @@ class AttentionHead(Module):
 
     Args:
         nin: how many numbers each vector has.
-        size: how many numbers queries, keys, values and so the outputs have.
+        size: how many numbers `queries`, `keys`, `values` make of it, and so the outputs have.
         causal: whether a vector looks only at itself and those before it, as to predict what
             comes next it must.
-
-    Attributes:
-        queries, keys, values: the `Projection` that makes each of a vector, in the order drawn.
 
     >>> from glassgrad import AttentionHead
     >>> head = AttentionHead(2, 3, seed=0)

@@ -22,8 +22,7 @@ from glassgrad.nn.dense import MLP
 from glassgrad.nn.fit import fit
 from glassgrad.nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
 from glassgrad.nn.optimisers import AdamW
-from glassgrad.nn.predict import predict
-from glassgrad.nn.samples import relative, size_of
+from glassgrad.nn.samples import predict, relative, size_of
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -58,8 +57,7 @@ def _all_or_nothing(method: M) -> M:
             vars(self).update(before)
             raise
 
-    found: Any = trains
-    return found  # type: ignore[no-any-return]
+    return trains  # type: ignore[return-value]
 
 
 @dataclass(eq=False, repr=False)

@@ -116,6 +116,7 @@ _PRECISE: dict[str, dict[str, Any]] = {"softplus": {"threshold": 40.0}}
 """PyTorch's softplus is the line from its threshold on; at 20, its choice, it still differs by 2e-9
 from it, and a lower one makes another function of it."""
 _SOFTPLUS_THRESHOLD = 20.0
+_EMPTY = "to_torch takes no {} that is empty: it computes nothing."
 
 
 def torch_here() -> Any:
@@ -178,7 +179,7 @@ def _parts_there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator
         return
     name = "layers" if kind is MLP else "parts"
     if not getattr(part, name):
-        raise _empty(f"{path}.{name}")
+        raise TypeError(_EMPTY.format(f"{path}.{name}"))
     for i, inner in enumerate(getattr(part, name)):
         yield from _parts_there(torch, inner, f"{path}.{name}.{i}", used)
 
@@ -210,7 +211,7 @@ def _check_neurons(neurons: Sequence[Neuron], path: str) -> None:
         if type(neuron) is not Neuron:
             raise _unknown(neuron, f"{path}.neurons.{i}")
     if not neurons or not neurons[0].w:
-        raise _empty(path)
+        raise TypeError(_EMPTY.format(path))
     if len({len(neuron.w) for neuron in neurons}) > 1:
         raise TypeError(
             f"to_torch does not know {path}: its neurons have several numbers of inputs."
@@ -260,10 +261,6 @@ def _fill(torch: Any, there: Any, given: Any, path: str, used: set[Value]) -> No
     with torch.no_grad():
         numbers = [value.data for value in values]
         there.copy_(torch.tensor(numbers, dtype=there.dtype).reshape(there.shape))
-
-
-def _empty(path: str) -> TypeError:
-    return TypeError(f"to_torch takes no {path} that is empty: it computes nothing.")
 
 
 def _unknown(part: Any, path: str) -> TypeError:

@@ -202,6 +202,7 @@ WRONG = [
     (lambda: two_moons(seed=-1), ValueError, r"two_moons\(seed=...\) is at least 0, not -1"),
     (lambda: two_moons(seed=None), TypeError, "whole number, not None"),
     (lambda: circles(ratio=1.5), ValueError, r"circles\(ratio=...\) .* below 1, not 1.5"),
+    (lambda: circles(ratio=1.0), ValueError, "above 0 and below 1, not 1.0"),
     (lambda: circles(ratio=math.nan), ValueError, "above 0 and below 1, not nan"),
     (lambda: circles(ratio="half"), TypeError, "real number, not str 'half'"),
     (lambda: spirals(2, classes=3), ValueError, "of 3 classes is at least 3, not 2"),

@@ -790,6 +790,14 @@ def goes_on(file: Checkpoint, part: Part) -> bool:
     return file.resume() == 1 and part.now["parameters"] == [0.3, 1e-9]
 
 
+def test_a_checkpoint_of_more_epochs_than_there_are_to_be_changes_nothing(tmp_path: Path) -> None:
+    file, part, _ = kept(tmp_path / "run.json")
+    shorter = Checkpoint(file.path, {"seed": 0}, [part], 1, 0)
+    with pytest.raises(ValueError, match="has 1 epochs already, more than epochs=0"):
+        shorter.resume()
+    assert not any(part.now.values())
+
+
 @pytest.mark.slow
 def test_one_bit_that_changed_anywhere_in_a_checkpoint_is_refused(tmp_path: Path) -> None:
     file, part, content = kept(tmp_path / "run.json")
@@ -866,6 +874,10 @@ def test_what_is_wrong_with_a_checkpoint_is_told(
         ({"keep_best": 0}, r"fit\(keep_best=\.\.\.\) is True or False, not 0"),
         ({"optimiser": "adam"}, r"fit\(optimiser=\.\.\.\) is one of nn"),
         ({"optimiser": SGD([Value(1.0)], 0.1)}, r"moves none of the model's parameters"),
+        (
+            {"penalty": l2},
+            r"fit\(penalty=\.\.\.\) takes a function of the list of parameters, such as",
+        ),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(options: dict, message: str) -> None:

@@ -200,6 +200,21 @@ def test_the_classes_of_the_lecture_have_their_layers():
     assert layer.units == 4, "the neurons, and their sum"
 
 
+def test_neurons_of_what_is_no_module_are_layers_themselves():
+    class Block(Module):
+        def __init__(self):
+            self.block = {"neurons": [Neuron(2, seed=1), Neuron(2, seed=2)]}
+
+        def forward(self, x):
+            first, second = self.block["neurons"]
+            return first(x) * second(x)
+
+    layers = [layer for layer in check(Block()).layers if layer.parameters]
+    assert [(layer.name, layer.kind, layer.units) for layer in layers] == [
+        ("block.neurons.0", "Neuron", 1), ("block.neurons.1", "Neuron", 1),
+    ]  # fmt: skip
+
+
 def test_a_recurrent_part_is_measured_at_every_step():
     class Recurrent(Module):
         def __init__(self):
