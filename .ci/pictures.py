@@ -2,7 +2,7 @@
 
     python .ci/pictures.py
 
-It writes docs/neuron.svg, docs/steps.png, docs/explore.png and docs/network.png. The pictures of
+It writes docs/neuron.svg, program.svg, steps.png, explore.png and network.png. The pictures of
 the page are taken in Chromium, driven by Playwright: `pip install '.[browser]'`. Those of training
 are made by what stands beside them in README.md and docs/training.md.
 """
@@ -18,7 +18,17 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from browsing import launched  # noqa: E402
 
-from glassgrad import MLP, Backprop, Value, backprop, draw, topological_order  # noqa: E402
+from glassgrad import (  # noqa: E402
+    MLP,
+    Backprop,
+    ProgramDrawing,
+    Value,
+    backprop,
+    compiled,
+    draw,
+    draw_program,
+    topological_order,
+)
 
 DOCS = ROOT / "docs"
 WINDOW = {"width": 1280, "height": 720}
@@ -51,6 +61,18 @@ def network() -> Value:
     return loss
 
 
+def program() -> ProgramDrawing:
+    """The program of one call of the loss that docs/compiled.md begins with."""
+    net = MLP(2, [16, 16, 1], activation="relu", output_activation="linear", seed=1)
+
+    @compiled
+    def loss(x: Any, y: Any) -> Value:
+        return (1.0 - y * net(x)).relu()
+
+    loss([1.0, 2.0], 1.0)
+    return draw_program(loss)
+
+
 def at_step(index: int) -> Callable[[Any], None]:
     """Goes to a step."""
     return lambda page: page.evaluate(f"{STAGE}.go({index})")
@@ -74,6 +96,7 @@ def main() -> None:
     y = neuron()
     y.backward()
     draw(y, derivatives=True).save(DOCS / "neuron.svg")
+    program().save(DOCS / "program.svg")
     with launched() as browser, tempfile.TemporaryDirectory() as folder:
         for name, (steps, act) in SHOTS.items():
             page = browser.new_page(viewport=WINDOW, reduced_motion="reduce")
