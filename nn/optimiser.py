@@ -309,9 +309,11 @@ class Optimiser:
     def _group(self, entry: Any) -> Group:
         kind = type(self).__name__
         if not isinstance(entry, Mapping) or "parameters" not in entry:
+            keys = isinstance(entry, Mapping) and some_of([*map(repr, entry)])
+            found = f"one with {keys}" if keys else describe(entry)
             raise TypeError(
                 f'Each group of {kind} is a dict such as {{"parameters": [...], '
-                f'"learning_rate": 0.01}}, not {describe(entry)}.'
+                f'"learning_rate": 0.01}}, not {found}.'
             )
         role = f'"parameters" of a group of {kind}'
         parameters = listed(entry["parameters"], role, "a list of Values,")

@@ -614,6 +614,7 @@ def test_a_group_that_is_added_moves_as_in_pytorch(
         (lambda v: {"parameters": [Value(1.0)], "beta": 1}, ValueError, "no option beta"),
         (lambda v: {"parameters": []}, ValueError, "of no parameters moves nothing"),
         (lambda v: [Value(1.0)], TypeError, "is a dict such as"),
+        (lambda v: {"params": v, "lr": 1}, TypeError, "not one with 'params', 'lr'"),
     ],
 )
 def test_a_group_that_cannot_be_added_changes_nothing(
