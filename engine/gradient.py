@@ -126,9 +126,9 @@ def local_derivatives(node: Value, partials: Partials) -> list[Value | None]:
     wanted = tuple([partial is not None for partial in partials])
     read = operation.derivatives(node.parents, node, wanted)
     derivatives = [as_value(d, operation.name) if want else None for d, want in zip(read, wanted)]
-    result = operation.forward(tuple([parent._number for parent in node.parents]))
+    numbers = tuple([parent._number for parent in node.parents])
     pairs = [(d._number, partial) for d, partial in zip(derivatives, partials) if d is not None]
-    if not all(_same(now, then) for now, then in [(result, node._number), *pairs]):
+    if not operation.is_unchanged(numbers, node._number, pairs, _same):
         raise ChangedDataError(
             f"The operands of {operation.name} ({names(node.parents)}) have other "
             f"numbers than when {name(node)} was computed from them at {node.line}. "

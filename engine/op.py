@@ -264,6 +264,19 @@ class Operation:
             return partial
         return _float(partial, self.name, "derivative")
 
+    def is_unchanged(
+        self,
+        numbers: tuple[float, ...],
+        result: float,
+        pairs: Iterable[tuple[float, float | None]],
+        same: Callable[[float, float | None], bool],
+    ) -> bool:
+        """Whether a node was computed from the numbers that its operands have now.
+
+        Its result, and each of the `pairs` of local derivatives computed now and then, agree.
+        """
+        return same(self.forward(numbers), result) and all(same(a, b) for a, b in pairs)
+
     def is_idle(self, slope: float | None) -> bool:
         """Whether an activation with this local derivative lets next to no gradient through."""
         if slope is None or not self.idle:

@@ -151,13 +151,21 @@ def settled(nested: Any) -> Any:
         TypeError: there is a set in it, which has no order, or masked entries, or a sparse matrix;
             or it is nested without end.
     """
+    try:
+        return _settled(nested)
+    except RecursionError:
+        pass
+    raise TypeError(f"The {type(nested).__name__} is nested too deeply, or in itself.")
+
+
+def _settled(nested: Any) -> Any:
     if type(nested) is np.ndarray or not has_parts(type(nested)):
         return nested
     check_unmasked(nested)
     if isinstance(nested, np.ndarray):
         return nested
     if isinstance(nested, Mapping):
-        return {key: settled(part) for key, part in nested.items()}
+        return {key: _settled(part) for key, part in nested.items()}
     if isinstance(nested, Set):
         raise TypeError(f"Numbers come in an order, not in {describe(nested)}. {_remedy(nested)}")
     if not is_sequence(nested):
@@ -165,11 +173,7 @@ def settled(nested: Any) -> Any:
     found = _array_of(nested)
     if isinstance(found, np.ndarray):
         return found
-    try:
-        return remade(found, [x if type(x) is float else settled(x) for x in found])
-    except RecursionError:
-        pass
-    raise TypeError(f"The {type(nested).__name__} is nested too deeply, or in itself.")
+    return remade(found, [x if type(x) is float else _settled(x) for x in found])
 
 
 def leaves_of(nested: Any) -> list[Any]:

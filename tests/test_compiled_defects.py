@@ -475,3 +475,31 @@ def test_a_gradient_that_is_infinite_is_trapped() -> None:
     root = compiled(lambda x: (zero * x) ** 0.5).value_and_grad([zero])
     with trap(), pytest.raises(NonFiniteError, match="a gradient of inf by w = 0"):
         root([0.0], [1.0])
+
+
+def test_a_result_that_cancels_is_differentiated_twice() -> None:
+    """Its sums have another order than those of the function: it is not computed again."""
+    weights = [Value(math.sin(i)) for i in range(64)]
+    point = [math.cos(3.0 * i) for i in range(64)]
+    target = engine.dot(weights, point).data
+    function = compiled(lambda x: (engine.dot(weights, x) - target) ** 2)
+    (slope,) = grad(function(point), weights[:1], differentiable=True)
+    assert grad(slope, weights[0]) == pytest.approx(2.0 * point[0] ** 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_nothing_times_infinity_is_nan_in_a_batch_of_any_size(samples: int) -> None:
+    a, b = Value(1.0), Value(1.0)
+    function = compiled(lambda x: engine.clip(a * x + b * math.inf, -1.0, 1.0))
+    function.over([0.5] * samples).backward()
+    assert (a.grad, math.isnan(b.grad)) == (0.0, True)
+
+
+@pytest.mark.parametrize("library", ["torch", "jax.numpy"])
+@pytest.mark.needs("torch", "jax")
+def test_float32_has_the_gradient_of_logsumexp(library: str) -> None:
+    namespace = importlib.import_module(library)
+    function = compiled(lambda x: engine.logsumexp([w * x, 0.0]))
+    evaluate = function.value_and_grad([w], namespace=namespace, dtype="float32")
+    _, gradient = evaluate(namespace.ones(1), namespace.ones(3))
+    assert float(gradient[0]) == pytest.approx(1.0 / (1.0 + math.exp(-1.0)), rel=1e-6)

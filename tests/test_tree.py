@@ -39,6 +39,10 @@ def test_what_has_no_end_is_refused() -> None:
         numbers.append(numbers)
         with pytest.raises(TypeError, match=r"nested too deeply|is sparse"):
             leaves_of(numbers)
+    table: dict[str, object] = {}
+    table["a"] = table
+    with pytest.raises(TypeError, match="The dict is nested too deeply"):
+        leaves_of(table)
 
 
 def test_ranges_and_rows_of_tables() -> None:

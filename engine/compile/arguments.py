@@ -312,6 +312,8 @@ _REMEDIES: tuple[tuple[Any, str], ...] = (
 def _remedy(thing: Any) -> str:
     if hasattr(type(thing), "__array__") and not isinstance(thing, (np.ma.MaskedArray, *_TIMES)):
         return "Write np.asarray(...)."
+    if hasattr(thing, "toarray"):
+        return "Give all its numbers: .toarray()."
     if is_dataclass(thing):
         return "It holds more than its fields: make fields of that, or give it apart."
     if isinstance(thing, Iterator) or has_parts(type(thing)):

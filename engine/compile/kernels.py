@@ -7,7 +7,6 @@ they use few functions of numpy and make arrays `like` others.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -185,8 +184,10 @@ def logsumexp(table: Any) -> Any:
 
 def by_operands_of_logsumexp(table: Any, result: Any) -> Any:
     """The shares of a softmax; beside an infinite operand, finite ones have none."""
-    parts = np.exp(table - np.minimum(table.max(1), sys.float_info.max)[:, None])
-    return parts / parts.sum(1)[:, None]
+    largest = table.max(1)
+    parts = np.exp(table - largest[:, None])
+    shares = parts / parts.sum(1)[:, None]
+    return shares if is_finite(largest) else np.where(parts == 0.0, 0.0, shares)
 
 
 def by_operands_of_max(table: Any, result: Any) -> Any:
