@@ -192,7 +192,7 @@ def aligned(nested: Any, shape: Any) -> list[Any]:
     Lists, tuples and arrays may stand for each other.
 
     Raises:
-        ValueError: it is nested in another way; says where.
+        ValueError: it is nested in another way.
     """
     nested, shape = scalar_of(settled(nested)), scalar_of(settled(shape))
     found, wanted = _entries(nested), _entries(shape)

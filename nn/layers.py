@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from types import MethodType
 from typing import Any, TypeAlias
 
-from glassgrad.engine import Operation, Value, as_value, dot, max, mean, sqrt, step, where
+from glassgrad.engine import Operation, Value, as_value, dot, mean, step, where
 from glassgrad.engine.context import Block, is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
@@ -243,19 +243,12 @@ class Embedding(Module):
         return f"{len(self.rows)} × {self.size}"
 
 
-def _in_parts(numbers: Sequence[Value], eps: float) -> tuple[Sequence[Value], Value]:
-    """The numbers, and the root of the mean of their squares + eps; both divided by the largest
-    where squares may overflow or be lost, in single precision too. That cancels out, so that it is
-    a constant, and no gradient is missing.
+def _root_mean_square(numbers: Sequence[Value], eps: float) -> Value:
+    """The root of the mean of squares + eps; nan where they overflow, as in PyTorch, since what is
+    divided by an infinite root is 0.
     """
-    is_known = not is_traced()
-    largest = max(*(abs(v.data if is_known else v) for v in numbers), sqrt(eps))
-    is_usual = step(2.0**50 - largest) * step(largest - 2.0**-50)
-    if is_known and is_usual:
-        return numbers, (dot(numbers, numbers) / len(numbers) + eps).sqrt()
-    divisor = as_value(where(is_usual, 1.0, largest), "A norm").detach()
-    parts = [v / divisor for v in numbers]
-    return parts, (dot(parts, parts) / len(parts) + eps / divisor / divisor).sqrt()
+    square: Value = dot(numbers, numbers) / len(numbers) + eps
+    return (square + (square - square)).sqrt()  # 0, or nan of infinity
 
 
 @buildable
@@ -286,8 +279,9 @@ class LayerNorm(Module):
     def forward(self, x: Inputs) -> list[Value]:
         inputs = converted(self, len(self.gain), x)
         middle = mean(inputs)
-        parts, root = _in_parts([v - middle for v in inputs], self.eps)
-        return [g * (v / root) + b for g, v, b in zip(self.gain, parts, self.bias)]
+        centred = [v - middle for v in inputs]
+        root = _root_mean_square(centred, self.eps)
+        return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
@@ -312,8 +306,8 @@ class RMSNorm(Module):
 
     def forward(self, x: Inputs) -> list[Value]:
         inputs = converted(self, len(self.gain), x)
-        parts, root = _in_parts(inputs, self.eps)
-        return [g * (v / root) for g, v in zip(self.gain, parts)]
+        root = _root_mean_square(inputs, self.eps)
+        return [g * (v / root) for g, v in zip(self.gain, inputs)]
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
