@@ -73,7 +73,7 @@ function setUp(root, moved) {
   const table = drawers.add("table", "Steps", "All steps as a table (T)"), matrices = make("div", "", table);
   const showRows = rowsIn(table, first, { go: leap, point });
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines, canThrow);
-  const isPart = steps.length + first < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
+  const isPart = first + allSteps.length < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
   const showMistakes = isPart ? () => undefined : mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
   const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see it on a map (E)")) : null;
   const more = root.querySelector(".gg-more");
@@ -794,7 +794,7 @@ function setUp(root, moved) {
     if (isShortcut(event) || target.type === "text" || target.tagName === "SELECT") { return; }
     if (isHidden() && NUMERAL.test(key)) { guess.input.focus(); return; }
     const acts = { p: predict, f: fit, "+": closer, "-": farther,
-      t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: canChange && toggled("explore"),
+      t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: toggled("explore"),
       n: canThrow && throwAgain, r: canChange && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
     if (event.shiftKey && key.startsWith("Arrow")) {
       const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key];
@@ -809,7 +809,7 @@ function setUp(root, moved) {
     acts[key]();
   }
 
-  function toggled(name) { return () => drawers.toggle(name); }
+  function toggled(name) { return drawers.has(name) && (() => drawers.toggle(name)); }
 }
 
 /* A toolbar with one tab stop; the arrow keys move inside. */

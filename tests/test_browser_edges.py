@@ -1,0 +1,47 @@
+"""The stage at the edges: zero, infinity, empty fields, keys of what is not there."""
+
+from typing import Any
+
+import pytest
+from browsing import Pages
+from stepping import Stepper, document, network, shared
+
+from glassgrad import MLP, Backprop, Value, backprop
+
+
+def large_network() -> Backprop:
+    return backprop((MLP(3, [4, 4, 1], seed=1)([2.0, 3.0, -1.0]) - 1) ** 2)
+
+
+def of(x: float) -> Value:
+    return Value(x, label="x")
+
+
+def number(one: Stepper, name: str = "x") -> str:
+    """The value of a node with all its digits, the sign of zero too."""
+    return one.root.evaluate(
+        """(root, name) => { const { value } = root.stage.numbers()[name];
+          return Object.is(value, -0) ? "-0" : String(value); }""",
+        name,
+    )
+
+
+@pytest.mark.parametrize("build", [large_network, network, shared], ids=lambda b: b.__name__)
+def test_mistakes_are_on_every_page_and_keys_open_only_what_is_there(
+    build: Any, new_page: Pages
+) -> None:
+    one = document(new_page, build())
+    one.press("m")
+    assert one.stage("state")["drawer"] == "mistakes"
+    assert one.root.locator(".gg-drawer-mistakes tbody tr").count() > 3
+
+
+def test_the_key_of_a_drawer_that_a_page_lacks_opens_nothing(new_page: Pages) -> None:
+    x = of(1.0)
+    for _ in range(900):
+        x = x * 1.001 + x
+    one = document(new_page, backprop(x))
+    assert one.button("open-mistakes").count() == 0  # of a part they would tell nothing
+    one.press("m")
+    assert one.stage("state")["drawer"] is None
+    assert one.root.locator(".gg-drawer").is_hidden()
