@@ -6,7 +6,7 @@ import pytest
 from browsing import Pages
 from stepping import Stepper, document, network, shared
 
-from glassgrad import MLP, Backprop, Value, backprop
+from glassgrad import MLP, Backprop, Value, backprop, log
 
 
 def large_network() -> Backprop:
@@ -45,3 +45,27 @@ def test_the_key_of_a_drawer_that_a_page_lacks_opens_nothing(new_page: Pages) ->
     one.press("m")
     assert one.stage("state")["drawer"] is None
     assert one.root.locator(".gg-drawer").is_hidden()
+
+
+def cancelling(x: Value) -> Value:
+    """Its gradient is 0, of terms whose sizes add up to more than the largest float."""
+    return 1.5e308 * x - 1.5e308 * x
+
+
+@pytest.mark.parametrize(
+    ("build", "x", "right", "overwritten"),
+    [(lambda x: 2 * x + log(x), 0.0, "inf", "≠ 2"), (cancelling, 1.0, "0", "≠ 1.5e+308")],
+    ids=["an infinite gradient", "terms beyond floats"],
+)
+def test_a_wrong_gradient_is_marked_beside_what_is_infinite(
+    build: Any, x: float, right: str, overwritten: str, new_page: Pages
+) -> None:
+    one = document(new_page, backprop(build(of(x))))
+    one.press("m", "End")
+    rows = one.root.locator(".gg-drawer-mistakes tbody tr").evaluate_all(
+        "rows => rows.map(row => Array.from(row.cells, cell => cell.textContent))"
+    )
+    (found,) = (row for row in rows if row[0] == "x")
+    assert found[1:3] == [right, overwritten]
+    (told,) = (cells for _, cells in one.steps.mistakes().rows() if cells[0] == "x")
+    assert [cell.removesuffix(", first") for cell in told] == found

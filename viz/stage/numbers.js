@@ -429,7 +429,8 @@ function compared(graph, names, count) {
     return graph.nodes.map((node, i) => {
       const [a, b] = [right.gradients[i], wrong.gradients[i]];
       const isKnown = a !== null && b !== null && right.isDone(i) && wrong.isDone(i);
-      const isSame = Object.is(a, b) || a === b || abs(a - b) <= 1e-9 * sizes[i];
+      const size = isFinite(sizes[i]) ? sizes[i] : max(abs(a), abs(b)), distance = abs(a - b);
+      const isSame = Object.is(a, b) || a === b || (isFinite(distance) && distance <= 1e-9 * size);
       return { right: a, wrong: b, isOff: isKnown && !isSame };
     });
   });
