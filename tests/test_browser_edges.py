@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from browsing import Pages
-from stepping import Stepper, document, network, shared
+from stepping import Stepper, document, network, resting, shared, with_loss
 
 from glassgrad import MLP, Backprop, Value, backprop, log
 
@@ -69,3 +69,37 @@ def test_a_wrong_gradient_is_marked_beside_what_is_infinite(
     assert found[1:3] == [right, overwritten]
     (told,) = (cells for _, cells in one.steps.mistakes().rows() if cells[0] == "x")
     assert [cell.removesuffix(", first") for cell in told] == found
+
+
+@pytest.mark.parametrize("x", ["-0", "Infinity", "NaN", "0.1234567890123456"])
+def test_a_field_that_is_left_unedited_changes_nothing(x: str, new_page: Pages) -> None:
+    one = document(new_page, backprop(1 / of(float(x))))
+    one.box("x").focus()
+    one.press("Enter", "Enter")
+    assert number(one) == x
+    assert one.root.locator(".gg-typed").count() == 0
+    assert one.stage("state")["numbers"] == {}
+
+
+def test_a_field_that_is_left_unedited_keeps_the_throws(new_page: Pages) -> None:
+    one = document(new_page, with_loss())
+    one.press("n", "n")
+    one.box("w1").focus()
+    one.press("Enter", "Enter")
+    assert one.shown()["count"].startswith("throw 2")
+    one.stage("set", "w1", 5.0)
+    assert one.shown()["count"].startswith("step")
+
+
+def test_a_number_dragged_back_is_the_same(new_page: Pages) -> None:
+    one = document(new_page, backprop(of(2 / 3) * 2))
+    zone, mouse = resting(one.box("x").locator(".gg-zone")), one.root.page.mouse
+    at = zone["x"] + zone["width"] / 2, zone["y"] + zone["height"] / 2
+    mouse.move(*at)
+    mouse.down()
+    mouse.move(at[0] + 9, at[1])
+    assert number(one) != str(2 / 3)
+    mouse.move(*at)
+    mouse.up()
+    assert number(one) == str(2 / 3)
+    assert one.stage("state")["numbers"] == {}

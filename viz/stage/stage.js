@@ -533,7 +533,7 @@ function setUp(root, moved) {
   }
 
   function setNumber(i, number) {
-    if (isNaN(number)) { return; }
+    if (isNaN(number) || Object.is(number, graph.values[i])) { return; }
     graph.change(i, number);
     startOver();
   }
@@ -606,20 +606,20 @@ function setUp(root, moved) {
     return size === 0 || !isFinite(size) ? 0.1 : 10 ** (Math.floor(Math.log10(size)) - 1);
   }
 
-  /* Steps end on round numbers, not on 0.30000000000000004. */
-  function stepped(from, by) { return Number((from + by).toPrecision(12)); }
+  /* Steps end on round numbers, not on 0.30000000000000004; without a step the number is as it was. */
+  function stepped(from, by) { return by ? Number((from + by).toPrecision(12)) : from; }
 
   function type(i, key = "") {
-    const box = rectOf(picture.box(i)), around = rectOf(frame);
+    const box = rectOf(picture.box(i)), around = rectOf(frame), before = spelled(graph.values[i]);
     const input = fieldIn(frame, "New number of " + graph.nodes[i].n, { Enter: () => end(true), Escape: () => end(false) });
     input.className = "gg-typed";
-    input.value = NUMERAL.test(key) ? key : String(graph.values[i]);
+    input.value = NUMERAL.test(key) ? key : before;
     Object.assign(input.style, { left: box.left - around.left + "px", top: box.top - around.top + 0.3 * box.height + "px",
       width: max(90, box.width) + "px" });
     let isDone = false;
-    const end = (isTaken) => {
+    const end = (isEntered) => {
       if (isDone) { return; }
-      const number = typed(input.value);
+      const number = typed(input.value), isTaken = isEntered && input.value !== before;
       if (isTaken && isNaN(number)) {
         set(input, "aria-invalid", "true");
         saying.textContent = input.title = `${input.value || "Nothing"} is no number.`;
