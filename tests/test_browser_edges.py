@@ -103,3 +103,13 @@ def test_a_number_dragged_back_is_the_same(new_page: Pages) -> None:
     mouse.up()
     assert number(one) == str(2 / 3)
     assert one.stage("state")["numbers"] == {}
+
+
+def test_a_rate_that_is_cleared_is_the_one_in_use(new_page: Pages) -> None:
+    one = document(new_page, with_loss())
+    field = one.root.get_by_label("Learning rate")
+    for rate in ("0.5", ""):
+        field.fill(rate)
+        field.press("Enter")
+    assert (field.input_value(), one.stage("state")["rate"]) == ("0.5", 0.5)
+    assert field.get_attribute("aria-invalid") == "false"

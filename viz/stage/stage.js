@@ -660,6 +660,7 @@ function setUp(root, moved) {
 
   function setRate(rate) {
     const isNumber = isFinite(rate);
+    if (!rateField.value.trim()) { rateField.value = graph.rate; } /* the one in use */
     set(rateField, "aria-invalid", !isNumber && rateField.value !== "");
     if (!isNumber) { return; }
     rateField.value = rate;
