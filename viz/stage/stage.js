@@ -659,9 +659,9 @@ function setUp(root, moved) {
   }
 
   function setRate(rate) {
-    const isNumber = isFinite(rate);
-    if (!rateField.value.trim()) { rateField.value = graph.rate; } /* the one in use */
-    set(rateField, "aria-invalid", !isNumber && rateField.value !== "");
+    const isNumber = isFinite(rate), isEmpty = !rateField.value.trim();
+    set(rateField, "aria-invalid", !isNumber && !isEmpty);
+    if (isEmpty) { rateField.value = graph.rate; } /* the one in use */
     if (!isNumber) { return; }
     rateField.value = rate;
     graph.setRate(rate);
