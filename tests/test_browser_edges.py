@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from browsing import Pages
+from browsing import PAINTED, Pages
 from stepping import Stepper, document, network, resting, shared, with_loss
 
 from glassgrad import MLP, Backprop, Value, backprop, log
@@ -113,3 +113,20 @@ def test_a_rate_that_is_cleared_is_the_one_in_use(new_page: Pages) -> None:
         field.press("Enter")
     assert (field.input_value(), one.stage("state")["rate"]) == ("0.5", 0.5)
     assert field.get_attribute("aria-invalid") == "false"
+
+
+def test_a_state_without_drawer_and_view_closes_and_releases(new_page: Pages) -> None:
+    one = document(new_page, with_loss())
+    before, picture = one.stage("state"), one.root.locator("svg.gg-picture")
+    view = picture.get_attribute("style")
+    one.press("t", "+")
+    changed = one.stage("state")
+    assert changed["drawer"] == "table"
+    assert changed["view"]
+    one.stage("restore", before)
+    assert one.stage("state") == before
+    one.root.page.evaluate(PAINTED)
+    assert picture.get_attribute("style") == view
+    one.stage("restore", changed)
+    one.stage("restore", {"step": 1})  # of what it does not say nothing changes
+    assert one.stage("state")["drawer"] == "table"

@@ -763,7 +763,8 @@ function setUp(root, moved) {
     }
     const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
     if (folded && from.level) { openLevel(from.level === folded ? folded : "scalars", part || null); }
-    if (drawers.has(from.drawer)) { drawers.open(from.drawer); }
+    if (from.drawer === null || drawers.has(from.drawer)) { drawers.open(from.drawer); }
+    if (from.view === null) { camera.release(); }
     if (from.step !== null) { turn((Number(from.step) || 0) - first); } /* else where the level has opened */
     const { view } = from;
     if (view && [view.x, view.y, view.scale].every(isFinite) && view.scale > 0) { camera.set(view); }
