@@ -130,3 +130,25 @@ def test_a_state_without_drawer_and_view_closes_and_releases(new_page: Pages) ->
     one.stage("restore", changed)
     one.stage("restore", {"step": 1})  # of what it does not say nothing changes
     assert one.stage("state")["drawer"] == "table"
+
+
+@pytest.mark.parametrize(
+    ("y", "right", "wrong"),
+    [
+        (lambda: of(1e-12) ** 2, "1e-24", "0"),
+        (lambda: of(-1e200) * 1e200, "-Infinity", "infinity"),
+        (lambda: of(1e200) * 1e200, "infinity", "5"),
+        (lambda: of(0.0) * 3, "0", "1e-13"),
+        (lambda: of(float("inf")) * 0, "NaN", "inf"),
+    ],
+    ids=["tiny", "minus infinity", "infinity", "zero", "nan"],
+)
+def test_a_guess_of_what_is_tiny_or_infinite_is_judged(
+    y: Any, right: str, wrong: str, new_page: Pages
+) -> None:
+    one = document(new_page, backprop(y()))
+    one.press("p")
+    one.guess(wrong)
+    assert one.shown()["verdict"] == "Not yet. Try again, or press Show."
+    one.guess(right)
+    assert one.shown()["verdict"].startswith("Right.")

@@ -78,7 +78,7 @@ function numberOf(stored) {
 function typed(text) {
   if (/^\W*[1-9]\d{0,2}(,\d{3})+(\.\d*)?\s*$/.test(text)) { return NaN; }
   const plain = text.trim().replace(",", ".").replaceAll("−", "-");
-  return plain === "" ? NaN : /^[-+]?inf$/.test(plain) ? numberOf(plain) : Number(plain);
+  return plain === "" ? NaN : Number(plain.replace(/^([-+]?)inf(inity)?$/i, "$1Infinity"));
 }
 
 /* The nodes and the steps as Python tells them, from the shorter form of the page; see packing.py. */

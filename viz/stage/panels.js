@@ -310,10 +310,11 @@ function guessIn(place, { reveal, next, leave }) {
   } };
 }
 
-/* Within one per cent, since the numbers shown are rounded; nan and inf literally. */
+/* Within one per cent, since the numbers shown are rounded; nan and infinity literally. */
 function isRight(text, wanted) {
-  if (!isFinite(wanted)) { return text.trim().toLowerCase().replace("−", "-") === short(wanted); }
-  return abs(typed(text) - wanted) <= 0.01 * abs(wanted) + 1e-12;
+  const guess = typed(text);
+  if (isNaN(wanted)) { return text.trim().toLowerCase() === "nan"; }
+  return isFinite(wanted) ? abs(guess - wanted) <= 0.01 * abs(wanted) : guess === wanted;
 }
 
 /* The drawers: one is open at a time, beside the picture or below it, never over the step. */
