@@ -152,3 +152,34 @@ def test_a_guess_of_what_is_tiny_or_infinite_is_judged(
     assert one.shown()["verdict"] == "Not yet. Try again, or press Show."
     one.guess(right)
     assert one.shown()["verdict"].startswith("Right.")
+
+
+def test_the_step_of_the_arrow_keys_is_that_of_the_number(new_page: Pages) -> None:
+    one = document(new_page, backprop(of(2.0) * 3))
+    one.box("x").focus()
+    one.press("Enter", *"1e6", "Enter", "ArrowUp")
+    assert number(one) == "1100000"
+    one.press("r", "ArrowUp")
+    assert number(one) == "2.1"
+    one.stage("set", "x", 1.0)
+    one.press("ArrowDown", "ArrowDown")  # across a power of ten the step stays
+    assert number(one) == "0.8"
+
+
+@pytest.mark.parametrize(
+    ("x", "moves"),
+    [
+        (1.7e308, {"ArrowUp": "1.7976931348623157e+308", "ArrowDown": "1.69769313486e+308"}),
+        (-1.7e308, {"PageDown": "-1.7976931348623157e+308", "PageUp": "-7.97693134862e+307"}),
+        (float("inf"), {"ArrowDown": "1.7976931348623157e+308"}),
+        (5e-324, {"ArrowUp": "1e-323", "ArrowDown": "5e-324"}),
+    ],
+)
+def test_arrow_keys_move_every_number_to_a_finite_one(
+    x: float, moves: dict[str, str], new_page: Pages
+) -> None:
+    one = document(new_page, backprop(of(x) * 0.5))
+    one.box("x").focus()
+    for key, after in moves.items():
+        one.press(key)
+        assert number(one) == after

@@ -558,7 +558,7 @@ function setUp(root, moved) {
     set(box, "tabindex", 0);
     set(box, "aria-label", graph.nodes[i].n);
     box.dataset.lmSuppressShortcuts = true;
-    let start = null, isDragged = false, keyStep = stepOf(graph.values[i]); /* that of the number when the keys came */
+    let start = null, isDragged = false, keyStep = 0, keyed = null; /* the number that the keys have left, and their step to it */
     [zone, handle].forEach((part) => {
       on(part, "pointerdown", (event) => {
         if (event.button) { return; }
@@ -587,13 +587,17 @@ function setUp(root, moved) {
     on(box, "keydown", (event) => {
       const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
       if (isShortcut(event)) { return; }
-      if (by) { setNumber(i, stepped(graph.values[i], by * keyStep)); }
+      if (by) {
+        if (graph.values[i] !== keyed) { keyStep = stepOf(graph.values[i]); }
+        setNumber(i, stepped(graph.values[i], by * keyStep));
+        keyed = graph.values[i];
+      }
       else if (event.key === "Enter" || (!isHidden() && NUMERAL.test(event.key))) { type(i, event.key); }
       else { return; }
       select(i);
       taken(event);
     });
-    on(box, "focus", () => { keyStep = stepOf(graph.values[i]); select(i); });
+    on(box, "focus", () => { keyed = null; select(i); });
     return () => { /* for readers of the screen */
       set(box, "aria-valuenow", graph.values[i]);
       set(box, "aria-valuetext", short(graph.values[i]));
@@ -603,11 +607,15 @@ function setUp(root, moved) {
   /* A tenth, or for large and small numbers a digit that shows. */
   function stepOf(number) {
     const size = abs(number);
-    return size === 0 || !isFinite(size) ? 0.1 : 10 ** (Math.floor(Math.log10(size)) - 1);
+    return size === 0 || !isFinite(size) ? 0.1 : max(Number.MIN_VALUE, 10 ** (Math.floor(Math.log10(size)) - 1));
   }
 
-  /* Steps end on round numbers, not on 0.30000000000000004; without a step the number is as it was. */
-  function stepped(from, by) { return by ? Number((from + by).toPrecision(12)) : from; }
+  /* Steps end on round numbers, not on 0.30000000000000004, and on finite ones; without a step the number
+     is as it was. */
+  function stepped(from, by) {
+    const most = Number.MAX_VALUE;
+    return by ? max(-most, min(most, Number((from + by).toPrecision(12)))) : from;
+  }
 
   function type(i, key = "") {
     const box = rectOf(picture.box(i)), around = rectOf(frame), before = spelled(graph.values[i]);
