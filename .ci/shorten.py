@@ -23,10 +23,14 @@ from glassgrad.viz.markup import HEAD, OTHERS, asset, digest, stage_files  # noq
 
 MARK = "debugger"
 """A statement that terser leaves where it is: between two files, since pages may leave one out."""
+INNER = (
+    "boxes edges equations evaluate gradients holder known locals made members moved received sent "
+    "textNow uses widthNow"
+).split()
+"""Fields, as those of "is…", that no data of a page has and nobody outside the stage reads."""
 TERSER = [
     *("--yes", "terser@5.51.4", "--mangle", "--ecma", "2020"),
-    *("--mangle-props", "regex=/^is[A-Z]|^(gradients|locals|received)$/"),  # none leaves the stage
-    "--compress",
+    *("--mangle-props", f"regex=/^is[A-Z]|^({'|'.join(INNER)})$/", "--compress"),
     "passes=2,drop_debugger=false,inline=false,reduce_funcs=false,"  # no function leaves its file
     "unsafe_arrows=true,unsafe_methods=true",  # safe, since none has a `this` or is called by `new`
 ]

@@ -1,12 +1,14 @@
 """The stage at the edges: zero, infinity, empty fields, keys of what is not there."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, document, network, resting, shared, with_loss
+from stepping import Stepper, check_of, document, network, resting, shared, with_loss
 
-from glassgrad import MLP, Backprop, Value, backprop, log
+from glassgrad import MLP, Backprop, Value, backprop, engine, log
 
 
 def large_network() -> Backprop:
@@ -183,3 +185,53 @@ def test_arrow_keys_move_every_number_to_a_finite_one(
     for key, after in moves.items():
         one.press(key)
         assert number(one) == after
+
+
+CHECKED: dict[str, tuple[Callable[[Value], Value], tuple[float, ...]]] = {
+    "log": (engine.log, (1e-4, 0.0, 2.5, 1e300)),
+    "sqrt": (engine.sqrt, (0.0, 1e-9, 4.0)),
+    "1/x²": (lambda x: 1 / x**2, (1e-4, 1e-30, -3.0, 0.0)),
+    "sin": (engine.sin, (1e6, 0.0, 1e-3, 1e15)),
+    "x³": (lambda x: x**3, (1e-8, -2.0, 0.0)),
+    "abs": (abs, (0.0, 1e-12, -4.0)),
+    "maximum": (lambda x: engine.maximum(x, 2.0), (2.0, 1.0, 2.5)),
+    "clip": (lambda x: engine.clip(x, -1.0, 1.0), (-1.0, 1.0, 0.5, 7.0)),
+    "tanh": (engine.tanh, (math.inf, 0.0, 20.0, 500.0)),
+    "exp": (engine.exp, (-700.0, 700.0, 0.1)),
+    "relu": (lambda x: x.relu() * 3, (0.0, -1.0, 1e-7)),
+    "1e20 cancels": (lambda x: (x + 1e20) - 1e20, (1.0, 1e19)),
+    "a product": (lambda x: x * engine.exp(x) + 1e9, (0.5, -3.0)),
+    "sign": (lambda x: x.sign() * x, (0.0, 2.0)),
+}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_checks_of_changed_numbers_are_those_of_python(name: str, new_page: Pages) -> None:
+    function, points = CHECKED[name]
+    one = document(new_page, backprop(function(of(0.625))))
+    one.press("w", "End")
+    for x in points:
+        one.root.evaluate("(root, x) => root.stage.set('x', Number(x))", spelled(x))
+        right = backprop(function(of(x)))
+        told = next(right.checks()[n.index] for n in right.diagram if n.name == "x")
+        assert one.root.locator(".gg-drawer-words .gg-check").text_content() == told, x
+
+
+def spelled(x: float) -> str:
+    return repr(x).replace("inf", "Infinity")
+
+
+def test_checks_of_inner_nodes_follow_a_changed_number(new_page: Pages) -> None:
+    one = document(new_page, shared())
+    one.stage("set", "x", 0.5)
+    one.press("w")
+    x = of(0.5)
+    a = x + 1.0
+    a.label = "a"
+    y = a * a + a
+    y.label = "y"
+    right = backprop(y, learning_rate=0.1)
+    read = "root => root.querySelector('.gg-drawer-words .gg-check').textContent"
+    shown = one.shown_after(*range(len(right)), read=read)
+    assert shown == [check_of(right, number) for number in range(1, len(right) + 1)]
+    assert any("∂y/∂a" in check for check in shown)
