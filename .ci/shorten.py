@@ -11,7 +11,9 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,8 +23,14 @@ from glassgrad.viz.markup import HEAD, OTHERS, asset, digest, stage_files  # noq
 
 MARK = "debugger"
 """A statement that terser leaves where it is: between two files, since pages may leave one out."""
+INNER = (
+    "boxes edges equations evaluate gradients holder known locals made members moved received sent "
+    "textNow uses widthNow"
+).split()
+"""Fields, as those of "is…", that no data of a page has and nobody outside the stage reads."""
 TERSER = [
-    *("--yes", "terser@5.51.4", "--mangle", "--ecma", "2020", "--compress"),
+    *("--yes", "terser@5.51.4", "--mangle", "--ecma", "2020"),
+    *("--mangle-props", f"regex=/^is[A-Z]|^({'|'.join(INNER)})$/", "--compress"),
     "passes=2,drop_debugger=false,inline=false,reduce_funcs=false,"  # no function leaves its file
     "unsafe_arrows=true,unsafe_methods=true",  # safe, since none has a `this` or is called by `new`
 ]
@@ -54,9 +62,22 @@ def short_script(script: str) -> str:
 
 
 def short_style(style: str) -> str:
-    """A style sheet without comments and most spaces."""
+    """A style sheet without comments and most spaces, with short names for its own properties."""
     style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL).strip()
-    return re.sub(r"\s*([{};,>])\s*|(:) ", r"\1\2", style).replace(";}", "}")
+    style = re.sub(r"\s*([{};,>])\s*|(:) | (?=!important)", r"\1\2", style).replace(";}", "}")
+    names = short_properties()
+    return re.sub(r"--[\w-]+", lambda found: names.get(found[0], found[0]), style)
+
+
+@cache
+def short_properties() -> dict[str, str]:
+    """Of each property of the stage, all of which it sets itself: a letter for its name.
+
+    Those that a script asks for keep theirs.
+    """
+    asked = {name for file in stage_files() for name in re.findall(r'"(--\w+)"', asset(file))}
+    own = sorted(set(re.findall(r"--\w+", asset("stage/stage.css"))) - asked)
+    return {name: f"--{letter}" for name, letter in zip(own, ascii_lowercase, strict=False)}
 
 
 if __name__ == "__main__":

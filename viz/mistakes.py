@@ -155,8 +155,10 @@ one had left at x: 6 + 6 = 12.
         found, right = gradients[index], self._right[index]
         if found == right or (found != found and right != right):
             return False
-        distance = abs(found - right)
-        return not (isfinite(distance) and distance <= TOLERANCE * self._size[index])
+        distance, size = abs(found - right), self._size[index]
+        if not isfinite(size):  # the terms are beyond floats, their sum need not be
+            size = max(abs(found), abs(right))
+        return not (isfinite(distance) and distance <= TOLERANCE * size)
 
     def _no_difference(self, reason: str) -> str:
         if not all(map(isfinite, self._right.values())):

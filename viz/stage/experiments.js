@@ -122,7 +122,9 @@ function mapIn(around, graph, names) {
   function draw() {
     const [a, b] = [Number(across.value), Number(up.value)], side = graph.nodes.length > 300 ? 24 : 48;
     const spots = walked.concat([graph.values]), [left, right] = range(a), [low, high] = range(b);
-    const cells = [];
+    const cells = [], isBounded = isFinite(right - left) && isFinite(high - low);
+    axes.hidden = !isBounded;
+    if (!isBounded) { said.textContent = "No map: a number is too large or not finite."; return; }
     for (let v = 0; v < side; v += 1) {
       for (let u = 0; u < side; u += 1) {
         cells.push(graph.evaluate([[a, at(left, right, (u + 0.5) / side)], [b, at(high, low, (v + 0.5) / side)]]));
@@ -162,7 +164,7 @@ function mapIn(around, graph, names) {
       texts.forEach((text) => make("span", "", axis, text));
     });
     said.textContent = `${result} over ${x} from ${short(left)} to ${short(right)} and ${y} from ${short(low)} to ` +
-      `${short(high)}: from ${short(least)} (faint) to ${short(most)} (strong).` +
+      `${short(high)}: ` + (finite.length ? `from ${short(least)} (faint) to ${short(most)} (strong).` : "nowhere finite.") +
       (spots.length > 1 ? " ○ start, ● now." : " ● now.");
     set(canvas, "aria-label", said.textContent);
 

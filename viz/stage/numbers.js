@@ -78,7 +78,7 @@ function numberOf(stored) {
 function typed(text) {
   if (/^\W*[1-9]\d{0,2}(,\d{3})+(\.\d*)?\s*$/.test(text)) { return NaN; }
   const plain = text.trim().replace(",", ".").replaceAll("−", "-");
-  return plain === "" ? NaN : /^[-+]?inf$/.test(plain) ? numberOf(plain) : Number(plain);
+  return plain === "" ? NaN : Number(plain.replace(/^([-+]?)inf(inity)?$/i, "$1Infinity"));
 }
 
 /* The nodes and the steps as Python tells them, from the shorter form of the page; see packing.py. */
@@ -308,6 +308,57 @@ function notFinite(graph, steps, names) {
   }
 }
 
+/* The gradient of a node by differences, and whether to trust it: as `finding` in engine/check.py, which
+   says why. Steps begin at a quarter of the number; near zero, where that is in doubt, also at 0.1. */
+function byDifferences(graph, i) {
+  const size = abs(graph.values[i]), found = differencesFrom(graph, i, max(size, 0.1));
+  if (!found.isDoubtful || size === 0 || size >= 0.1) { return found; }
+  const nearer = differencesFrom(graph, i, size);
+  return nearer.isDoubtful ? found : nearer;
+}
+
+function differencesFrom(graph, i, size) {
+  const { nodes, values, gradients, root } = graph, x = values[i], middle = values[root], gradient = gradients[i];
+  const at = (number) => graph.evaluate([[i, number]]), bends = [];
+  const rounding = nodes.map(({ p }, k) => (p.length === 1 && abs(values[p[0]]) === abs(values[k]) || !p.length ? 0 :
+    abs((gradients[k] ?? 0) * values[k]) * Number.EPSILON)).filter(isFinite).reduce(added, 0);
+  let step = 0.71875 * 2 ** (Math.floor(Math.log2(size)) - 1), row = [], steepest = 0;
+  let best = { value: NaN, error: Infinity, isSharp: false, isSettled: false, isFinal: false };
+  for (let count = 1; count <= 26 && x - step < x && x < x + step; count += 1, step /= 4) {
+    const above = at(x + step), below = at(x - step), inner = abs(middle), outer = max(abs(above), abs(below));
+    const noiseOf = (own, most) => 2 * max(own, Number.EPSILON * most, Number.MIN_VALUE) / step;
+    const slope = (above - below) / (x + step - (x - step)), noise = noiseOf(rounding * (outer < inner ? outer / inner : 1), outer);
+    const bend = [(above - middle - (middle - below)) / step, noiseOf(rounding, max(outer, inner))];
+    if (![slope, noise, ...bend].every(isFinite)) { row = []; bends.push(null); continue; }
+    bends.push(bend);
+    steepest = max(steepest, abs(slope));
+    row = row.slice(0, 5).reduce((finer, coarser, k) => {
+      const last = finer[k], value = last + (last - coarser) / (16 ** (k + 1) - 1);
+      const error = max(abs(value - last), abs(value - coarser)) + noise, isSharp = error <= 1e-6 * abs(value);
+      if (isSharp === best.isSharp ? error < best.error : isSharp) {
+        best = { value, error, isSharp, isSettled: isSharp || error <= max(100 * noise, 1e-6 * steepest),
+          isFinal: error <= max(1e-12 * abs(value), 2 * noise) };
+      }
+      return [...finer, value];
+    }, [slope]);
+    if (count >= 8 && best.isFinal && !isKinked(bends)) { break; }
+  }
+  const { value, error } = best, isKink = isFinite(value) && isKinked(bends);
+  const isLost = !best.isSharp && gradient !== 0 && abs(gradient - value) <= 4 * error && error > 0.05 * abs(gradient);
+  return { value, error, isKink, isDoubtful: isKink || !isFinite(value) || !best.isSettled || isLost };
+}
+
+/* Whether the slopes to the left and to the right, whose differences and their noise these are, stay apart. */
+function isKinked(bends) {
+  const ratios = [0];
+  for (let k = 1; k < bends.length; k += 1) {
+    const [longer, shorter] = [bends[k - 1], bends[k]];
+    if (longer && shorter && shorter[1] < 0.01 * abs(longer[0])) { ratios.push(abs(shorter[0] / longer[0])); }
+    else if (ratios.length > 1) { break; }
+  }
+  return ratios.slice(-3).every((ratio) => ratio > 0.6 && ratio < 1.6);
+}
+
 /* The steps that occur with the numbers as they are: an edge that carries nothing has none. */
 function stepsNow(graph, all) {
   return all.filter((step) => {
@@ -429,7 +480,8 @@ function compared(graph, names, count) {
     return graph.nodes.map((node, i) => {
       const [a, b] = [right.gradients[i], wrong.gradients[i]];
       const isKnown = a !== null && b !== null && right.isDone(i) && wrong.isDone(i);
-      const isSame = Object.is(a, b) || a === b || abs(a - b) <= 1e-9 * sizes[i];
+      const size = isFinite(sizes[i]) ? sizes[i] : max(abs(a), abs(b)), distance = abs(a - b);
+      const isSame = Object.is(a, b) || a === b || (isFinite(distance) && distance <= 1e-9 * size);
       return { right: a, wrong: b, isOff: isKnown && !isSame };
     });
   });

@@ -310,10 +310,11 @@ function guessIn(place, { reveal, next, leave }) {
   } };
 }
 
-/* Within one per cent, since the numbers shown are rounded; nan and inf literally. */
+/* Within one per cent, since the numbers shown are rounded; nan and infinity literally. */
 function isRight(text, wanted) {
-  if (!isFinite(wanted)) { return text.trim().toLowerCase().replace("−", "-") === short(wanted); }
-  return abs(typed(text) - wanted) <= 0.01 * abs(wanted) + 1e-12;
+  const guess = typed(text);
+  if (isNaN(wanted)) { return text.trim().toLowerCase() === "nan"; }
+  return isFinite(wanted) ? abs(guess - wanted) <= 0.01 * abs(wanted) : guess === wanted;
 }
 
 /* The drawers: one is open at a time, beside the picture or below it, never over the step. */
@@ -500,20 +501,15 @@ function wordsIn(place, lines, canThrow) {
   };
 }
 
-/* What differences say of a gradient that is complete: as stored, or computed here. */
+/* What differences say of a gradient that is complete: as stored, or computed here as `checks` in steps.py does. */
 function checked(graph, step) {
   if (!graph.isChanged() || !step.check) { return step.check || ""; }
-  const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k];
-  if (graph.nodes[i].k !== "leaf") { return ""; }
-  const slope = slopeAt(graph, i), gradient = graph.gradients[i];
-  const error = abs(slope - gradient), isSame = error <= 1e-4 * max(1, abs(gradient));
-  return `Check by differences: ∂${graph.nodes[graph.root].n}/∂${graph.nodes[i].n} ≈ ${short(slope)}, ` +
-    (isSame ? "the same." : `not ${short(gradient)}, or there is no single slope here.`);
-}
-
-function slopeAt(graph, i) {
-  const x = graph.values[i], h = 6e-6 * max(1, abs(x));
-  return (graph.evaluate([[i, x + h]]) - graph.evaluate([[i, x - h]])) / (2 * h);
+  const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], gradient = graph.gradients[i];
+  const { value, error, isKink, isDoubtful } = byDifferences(graph, i), slope = `∂${graph.nodes[graph.root].n}/∂${graph.nodes[i].n}`;
+  const isSame = abs(value - gradient) - 4 * error <= 1e-4 * max(abs(value), abs(gradient));
+  return "Check by differences: " + (isKink ? `there is no single slope ${slope} here.` :
+    isDoubtful ? `they tell nothing of ${slope} here.` :
+      `${slope} ≈ ${short(value)}, ${isSame ? "the same" : "not " + short(gradient)}.`);
 }
 
 const WHY = {

@@ -73,7 +73,7 @@ function setUp(root, moved) {
   const table = drawers.add("table", "Steps", "All steps as a table (T)"), matrices = make("div", "", table);
   const showRows = rowsIn(table, first, { go: leap, point });
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines, canThrow);
-  const isPart = steps.length + first < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
+  const isPart = first + allSteps.length < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
   const showMistakes = isPart ? () => undefined : mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
   const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see it on a map (E)")) : null;
   const more = root.querySelector(".gg-more");
@@ -533,7 +533,7 @@ function setUp(root, moved) {
   }
 
   function setNumber(i, number) {
-    if (isNaN(number)) { return; }
+    if (isNaN(number) || Object.is(number, graph.values[i])) { return; }
     graph.change(i, number);
     startOver();
   }
@@ -558,7 +558,7 @@ function setUp(root, moved) {
     set(box, "tabindex", 0);
     set(box, "aria-label", graph.nodes[i].n);
     box.dataset.lmSuppressShortcuts = true;
-    let start = null, isDragged = false, keyStep = stepOf(graph.values[i]); /* that of the number when the keys came */
+    let start = null, isDragged = false, keyStep = 0, keyed = null; /* the number that the keys have left, and their step to it */
     [zone, handle].forEach((part) => {
       on(part, "pointerdown", (event) => {
         if (event.button) { return; }
@@ -587,13 +587,17 @@ function setUp(root, moved) {
     on(box, "keydown", (event) => {
       const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
       if (isShortcut(event)) { return; }
-      if (by) { setNumber(i, stepped(graph.values[i], by * keyStep)); }
+      if (by) {
+        if (graph.values[i] !== keyed) { keyStep = stepOf(graph.values[i]); }
+        setNumber(i, stepped(graph.values[i], by * keyStep));
+        keyed = graph.values[i];
+      }
       else if (event.key === "Enter" || (!isHidden() && NUMERAL.test(event.key))) { type(i, event.key); }
       else { return; }
       select(i);
       taken(event);
     });
-    on(box, "focus", () => { keyStep = stepOf(graph.values[i]); select(i); });
+    on(box, "focus", () => { keyed = null; select(i); });
     return () => { /* for readers of the screen */
       set(box, "aria-valuenow", graph.values[i]);
       set(box, "aria-valuetext", short(graph.values[i]));
@@ -603,23 +607,27 @@ function setUp(root, moved) {
   /* A tenth, or for large and small numbers a digit that shows. */
   function stepOf(number) {
     const size = abs(number);
-    return size === 0 || !isFinite(size) ? 0.1 : 10 ** (Math.floor(Math.log10(size)) - 1);
+    return size === 0 || !isFinite(size) ? 0.1 : max(Number.MIN_VALUE, 10 ** (Math.floor(Math.log10(size)) - 1));
   }
 
-  /* Steps end on round numbers, not on 0.30000000000000004. */
-  function stepped(from, by) { return Number((from + by).toPrecision(12)); }
+  /* Steps end on round numbers, not on 0.30000000000000004, and on finite ones; without a step the number
+     is as it was. */
+  function stepped(from, by) {
+    const most = Number.MAX_VALUE;
+    return by ? max(-most, min(most, Number((from + by).toPrecision(12)))) : from;
+  }
 
   function type(i, key = "") {
-    const box = rectOf(picture.box(i)), around = rectOf(frame);
+    const box = rectOf(picture.box(i)), around = rectOf(frame), before = spelled(graph.values[i]);
     const input = fieldIn(frame, "New number of " + graph.nodes[i].n, { Enter: () => end(true), Escape: () => end(false) });
     input.className = "gg-typed";
-    input.value = NUMERAL.test(key) ? key : String(graph.values[i]);
+    input.value = NUMERAL.test(key) ? key : before;
     Object.assign(input.style, { left: box.left - around.left + "px", top: box.top - around.top + 0.3 * box.height + "px",
       width: max(90, box.width) + "px" });
     let isDone = false;
-    const end = (isTaken) => {
+    const end = (isEntered) => {
       if (isDone) { return; }
-      const number = typed(input.value);
+      const number = typed(input.value), isTaken = isEntered && input.value !== before;
       if (isTaken && isNaN(number)) {
         set(input, "aria-invalid", "true");
         saying.textContent = input.title = `${input.value || "Nothing"} is no number.`;
@@ -659,8 +667,9 @@ function setUp(root, moved) {
   }
 
   function setRate(rate) {
-    const isNumber = isFinite(rate);
-    set(rateField, "aria-invalid", !isNumber && rateField.value !== "");
+    const isNumber = isFinite(rate), isEmpty = !rateField.value.trim();
+    set(rateField, "aria-invalid", !isNumber && !isEmpty);
+    if (isEmpty) { rateField.value = graph.rate; } /* the one in use */
     if (!isNumber) { return; }
     rateField.value = rate;
     graph.setRate(rate);
@@ -762,7 +771,8 @@ function setUp(root, moved) {
     }
     const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
     if (folded && from.level) { openLevel(from.level === folded ? folded : "scalars", part || null); }
-    if (drawers.has(from.drawer)) { drawers.open(from.drawer); }
+    if (from.drawer === null || drawers.has(from.drawer)) { drawers.open(from.drawer); }
+    if (from.view === null) { camera.release(); }
     if (from.step !== null) { turn((Number(from.step) || 0) - first); } /* else where the level has opened */
     const { view } = from;
     if (view && [view.x, view.y, view.scale].every(isFinite) && view.scale > 0) { camera.set(view); }
@@ -794,7 +804,7 @@ function setUp(root, moved) {
     if (isShortcut(event) || target.type === "text" || target.tagName === "SELECT") { return; }
     if (isHidden() && NUMERAL.test(key)) { guess.input.focus(); return; }
     const acts = { p: predict, f: fit, "+": closer, "-": farther,
-      t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: canChange && toggled("explore"),
+      t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: toggled("explore"),
       n: canThrow && throwAgain, r: canChange && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
     if (event.shiftKey && key.startsWith("Arrow")) {
       const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key];
@@ -809,7 +819,7 @@ function setUp(root, moved) {
     acts[key]();
   }
 
-  function toggled(name) { return () => drawers.toggle(name); }
+  function toggled(name) { return drawers.has(name) && (() => drawers.toggle(name)); }
 }
 
 /* A toolbar with one tab stop; the arrow keys move inside. */
