@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from glassgrad.engine.compile.ir import SEED, Array, Shape, is_array, key_of, needed, unshaped
+from glassgrad.engine.compile.ir import (
+    SAMPLES,
+    SEED,
+    Array,
+    Shape,
+    is_array,
+    key_of,
+    needed,
+    unshaped,
+)
 from glassgrad.engine.compile.lower import Check
 from glassgrad.engine.compile.memory import (
     UFUNCS,
@@ -251,8 +260,7 @@ class NumpySource:
         if array.kind == "join":
             return f"{'beside' if array.detail else 'join'}({listed})"
         if factors := self._factors(array, operands):
-            is_flat = all(len(each.shape) == 2 for each in array.arrays)
-            return f"matmul{'' if is_flat else 's'}({factors}{into})"
+            return f"matmul{'' if _is_plain(array) else 's'}({factors}{into})"
         if array.kind == "sum":
             axis = array.detail
             return (
@@ -393,6 +401,15 @@ class NumpySource:
 def _is_statement(array: Array) -> bool:
     """Whether a statement fills an array in its place, and not a function that gives it."""
     return array.kind in ("join", "broadcast") or is_placed(array)
+
+
+def _is_plain(product: Array) -> bool:
+    """Whether it is one of two matrices, none of which is ever a single number: of 0 × infinity
+    the quick method then makes 0.
+    """
+    shapes = [each.shape for each in product.arrays]
+    may_be_one = product.kind == "matmul" and any(set(shape) <= {1, SAMPLES} for shape in shapes)
+    return not may_be_one and all(len(shape) == 2 for shape in shapes)
 
 
 def is_sent_to_rows(array: Array) -> bool:

@@ -207,6 +207,7 @@ class Pool:
 
     Attributes:
         text: the source text.
+        make: the function made from it: it makes the buffers for a number of samples.
         has_samples: whether the result is another one for each sample.
         free: by the number of samples, and the share of each, the buffers that nobody uses now. A
             call takes some away and brings them back at its end, so one in another thread, or
@@ -218,27 +219,10 @@ class Pool:
         self._bytes = bytes_a_sample([*source.plan.buffers, *source.filled.values()])
         self.is_batched, self.has_several = is_batched, has_several
         self.has_samples = source.outputs.result.has_samples
-        self._arrays = source.arrays
-        self.free: dict[tuple[int, float | None], deque[Frame]] = {}
-
-    def make(self, samples: int, share: float | None) -> Any:
-        """The buffers for a number of samples, and the function that fills them."""
-        is_one = self.is_batched and samples == 1
-        return (self._of_one if is_one else self._of_many)(samples, share)
-
-    @cached_property
-    def _of_many(self) -> Callable[[int, float | None], Any]:
-        return self._made(ON_NUMPY)
-
-    @cached_property
-    def _of_one(self) -> Callable[[int, float | None], Any]:
-        """The method `dot` makes 0 of 0 × infinity where one of both is a single number."""
-        return self._made({**ON_NUMPY, "matmul": np.matmul})
-
-    def _made(self, functions: dict[str, Any]) -> Callable[[int, float | None], Any]:
-        namespace = {**NAMESPACE, **functions, **self._arrays}
+        namespace = {**NAMESPACE, **ON_NUMPY, **source.arrays}
         exec(compile(self.text, "<compiled>", "exec"), namespace)
-        return namespace["program"]  # type: ignore[no-any-return]
+        self.make: Callable[[int, float | None], Any] = namespace["program"]
+        self.free: dict[tuple[int, float | None], deque[Frame]] = {}
 
     def taken(self, samples: int, share: float | None) -> Frame:
         """Buffers that nobody uses now."""
