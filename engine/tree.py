@@ -194,13 +194,17 @@ def aligned(nested: Any, shape: Any) -> list[Any]:
     Raises:
         ValueError: it is nested in another way.
     """
-    nested, shape = scalar_of(settled(nested)), scalar_of(settled(shape))
+    return _aligned(settled(nested), settled(shape))
+
+
+def _aligned(nested: Any, shape: Any) -> list[Any]:
+    nested, shape = scalar_of(nested), scalar_of(shape)
     found, wanted = _entries(nested), _entries(shape)
     if found is None and wanted is None:
         return [nested]
     if found is None or wanted is None or found.keys() != wanted.keys():
         raise ValueError(f"{_outline(shape, wanted)}, not {_outline(nested, found)}")
-    return [leaf for key, part in wanted.items() for leaf in aligned(found[key], part)]
+    return [leaf for key, part in wanted.items() for leaf in _aligned(found[key], part)]
 
 
 def _entries(thing: Any) -> dict[Any, Any] | None:
