@@ -51,7 +51,7 @@ class Program:
         arrays: the arrays that the text names.
         layout: the groups that it computes.
         orders: which input, or captured Value, stands at each place of those arrays.
-        is_in_order: whether all inputs stand as they are given.
+        is_in_order: whether all inputs stand as they are given, or none is read.
         operations: how many array operations the forward half is.
         walked: how many scalars it computes one by one instead.
         group_of: the group of each recorded node, by index; -1 for one that is not needed.
@@ -74,7 +74,8 @@ class Program:
         self.orders = {
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
-        self.is_in_order = np.array_equal(self.orders["input"], np.arange(inputs))
+        order = self.orders["input"]
+        self.is_in_order = not len(order) or np.array_equal(order, np.arange(inputs))
         source = self._source(careful=False)
         self._pool = self._pool_of(source)
         self.text, self.lines, self.arrays = self._pool.text, source.lines, source.arrays
