@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from browsing import Pages
 from lecture import lecture_neuron
 
 from glassgrad import (
@@ -391,41 +390,6 @@ def test_a_long_expression_is_left_out() -> None:
         y = y + y  # as text 2 ** 60 leaves, as definitions 60 lines
     assert formula(backprop(y).diagram, 60) == ""
     assert formula(backprop(x).diagram, 0) == ""
-
-
-# The page's own numbers, in a browser.
-
-COMPUTED = """([functions, nodes]) => {
-  const rows = eval(functions), values = [], locals = [];
-  const number = (x) => typeof x === "string" ? Number(x.replace("inf", "Infinity")) : x;
-  nodes.forEach((node, i) => {
-    const operands = node.p.map((parent) => values[parent]);
-    const [value, ...partials] = node.o ? rows[node.o](...operands) : [number(node.v)];
-    values.push(value);
-    locals.push(partials);
-  });
-  const text = (x) => x === null ? null : Object.is(x, -0) ? "-0" :
-    String(x).replace("Infinity", "inf").replace("NaN", "nan");
-  return [values.map(text), locals.map((each) => each.map(text))];
-}"""
-
-
-@EVERY
-def test_the_page_computes_the_numbers_of_the_engine(
-    build: Callable[[], Value], new_page: Pages
-) -> None:
-    steps = backprop(build())
-    given = data(steps)
-    values, partials = new_page().evaluate(COMPUTED, [javascript(steps)[0], given["nodes"]])
-    for node, value, found in zip(steps.diagram, values, partials):
-        assert is_near(float(value), node.data)
-        for right, local in zip(node.partials, found):
-            if right is not None:
-                assert is_near(float(local), right)
-
-
-def is_near(x: float, right: float) -> bool:
-    return x == right or math.isclose(x, right, rel_tol=1e-12) or (x != x and right != right)
 
 
 def test_a_neuron_with_a_loss_says_its_lines_and_scopes() -> None:
