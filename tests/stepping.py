@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 HEAD = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Test</title>'
 HEAR = "window.heard = []; addEventListener('keydown', event => heard.push(event.key));"
 """A script that notes which keys reach the page."""
-STATUSES = ("waiting", "partial", "in progress", "done")
 
 READ = """root => {
   const all = (selector, read) => Array.from(root.querySelectorAll(selector), read);

@@ -173,14 +173,6 @@ def test_what_is_in_the_boxes(build: Callable, names: Callable | None, expected:
         assert {name: found[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(1e-7, "1e-07"), (-1.5, "-1.5"), (2 / 3, "0.6667"), (1e300, "1e+300"), (-0.0, "-0")],
-)
-def test_numbers_have_four_digits_and_are_never_rounded_to_zero(number: float, text: str) -> None:
-    assert boxes(draw(Value(number, label="x") + 1.0))["x"][0] == f"value {text}"
-
-
 def test_local_derivatives_stand_on_the_edges_on_request() -> None:
     y = Value(3.0, label="x") * Value(-2.0, label="w") + 1.0
     assert edge_labels(draw(y)) == []

@@ -87,19 +87,6 @@ def test_the_picture_has_the_gradients_and_local_derivatives() -> None:
     assert "grad –" not in texts
 
 
-@pytest.mark.parametrize(
-    "label",
-    [
-        ' text-anchor="middle" x="1.2345" d="M1.25,2.75C1.25,2.75 3,4 3,4 "',
-        '.glassgrad-graph <style>.glassgrad-graph </style> class="node"',
-        ' font-family="Helvetica,Arial,sans-serif" 1.25,2 1.25,2 3,4 3,4 ',
-    ],
-)
-def test_a_label_that_looks_like_a_picture_is_left_alone(label: str) -> None:
-    svg = picture(backprop(Value(2.0, label=label) * 3.0).html())
-    assert label in [(text or "").replace("\xa0", " ") for text in ET.fromstring(svg).itertext()]
-
-
 def test_the_picture_has_a_text_in_its_place() -> None:
     (image,) = Elements(backprop(lecture_neuron()).html()).all("img")
     assert image["alt"] == "Graph of o in 10 nodes."

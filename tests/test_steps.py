@@ -461,12 +461,6 @@ def test_steps_are_a_sequence_that_a_notebook_shows() -> None:
     assert bundle == {"text/html": steps.html(), "text/plain": steps.text()}
 
 
-def test_names_come_from_the_namespace() -> None:
-    a, ws = Value(2.0), [Value(3.0), Value(4.0)]
-    y = a * ws[0] * ws[1]
-    assert set(gradients_by_name(backprop(y, names=locals()))) == {"a", "ws[0]", "ws[1]", "y", "v1"}
-
-
 # Text.
 
 
