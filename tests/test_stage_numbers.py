@@ -20,6 +20,7 @@ from stepping import (
     diamond,
     document,
     expected,
+    hard,
     in_one,
     lecture,
     network,
@@ -61,11 +62,6 @@ def table() -> Backprop:
         ]
         total = total + row.evaluate(leaves) * 0.5
     return backprop(total)
-
-
-def hard() -> Backprop:
-    x, zero = Value(math.inf, label="x"), Value(-0.0, label="0")
-    return backprop((x * zero).relu() + zero * 3.0 - x)
 
 
 def domains_of(name: str) -> tuple[float, float]:

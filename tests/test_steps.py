@@ -88,19 +88,6 @@ def edges_that_carry(steps: Backprop) -> list[tuple[int, int]]:
 # The same bits as backward().
 
 
-def diamond() -> Value:
-    x = Value(1.5)
-    for _ in range(40):
-        x = x + x
-    return x
-
-
-def dots() -> Value:
-    w, x = [Value(0.1 * i) for i in range(1, 4)], [Value(0.7 - i) for i in range(3)]
-    hidden = [engine.dot(w, x), engine.dot(x, w), engine.dot(w, w), engine.dot(w, [1.0, 2.0, 0.1])]
-    return engine.dot(hidden, hidden[::-1]) + engine.dot(w, hidden[:3]) + w[0]
-
-
 def of(*data: float) -> tuple[Value, ...]:
     return tuple(Value(x) for x in data)
 
@@ -110,38 +97,21 @@ def square() -> Value:
     return x * x
 
 
-def choice() -> Value:
-    (x,) = of(3.0)
-    return engine.where(x > 1, x * x, engine.log(-x))
-
-
 def dot_with_itself() -> Value:
     (x,) = of(3.0)
     return engine.dot([x, x], [x, 2.0])
 
 
-def n_ary() -> Value:
-    xs = of(0.0, 2.0, 2.0)
-    return engine.prod(xs) + engine.max(xs) + engine.softmax(xs)[1] + engine.logsumexp(xs)
-
-
 BUILDS = {
     "leaf": lambda: Value(3.0),
-    "one edge": lambda: -Value(3.0),
     "square": square,
-    "diamond": diamond,
-    "dots": dots,
     "dot of nothing": lambda: engine.dot([], []) + Value(1.0),
     "dot of one": lambda: engine.dot(of(2.0), of(3.0)),
     "dot of two": lambda: engine.dot(of(2.0, 3.0), of(0.1, 0.2)),
     "dot with itself": dot_with_itself,
     "dot of constants": lambda: engine.dot([Value(2.0), 1.0], [3.0, 4.0]),
-    "where": choice,
-    "negative zero": lambda: Value(2.0) * -0.0,
     "neuron": lambda: Neuron(3, seed=0)([1.0, -2.0, 0.5]),
     "network": lambda: (MLP(2, [4, 4, 1], seed=0)([Value(1.0), -2.0]) - 1.0) ** 2,
-    "n-ary": n_ary,
-    "infinite": lambda: 1.0 / (Value(1.0) - 1.0),
 }
 
 
