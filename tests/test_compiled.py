@@ -226,26 +226,6 @@ def test_arguments_of_another_structure_are_recorded_anew() -> None:
     assert f((Value(1.0), 2.0), scale=Value(3.0)).data == 9.0
 
 
-def test_a_value_passed_twice_gets_both_contributions() -> None:
-    x = Value(3.0)
-    f = compiled(lambda a, b: a * b + x)
-    f(x, x)
-    assert value_and_slopes(f(x, x), [x]) == [12.0, 7.0]
-
-
-def test_no_gradient_flows_through_detach_and_no_grad_but_numbers_do() -> None:
-    x = Value(3.0)
-
-    def product(x: Any) -> Any:
-        with no_grad():
-            inner = x * 2.0
-        return x * x.detach() * inner
-
-    f = compiled(product)
-    f(Value(1.0))
-    assert value_and_slopes(f(x), [x]) == value_and_slopes(product(x), [x]) == [54.0, 18.0]
-
-
 # The result is a Value.
 
 

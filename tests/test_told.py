@@ -25,7 +25,6 @@ from glassgrad import (
     compiled,
     engine,
     operation,
-    step_neuron,
 )
 from glassgrad.engine.backward import contribution
 from glassgrad.engine.printing import digits_of_row, short
@@ -357,10 +356,3 @@ def test_a_long_expression_is_left_out() -> None:
         y = y + y  # as text 2 ** 60 leaves, as definitions 60 lines
     assert formula(backprop(y).diagram, 60) == ""
     assert formula(backprop(x).diagram, 0) == ""
-
-
-def test_a_neuron_with_a_loss_says_its_lines_and_scopes() -> None:
-    found = data(step_neuron([2.0], [1.0], 0.5, target=1.0))
-    assert found["lines"] == []
-    named = data(network())
-    assert {node["path"] for node in named["nodes"]} >= {"MLP.layers.0.neurons.0"}
