@@ -332,6 +332,11 @@ def test_numbers_are_dragged_stepped_and_typed(new_page: Pages) -> None:
         given["x2"] = x
         compare(one, rebuilt(one.steps, given))
     one.box("x1").locator(".gg-zone").dblclick()
+    one.root.page.keyboard.type("0")
+    one.press("Enter")
+    given["x1"] = 0.0  # what was there is replaced
+    compare(one, rebuilt(one.steps, given))
+    one.box("x1").locator(".gg-zone").dblclick()
     one.root.page.keyboard.type("seven")
     one.press("Enter")
     assert one.root.get_by_label("New number of x1").get_attribute("aria-invalid") == "true"
