@@ -194,13 +194,6 @@ def test_a_branch_switched_off_stays_off() -> None:
     assert derivation(engine.sqrt(engine.max(x, 0.0)), x).result == 0.0
 
 
-def test_a_notebook_gets_latex_and_text() -> None:
-    x = Value(2.0, label="x")
-    bundle = derivation(x * x, x)._repr_mimebundle_()
-    assert bundle["text/latex"].startswith("$$\\begin{aligned}")
-    assert bundle["text/plain"].startswith("2 paths")
-
-
 # MathML.
 
 a, b, c, d = map(Formula.symbol, "abcd")

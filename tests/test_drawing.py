@@ -11,7 +11,6 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import graphviz
@@ -185,15 +184,6 @@ def test_an_edge_that_carries_no_derivative_is_dashed() -> None:
         ("n0", "e2_1"): ("", "1"),
         ("n1", "e2_2"): ("dashed", "–"),
     }
-
-
-def test_drawing_leaves_values_and_gradients_alone() -> None:
-    y = lecture_neuron()
-    nodes = engine.topological_order(y)
-    y.backward()
-    before = [(node.data, node.grad, node.label) for node in nodes]
-    assert draw(y, derivatives=True).svg
-    assert [(node.data, node.grad, node.label) for node in nodes] == before
 
 
 @pytest.mark.parametrize("size", [2, 3])
@@ -805,49 +795,6 @@ def test_json_follows_its_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     for y in (infinite(), MLP(2, [2, 1], seed=0)([Value(1.0), 2.0])):
         jsonschema.validate(json.loads(draw(y).to_json()), SCHEMA)
-
-
-MAGIC = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "json": b"{\n"}
-MAGIC |= {"html": b"<!DOCTYPE html>"}
-
-
-@pytest.mark.parametrize("ending", [*MAGIC, "txt", "SVG"])
-def test_save_writes_what_the_ending_says(ending: str, tmp_path: Path) -> None:
-    drawing = draw(lecture_neuron())
-    path = drawing.save(str(tmp_path / f"graph.{ending}"))
-    content = path.read_bytes()
-    assert content.startswith(MAGIC.get(ending.lower(), b"node"))
-    if ending != "pdf":  # which holds the time of its making
-        assert content == drawing.content(ending.lower())
-    assert [file.name for file in tmp_path.iterdir()] == [f"graph.{ending}"]
-
-
-@pytest.mark.parametrize(
-    ("name", "better"),
-    [
-        *(("graph.jpg", "graph.svg"), ("graph", "graph.svg"), ("svg", "svg.svg")),
-        *((".svg", "svg.svg"), ("graph.svg.gz", "graph.svg.svg"), ("", "graph.svg")),
-    ],
-)
-def test_save_refuses_other_endings_and_writes_nothing(
-    name: str, better: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=r"ends in \.svg, \.png, .*, \.txt, not as") as caught:
-        draw(lecture_neuron()).save(name)
-    assert str(caught.value).endswith(f"not as {name!r}. Write {better!r}.")
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_notebook_gets_html_svg_and_text() -> None:
-    drawing = draw(lecture_neuron())
-    assert repr(drawing) == "<drawing of 10 nodes>"
-    bundle = drawing._repr_mimebundle_(include=None, exclude=None)
-    assert bundle == {
-        "text/html": drawing.html(),
-        "image/svg+xml": drawing.svg,
-        "text/plain": str(drawing),
-    }
 
 
 def test_the_html_of_a_cell_is_the_picture_and_its_table_without_script_and_style() -> None:

@@ -9,7 +9,6 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -375,23 +374,6 @@ def test_json_tells_the_line_that_made_a_node() -> None:
     line = json.loads(backprop(y).to_json())["nodes"][-1]["line"]
     assert line["file"] == __file__
     assert line["source"] == "y = Value(1.0) * 2.0  # this very line"
-
-
-@pytest.mark.parametrize("ending", ["html", "json", "txt", "HTML"])
-def test_save_writes_what_the_ending_says(ending: str, tmp_path: Path) -> None:
-    steps = backprop(lecture_neuron())
-    path = steps.save(tmp_path / f"neuron.{ending}")
-    texts = {"html": steps.standalone_html, "json": steps.to_json, "txt": steps.text}
-    assert path.read_text("utf-8") == texts[ending.lower()]()
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
-
-
-@pytest.mark.parametrize("name", ["steps.gif", "steps", "steps.", "html", ".html"])
-def test_save_refuses_other_endings_and_writes_nothing(name: str, tmp_path: Path) -> None:
-    said = r"ends in \.html, \.svg, \.png, \.pdf, \.json, \.txt, not"
-    with pytest.raises(ValueError, match=said):
-        backprop(lecture_neuron()).save(tmp_path / name)
-    assert not list(tmp_path.iterdir())
 
 
 def test_steps_are_a_sequence_that_a_notebook_shows() -> None:
