@@ -137,16 +137,11 @@ def test_stepping_ends_with_the_bits_of_backward(build: Callable[[], Value]) -> 
 
 
 @pytest.mark.parametrize("before", [NOT_COMPUTED, 0.0, 7.0])
-def test_stepping_neither_reads_nor_changes_the_gradients(before: float) -> None:
+def test_stepping_does_not_read_the_gradients(before: float) -> None:
     y = lecture_neuron()
-    nodes = topological_order(y)
-    data = [node.data for node in nodes]
-    for node in nodes:
+    for node in topological_order(y):
         node.grad = before
     steps = backprop(y, learning_rate=0.1)
-    steps.standalone_html()
-    assert all(node.grad is before or node.grad == before for node in nodes)
-    assert [node.data for node in nodes] == data
     assert steps.to_dict() == backprop(lecture_neuron(), learning_rate=0.1).to_dict()
 
 
@@ -367,13 +362,6 @@ def test_json_has_the_fields_of_the_schema() -> None:
         *("index", "phase", "node", "formula", "formula_latex", "operand", "parent", "upstream"),
         *("local", "contribution", "before", "after", "received", "uses"),
     }
-
-
-def test_json_tells_the_line_that_made_a_node() -> None:
-    y = Value(1.0) * 2.0  # this very line
-    line = json.loads(backprop(y).to_json())["nodes"][-1]["line"]
-    assert line["file"] == __file__
-    assert line["source"] == "y = Value(1.0) * 2.0  # this very line"
 
 
 def test_steps_are_a_sequence_that_a_notebook_shows() -> None:
