@@ -4,7 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from glassgrad import (
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.picture import Picture
 
+DRAWS = pytest.mark.system("Graphviz")
 WEIGHTS = [Value(i / 10.0, label=f"w{i}") for i in range(20)]
 
 
@@ -82,6 +83,7 @@ def everything(thing: Any) -> list[str]:
     return [repr(thing), str(thing), *(each() if callable(each) else each for each in found)]
 
 
+@DRAWS
 @pytest.mark.parametrize("copied", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy])
 @pytest.mark.parametrize("build", SHOWN.values(), ids=SHOWN)
 def test_a_copy_shows_the_same(build: Callable[[], Any], copied: Callable[[Any], Any]) -> None:
@@ -107,6 +109,7 @@ def test_a_pickle_holds_no_graph_and_no_model() -> None:
     assert len(pickle.dumps(draw(lecture_neuron()))) < 20_000
 
 
+@DRAWS
 @pytest.mark.parametrize("build", [lecture_neuron, network, compiled_loss])
 def test_showing_changes_no_value_and_no_gradient(build: Callable[[], Value]) -> None:
     y = build()
@@ -123,6 +126,7 @@ def test_showing_changes_no_value_and_no_gradient(build: Callable[[], Value]) ->
     assert [(node.data, node.grad, node.label) for node in nodes] == before
 
 
+@DRAWS
 def test_a_notebook_gets_what_a_thing_shows() -> None:
     drawing, steps = SHOWN["drawing"](), SHOWN["steps"]()
     bundles = [x._repr_mimebundle_(include=None, exclude=None) for x in (drawing, steps)]
@@ -155,9 +159,15 @@ SAVED: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "ending"), [(name, each) for name in SAVED for each in SAVED[name][1].split()]
-)
+def saved() -> Iterator[Any]:
+    """Each thing with each ending; pictures where there is Graphviz."""
+    for name, (_, endings) in SAVED.items():
+        for ending in endings.split():
+            marks = [DRAWS] if ending.lower() in ("svg", "png", "pdf") else []
+            yield pytest.param(name, ending, marks=marks)
+
+
+@pytest.mark.parametrize(("name", "ending"), [*saved()])
 def test_save_writes_what_the_ending_says(name: str, ending: str, tmp_path: Path) -> None:
     thing = SAVED[name][0]()
     path = thing.save(str(tmp_path / f"it.{ending}"))
