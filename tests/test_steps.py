@@ -364,7 +364,7 @@ def test_json_has_the_fields_of_the_schema() -> None:
     }
 
 
-def test_steps_are_a_sequence_that_a_notebook_shows() -> None:
+def test_steps_are_a_sequence() -> None:
     steps = backprop(lecture_neuron())
     assert len(steps) == len(list(steps)) == 15
     assert steps[-1] is steps[14]
@@ -373,8 +373,6 @@ def test_steps_are_a_sequence_that_a_notebook_shows() -> None:
     assert str(steps) == steps.text()
     with pytest.raises(IndexError):
         steps[15]
-    bundle = steps._repr_mimebundle_(include=None, exclude=None)
-    assert bundle == {"text/html": steps.html(), "text/plain": steps.text()}
 
 
 # Text.
