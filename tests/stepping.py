@@ -4,6 +4,7 @@
 same from the steps in Python. `BUILDS` has the graphs on which the proofs are made.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 HEAD = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Test</title>'
 HEAR = "window.heard = []; addEventListener('keydown', event => heard.push(event.key));"
 """A script that notes which keys reach the page."""
-STATUSES = ("waiting", "partial", "in progress", "done")
 
 READ = """root => {
   const all = (selector, read) => Array.from(root.querySelectorAll(selector), read);
@@ -333,6 +333,11 @@ def branches() -> Backprop:
     y = engine.maximum(abs(x), chosen) * engine.clip(z, -1.0, 1.0) + x.leaky_relu()
     y.label = "y"
     return backprop(y, learning_rate=0.1)
+
+
+def hard() -> Backprop:
+    x, zero = Value(math.inf, label="x"), Value(-0.0, label="0")
+    return backprop((x * zero).relu() + zero * 3.0 - x, learning_rate=0.1)
 
 
 def reductions() -> Backprop:

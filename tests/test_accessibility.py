@@ -79,16 +79,20 @@ def bring(one: Stepper, state: str) -> None:
 WIDE, NARROW = {"width": 1200, "height": 1600}, {"width": 320, "height": 800}
 
 
+def assert_axe_finds_nothing(page: "Page") -> None:
+    """Contrast hangs on the colours, the layout on the width: all of them are seen."""
+    for viewport, colours in ((WIDE, "light"), (NARROW, "dark")):
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=colours)
+        assert violations(page) == [], (viewport, colours)
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing(state: str, new_page: Pages) -> None:
     page = new_page.show(page_of(with_loss), reduced_motion="reduce", viewport=WIDE)
     (one,) = steppers(page, with_loss())
     bring(one, state)
-    # Contrast hangs on the colours, the layout on the width; each state is seen with all of them.
-    for viewport, colours in ((WIDE, "light"), (NARROW, "dark")):
-        page.set_viewport_size(viewport)
-        page.emulate_media(color_scheme=colours)
-        assert violations(page) == [], (viewport, colours)
+    assert_axe_finds_nothing(page)
 
 
 def network_of_leaves() -> Backprop:
@@ -104,10 +108,7 @@ def test_axe_finds_nothing_on_a_network(level: str, new_page: Pages) -> None:
     one.stage("open", level)
     one.press("t", "End")
     one.root.get_by_role("spinbutton").first.focus()
-    for viewport, colours in ((WIDE, "light"), (NARROW, "dark")):
-        page.set_viewport_size(viewport)
-        page.emulate_media(color_scheme=colours)
-        assert violations(page) == [], (viewport, colours)
+    assert_axe_finds_nothing(page)
 
 
 def test_axe_finds_nothing_with_high_contrast(new_page: Pages) -> None:
@@ -120,9 +121,7 @@ def test_axe_finds_nothing_with_high_contrast(new_page: Pages) -> None:
 def test_axe_finds_nothing_where_scripts_do_not_run(new_page: Pages) -> None:
     page = new_page.show(re.sub(r"<script>.*?</script>", "", page_of(with_loss), flags=re.DOTALL))
     assert page.locator("button").count() == 0
-    for colours in ("light", "dark"):
-        page.emulate_media(color_scheme=colours)
-        assert violations(page) == [], colours
+    assert_axe_finds_nothing(page)
 
 
 def test_axe_finds_nothing_on_two_fragments(new_page: Pages) -> None:
@@ -136,11 +135,7 @@ def test_axe_finds_nothing_on_two_fragments(new_page: Pages) -> None:
 def test_axe_finds_nothing_on_the_page_of_a_drawing(new_page: Pages) -> None:
     page = new_page()
     page.goto(draw(lecture_neuron(), derivatives=True).save(new_page.folder / "x.html").as_uri())
-    for viewport in (WIDE, NARROW):
-        page.set_viewport_size(viewport)
-        for colours in ("light", "dark"):
-            page.emulate_media(color_scheme=colours)
-            assert violations(page) == [], (viewport, colours)
+    assert_axe_finds_nothing(page)
 
 
 def test_axe_would_find_something(new_page: Pages) -> None:

@@ -122,15 +122,6 @@ def test_the_formula_and_the_picture_point_at_each_other(new_page: Pages) -> Non
     assert one.at() != 7
 
 
-def test_what_is_typed_after_a_double_click_replaces_the_number(new_page: Pages) -> None:
-    one = document(new_page, lecture())
-    one.go(0)
-    one.box("w1").locator(".gg-zone").dblclick()
-    one.root.page.keyboard.type("0")
-    one.root.page.keyboard.press("Enter")
-    assert one.numbers()["w1"]["value"] == 0.0
-
-
 def test_without_scripts_the_image_and_all_rows_are_there(new_page: Pages) -> None:
     one = fragment(new_page, neuron(), java_script_enabled=False)
     assert one.root.get_by_role("img").is_visible()

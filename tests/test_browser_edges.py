@@ -6,13 +6,9 @@ from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, check_of, document, network, resting, shared, with_loss
+from stepping import Stepper, check_of, document, resting, shared, with_loss
 
-from glassgrad import MLP, Backprop, Value, backprop, engine, log
-
-
-def large_network() -> Backprop:
-    return backprop((MLP(3, [4, 4, 1], seed=1)([2.0, 3.0, -1.0]) - 1) ** 2)
+from glassgrad import Value, backprop, engine, log
 
 
 def of(x: float) -> Value:
@@ -26,16 +22,6 @@ def number(one: Stepper, name: str = "x") -> str:
           return Object.is(value, -0) ? "-0" : String(value); }""",
         name,
     )
-
-
-@pytest.mark.parametrize("build", [large_network, network, shared], ids=lambda b: b.__name__)
-def test_mistakes_are_on_every_page_and_keys_open_only_what_is_there(
-    build: Any, new_page: Pages
-) -> None:
-    one = document(new_page, build())
-    one.press("m")
-    assert one.stage("state")["drawer"] == "mistakes"
-    assert one.root.locator(".gg-drawer-mistakes tbody tr").count() > 3
 
 
 def test_the_key_of_a_drawer_that_a_page_lacks_opens_nothing(new_page: Pages) -> None:

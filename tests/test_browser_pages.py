@@ -152,17 +152,6 @@ def test_a_window_is_reported_and_entered_by_true_numbers(many: Backprop, new_pa
     assert page.evaluate("moves.at(-1)") == 1701
 
 
-@pytest.mark.slow
-def test_up_to_the_limit_everything_is_shown(new_page: Pages) -> None:
-    x = Value(2.0, label="x")
-    for _ in range((MOST_STEPS - 1) // 2):
-        x = x.sin()
-    steps = backprop(x)
-    assert len(steps) == MOST_STEPS - 1
-    (one,) = steppers(new_page.show(steps.standalone_html()), steps)
-    assert one.shown()["slider"] == [1, 1, len(steps)]
-
-
 def test_a_long_label_makes_the_page_no_wider(new_page: Pages) -> None:
     y = Value(2.0, label="x" * 500) * 3.0
     y.label = "y" * 500

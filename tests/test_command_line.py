@@ -519,9 +519,11 @@ SCRIPT = Path(sys.executable).with_name("glassgrad" + (sysconfig.get_config_var(
 COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "glassgrad"]
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def run(
+    *arguments: str, command: list[str] = COMMAND, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [*COMMAND, *arguments],
+        [*command, *arguments],
         capture_output=True,
         env={**os.environ, **environment},
         timeout=300,
@@ -531,13 +533,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
 
 @pytest.mark.parametrize("command", [COMMAND, [sys.executable, "-m", "glassgrad"]])
 def test_the_script_does_what_the_issue_says(command: list[str], folder: Path) -> None:
-    done = subprocess.run(
-        [*command, LECTURE, *NUMBERS],
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        timeout=300,
-        check=False,
-    )
+    done = run(LECTURE, *NUMBERS, command=command, PYTHONIOENCODING="utf-8")
     assert (done.returncode, done.stderr) == (0, b"")
     found = cells(done.stdout.decode())
     for row in (["x1", "2", "-1.5", "-1.5"], ["w2", "1", "0", "0"], ["output", "0.7071", "1", "1"]):

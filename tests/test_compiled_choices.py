@@ -17,6 +17,7 @@ from programs import HARD, by_engine, choosing_program
 from replaying import is_same_elsewhere, near, value_and_slopes
 
 from glassgrad import (
+    MLP,
     Value,
     compiled,
     dot,
@@ -24,6 +25,7 @@ from glassgrad import (
     log,
     maximum,
     minimum,
+    no_grad,
     relu,
     softmax,
     sqrt,
@@ -41,6 +43,14 @@ def agree(eager: Sequence[float], found: Sequence[float]) -> bool:
 
 
 w, u = Value(2.0), Value(3.0)
+NET = MLP(2, [2, 1], seed=1)
+
+
+def without_gradient(x: Any) -> Any:
+    with no_grad():
+        return x * 2.0
+
+
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "a dead relu below a choice": (lambda x: where(1.0, relu(-sqrt(x)), x), (0.0,)),
     "a maximum below a choice": (lambda x: where(1.0, maximum(log(x), 1.0), x), (0.0,)),
@@ -76,6 +86,15 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
         (0.0, 0.5),
     ),
     "a sum of one": (lambda x: sum([x]) * engine.sum([x]) + engine.dot([x], [w]), (3.0,)),
+    "a layer that is fed the same number twice": (lambda x: NET([x, x]), (0.3,)),
+    "a Value that is around it too": (lambda x: (w * x * x.detach() + w) * without_gradient(x),
+                                      (3.0,)),
+    "parameters as keys": (lambda x: x * w * {w: 2.0, u: 3.0}[w] + (u in {w, u}), (3.0,)),
+    "nothing times infinity": (lambda x: engine.clip(w * x + u * math.inf, -1.0, 1.0), (0.5,)),
+    "a square that is almost beyond floats": (
+        lambda x: dot([w * 0.05, u * 0.07], [w * 0.05, u * 0.07]) * 1.5e308 + x, (0.0,),
+    ),
+    "a way for each sign": (lambda x: w * x if x > 1.0 else x * 2.0, (2.0,)),
 }  # fmt: skip
 
 

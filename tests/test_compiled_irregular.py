@@ -6,55 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from needing import mostly_slow
-from programs import by_engine, random_program
-from replaying import (
-    WALKS,
-    all_near,
-    is_same_elsewhere,
-    is_same_over_batch,
-    near,
-    value_and_slopes,
-    walk,
-)
+from replaying import near, value_and_slopes
 
-from glassgrad import TABLE, Reduction, Value, compiled, engine
-
-SECTION = "Compiled programs"
-
-
-@pytest.fixture(params=WALKS)
-def walked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    walk(monkeypatch, request.param)
-    return request.param
-
-
-@pytest.mark.parametrize("batch", mostly_slow(range(4)))
-def test_random_programs_walked_through_agree_with_eager_ones(
-    batch: int, walked: str, figure: Callable[..., None]
-) -> None:
-    tried = sum(is_same_elsewhere(random_program(batch * 40 + i)) for i in range(40))
-    figure(SECTION, f"random programs walked through {walked}", tried)
-
-
-@pytest.mark.slow
-def test_random_programs_over_a_batch_walked_through_agree(walked: str) -> None:
-    for seed in range(60):
-        program = random_program(seed, 30)
-        if seed % 4 != 3 and len(program.point) > 1:
-            is_same_over_batch(program, seed)
-
-
-@pytest.mark.parametrize("name", list(TABLE))
-def test_every_operation_is_walked_through(name: str, walked: str) -> None:
-    generator = random.Random(name)
-    row = TABLE[name]
-    domain = row.domain * 6 if isinstance(row, Reduction) else row.domain
-    xs = [Value(generator.uniform(low, high)) for low, high in domain]
-    function = compiled(lambda xs: by_engine(name, *xs) * 1.0 + xs[0])
-    function([Value(0.4) for _ in xs])
-    assert all_near(value_and_slopes(function.function(xs), xs), value_and_slopes(function(xs), xs))
-    assert ("one by one" if walked == "one by one" else "steps") in function.program
+from glassgrad import Value, compiled, engine
 
 
 def irregular(size: int, window: int) -> Callable[..., Any]:

@@ -179,17 +179,6 @@ def test_local_derivatives_of_all_steps_are_computed_at_once() -> None:
     assert fast.program.count("sech(") == fast.program.count("-1.5") == 1
 
 
-def test_the_square_of_a_length_overflows_no_earlier_than_eagerly() -> None:
-    w = [Value(0.1), Value(0.2)]
-
-    def loss(x: Any) -> Any:
-        return engine.dot(w, w) * 1.5e308 + x
-
-    eager = value_and_slopes(loss(0.0), w)
-    assert all(map(np.isfinite, eager))
-    assert are_near(eager, value_and_slopes(compiled(loss)(0.0), w))
-
-
 def test_a_deep_network_is_lines_however_deep() -> None:
     """Its activations are narrow, the products between them are not."""
     model = MLP(2, [8] * 60 + [1], activation="tanh", seed=0)

@@ -4,7 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from glassgrad import (
     GradientHistory,
     Value,
     backprop,
+    check,
     compiled,
     derivation,
     draw,
@@ -29,6 +30,7 @@ from glassgrad import (
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.picture import Picture
 
+DRAWS = pytest.mark.system("Graphviz")
 WEIGHTS = [Value(i / 10.0, label=f"w{i}") for i in range(20)]
 
 
@@ -81,6 +83,7 @@ def everything(thing: Any) -> list[str]:
     return [repr(thing), str(thing), *(each() if callable(each) else each for each in found)]
 
 
+@DRAWS
 @pytest.mark.parametrize("copied", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy])
 @pytest.mark.parametrize("build", SHOWN.values(), ids=SHOWN)
 def test_a_copy_shows_the_same(build: Callable[[], Any], copied: Callable[[Any], Any]) -> None:
@@ -104,6 +107,98 @@ def test_a_pickle_holds_no_graph_and_no_model() -> None:
     y = network()
     assert not pickle.loads(pickle.dumps(draw(y))).diagram.values
     assert len(pickle.dumps(draw(lecture_neuron()))) < 20_000
+
+
+@DRAWS
+@pytest.mark.parametrize("build", [lecture_neuron, network, compiled_loss])
+def test_showing_changes_no_value_and_no_gradient(build: Callable[[], Value]) -> None:
+    y = build()
+    y.backward()
+    nodes = glassgrad.topological_order(y)
+    before = [(node.data, node.grad, node.label) for node in nodes]
+    leaf = next(node for node in nodes if not node.is_constant)
+    things = [derivation(y, leaf)]
+    for depth in (0, 1):
+        steps = backprop(y, learning_rate=0.1, depth=depth)
+        things += [draw(y, derivatives=True, depth=depth), steps, steps.mistakes()]
+    assert all(map(everything, things))
+    assert not check(1e300, of=y, by=leaf)
+    assert [(node.data, node.grad, node.label) for node in nodes] == before
+
+
+@DRAWS
+def test_a_notebook_gets_what_a_thing_shows() -> None:
+    drawing, steps = SHOWN["drawing"](), SHOWN["steps"]()
+    bundles = [x._repr_mimebundle_(include=None, exclude=None) for x in (drawing, steps)]
+    shown = {"text/html": drawing.html(), "text/plain": str(drawing)}
+    assert bundles[0] == {**shown, "image/svg+xml": drawing.svg}
+    assert bundles[1] == {"text/html": steps.html(), "text/plain": steps.text()}
+    derived = SHOWN["derivation"]()
+    bundle = derived._repr_mimebundle_()
+    assert bundle["text/latex"].startswith("$$\\begin{aligned}")
+    assert bundle["text/plain"] == str(derived)
+
+
+# Saved.
+
+
+def program() -> Any:
+    function = compiled(lambda x: (WEIGHTS[1] * x).tanh())
+    function(2.0)
+    return draw_program(function)
+
+
+BEGINNINGS = {
+    **{"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "json": b"{"},
+    **{"html": b"<!DOCTYPE html>", "txt": b""},
+}
+SAVED: dict[str, tuple[Callable[[], Any], str]] = {
+    "drawing": (SHOWN["drawing"], "svg png pdf dot json html txt SVG"),
+    "steps": (SHOWN["steps"], "html svg png pdf json txt HTML"),
+    "program": (program, "html svg png pdf dot txt"),
+}
+
+
+def saved() -> Iterator[Any]:
+    """Each thing with each ending; pictures where there is Graphviz."""
+    for name, (_, endings) in SAVED.items():
+        for ending in endings.split():
+            marks = [DRAWS] if ending.lower() in ("svg", "png", "pdf") else []
+            yield pytest.param(name, ending, marks=marks)
+
+
+@pytest.mark.parametrize(("name", "ending"), [*saved()])
+def test_save_writes_what_the_ending_says(name: str, ending: str, tmp_path: Path) -> None:
+    thing = SAVED[name][0]()
+    path = thing.save(str(tmp_path / f"it.{ending}"))
+    assert [file.name for file in tmp_path.iterdir()] == [path.name] == [f"it.{ending}"]
+    content = path.read_bytes()
+    assert content.startswith(BEGINNINGS[ending.lower()])
+    texts = {"txt": thing.text, "json": getattr(thing, "to_json", str), "dot": lambda: thing.dot}
+    if ending in texts:
+        assert content.decode("utf-8") == texts[ending]()
+
+
+@pytest.mark.parametrize("thing", SAVED)
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        *(("it.gif", "it"), ("it", "it"), ("it.", "it"), ("svg", "svg"), (".svg", "svg")),
+        *(("it.svg.gz", "it.svg"), ("", "")),
+    ],
+)
+def test_save_refuses_other_endings_and_writes_nothing(
+    thing: str, name: str, better: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    build, endings = SAVED[thing]
+    kinds = [each for each in endings.split() if each.islower()]
+    with pytest.raises(ValueError, match="ends in") as caught:
+        build().save(name)
+    usual = better or {"drawing": "graph", "steps": "steps", "program": "program"}[thing]
+    said = f"ends in .{', .'.join(kinds)}, not as {name!r}. Write '{usual}.{kinds[0]}'."
+    assert str(caught.value).endswith(said)
+    assert not list(tmp_path.iterdir())
 
 
 LONG = "x" * 10_000

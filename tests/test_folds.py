@@ -5,21 +5,17 @@ browser. That every step has its sender and receiver in the window is in `test_s
 """
 
 import random
-import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
 
 import pytest
 from browsing import Pages
+from lecture import instructions
 from stepping import document, many_operands, recurrence
 
 from glassgrad import MLP, Value, backprop, compiled, engine
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.told import MOST_OPERANDS, tell
-
-TraceFunction = Callable[[FrameType, str, Any], Any]
 
 
 def chain() -> Value:
@@ -137,24 +133,6 @@ def test_a_small_graph_is_shown_whole() -> None:
     assert Repeats(Diagram([h])).series == []
 
 
-def lines_run_for(work: Callable[[], object]) -> int:
-    """How many lines of Python a piece of work runs: as a time it hangs on no machine."""
-    count = 0
-
-    def on_event(_frame: FrameType, event: str, _value: object) -> TraceFunction:
-        nonlocal count
-        count += event == "line"
-        return on_event
-
-    before = sys.gettrace()
-    sys.settrace(on_event)
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
-
-
 def test_the_search_takes_time_in_proportion_to_the_graph() -> None:
     counts = []
     for length in (100, 800):
@@ -162,7 +140,7 @@ def test_the_search_takes_time_in_proportion_to_the_graph() -> None:
         for _ in range(length):
             h = (h * 0.9 + 0.1).tanh() * h
         diagram = Diagram([h])
-        counts.append(lines_run_for(lambda diagram=diagram: Repeats(diagram)))
+        counts.append(instructions(lambda diagram=diagram: Repeats(diagram)))
     assert counts[1] <= 10 * counts[0]
 
 

@@ -9,7 +9,6 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,19 +87,6 @@ def edges_that_carry(steps: Backprop) -> list[tuple[int, int]]:
 # The same bits as backward().
 
 
-def diamond() -> Value:
-    x = Value(1.5)
-    for _ in range(40):
-        x = x + x
-    return x
-
-
-def dots() -> Value:
-    w, x = [Value(0.1 * i) for i in range(1, 4)], [Value(0.7 - i) for i in range(3)]
-    hidden = [engine.dot(w, x), engine.dot(x, w), engine.dot(w, w), engine.dot(w, [1.0, 2.0, 0.1])]
-    return engine.dot(hidden, hidden[::-1]) + engine.dot(w, hidden[:3]) + w[0]
-
-
 def of(*data: float) -> tuple[Value, ...]:
     return tuple(Value(x) for x in data)
 
@@ -110,38 +96,21 @@ def square() -> Value:
     return x * x
 
 
-def choice() -> Value:
-    (x,) = of(3.0)
-    return engine.where(x > 1, x * x, engine.log(-x))
-
-
 def dot_with_itself() -> Value:
     (x,) = of(3.0)
     return engine.dot([x, x], [x, 2.0])
 
 
-def n_ary() -> Value:
-    xs = of(0.0, 2.0, 2.0)
-    return engine.prod(xs) + engine.max(xs) + engine.softmax(xs)[1] + engine.logsumexp(xs)
-
-
 BUILDS = {
     "leaf": lambda: Value(3.0),
-    "one edge": lambda: -Value(3.0),
     "square": square,
-    "diamond": diamond,
-    "dots": dots,
     "dot of nothing": lambda: engine.dot([], []) + Value(1.0),
     "dot of one": lambda: engine.dot(of(2.0), of(3.0)),
     "dot of two": lambda: engine.dot(of(2.0, 3.0), of(0.1, 0.2)),
     "dot with itself": dot_with_itself,
     "dot of constants": lambda: engine.dot([Value(2.0), 1.0], [3.0, 4.0]),
-    "where": choice,
-    "negative zero": lambda: Value(2.0) * -0.0,
     "neuron": lambda: Neuron(3, seed=0)([1.0, -2.0, 0.5]),
     "network": lambda: (MLP(2, [4, 4, 1], seed=0)([Value(1.0), -2.0]) - 1.0) ** 2,
-    "n-ary": n_ary,
-    "infinite": lambda: 1.0 / (Value(1.0) - 1.0),
 }
 
 
@@ -168,16 +137,11 @@ def test_stepping_ends_with_the_bits_of_backward(build: Callable[[], Value]) -> 
 
 
 @pytest.mark.parametrize("before", [NOT_COMPUTED, 0.0, 7.0])
-def test_stepping_neither_reads_nor_changes_the_gradients(before: float) -> None:
+def test_stepping_does_not_read_the_gradients(before: float) -> None:
     y = lecture_neuron()
-    nodes = topological_order(y)
-    data = [node.data for node in nodes]
-    for node in nodes:
+    for node in topological_order(y):
         node.grad = before
     steps = backprop(y, learning_rate=0.1)
-    steps.standalone_html()
-    assert all(node.grad is before or node.grad == before for node in nodes)
-    assert [node.data for node in nodes] == data
     assert steps.to_dict() == backprop(lecture_neuron(), learning_rate=0.1).to_dict()
 
 
@@ -243,13 +207,6 @@ def test_the_steps_of_the_lecture_come_in_order() -> None:
     found = gradients_by_name(steps)
     expected = {"x1": -1.5, "w1": 1.0, "x2": 0.5, "w2": 0.0, "b": 0.5, "o": 1.0}
     assert {name: found[name] for name in expected} == pytest.approx(expected)
-
-
-def test_no_step_leads_to_a_constant_or_to_what_was_not_chosen() -> None:
-    x, y = Value(2.0, label="x"), Value(3.0, label="y")
-    steps = backprop(engine.where(x > 0, x * 5.0, y))
-    assert "y" not in gradients_by_name(steps)
-    assert {steps.diagram[step.parent].name for step in backward_steps(steps)} == {"v1", "x"}
 
 
 def test_a_result_of_no_grad_has_a_seed_and_nothing_else() -> None:
@@ -350,23 +307,6 @@ def test_the_formula_in_latex_is_balanced_and_names_the_operands(row: Operation)
         assert latex.count(r"\left(") == latex.count(r"\right)")
 
 
-@pytest.mark.parametrize(
-    ("build", "formulas"),
-    [
-        (lambda x, y: x * y, ["y", "x"]),
-        (lambda x, y: x - y, ["1", "-1"]),
-        (lambda x, y: x / y, ["1 / y", "-x / y ** 2"]),
-        (lambda x, y: x**3 + y, ["1", "1", "3 * x ** 2"]),
-        (lambda x, y: x * 0.5 + y, ["1", "1", "0.5"]),
-        (lambda x, y: (-x).exp() + y, ["1", "1", "exp(v1)", "-1"]),
-        (lambda x, y: x.tanh() + y, ["1", "1", "1 - tanh(x) ** 2"]),
-    ],
-)
-def test_formulas_look_as_on_the_board(build: Callable, formulas: list[str]) -> None:
-    steps = backprop(build(Value(2.0, label="x"), Value(3.0, label="y")))
-    assert [step.formula for step in backward_steps(steps)] == formulas
-
-
 def test_a_rule_that_is_no_formula_has_a_number() -> None:
     row = Operation(
         "floor",
@@ -424,31 +364,7 @@ def test_json_has_the_fields_of_the_schema() -> None:
     }
 
 
-def test_json_tells_the_line_that_made_a_node() -> None:
-    y = Value(1.0) * 2.0  # this very line
-    line = json.loads(backprop(y).to_json())["nodes"][-1]["line"]
-    assert line["file"] == __file__
-    assert line["source"] == "y = Value(1.0) * 2.0  # this very line"
-
-
-@pytest.mark.parametrize("ending", ["html", "json", "txt", "HTML"])
-def test_save_writes_what_the_ending_says(ending: str, tmp_path: Path) -> None:
-    steps = backprop(lecture_neuron())
-    path = steps.save(tmp_path / f"neuron.{ending}")
-    texts = {"html": steps.standalone_html, "json": steps.to_json, "txt": steps.text}
-    assert path.read_text("utf-8") == texts[ending.lower()]()
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
-
-
-@pytest.mark.parametrize("name", ["steps.gif", "steps", "steps.", "html", ".html"])
-def test_save_refuses_other_endings_and_writes_nothing(name: str, tmp_path: Path) -> None:
-    said = r"ends in \.html, \.svg, \.png, \.pdf, \.json, \.txt, not"
-    with pytest.raises(ValueError, match=said):
-        backprop(lecture_neuron()).save(tmp_path / name)
-    assert not list(tmp_path.iterdir())
-
-
-def test_steps_are_a_sequence_that_a_notebook_shows() -> None:
+def test_steps_are_a_sequence() -> None:
     steps = backprop(lecture_neuron())
     assert len(steps) == len(list(steps)) == 15
     assert steps[-1] is steps[14]
@@ -457,14 +373,6 @@ def test_steps_are_a_sequence_that_a_notebook_shows() -> None:
     assert str(steps) == steps.text()
     with pytest.raises(IndexError):
         steps[15]
-    bundle = steps._repr_mimebundle_(include=None, exclude=None)
-    assert bundle == {"text/html": steps.html(), "text/plain": steps.text()}
-
-
-def test_names_come_from_the_namespace() -> None:
-    a, ws = Value(2.0), [Value(3.0), Value(4.0)]
-    y = a * ws[0] * ws[1]
-    assert set(gradients_by_name(backprop(y, names=locals()))) == {"a", "ws[0]", "ws[1]", "y", "v1"}
 
 
 # Text.
@@ -578,14 +486,6 @@ def test_the_update_moves_every_leaf_against_its_gradient() -> None:
     moved = {step.node: step.after for step in updates}
     assert steps.new_loss == steps.diagram.evaluate(moved)[steps.root]
     assert steps.new_loss < steps.diagram[steps.root].data
-
-
-def test_the_update_moves_only_the_given_parameters() -> None:
-    x, w = Value(2.0, label="x"), Value(3.0, label="w")
-    steps = backprop((x * w - 5.0) ** 2, learning_rate=0.05, parameters=[w])
-    (update,) = (step for step in steps if step.phase == "update")
-    assert steps.diagram[update.node].name == "w"
-    assert steps.new_loss == pytest.approx((2.0 * (3.0 - 0.05 * 4.0) - 5.0) ** 2)
 
 
 def test_a_sum_of_zeros_has_no_sign_and_the_first_contribution_keeps_it() -> None:

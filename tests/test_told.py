@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from browsing import Pages
-from lecture import lecture_neuron
+from stepping import branches, diamond, hard, lecture, network, reductions
 
 from glassgrad import (
     MLP,
@@ -26,51 +25,17 @@ from glassgrad import (
     compiled,
     engine,
     operation,
-    step_neuron,
 )
 from glassgrad.engine.backward import contribution
 from glassgrad.engine.printing import digits_of_row, short
 from glassgrad.viz.stage import MOST_LIVE, MOST_STEPS, data, formula, javascript
 from glassgrad.viz.told import Number, Text, Told, tell
 
-
-def diamond() -> Value:
-    x = Value(-3.0, label="x")
-    a = 2.0 * x
-    a.label = "a"
-    return a + a**2
-
-
-def piecewise() -> Value:
-    x, z = Value(-1.5, label="x"), Value(2.0, label="z")
-    chosen = engine.where(x > 0.0, x * z, z.relu())
-    return engine.maximum(abs(x), chosen) * engine.max([x, z, x * z])
-
-
-def reductions() -> Value:
-    xs = [Value(x, label=f"x{i}") for i, x in enumerate((0.5, -1.5, 2.0))]
-    parts = [engine.sum(xs), engine.logsumexp(xs), engine.norm(xs), engine.std(xs)]
-    return engine.prod(parts) + engine.dot([*xs, *xs], [*parts, *xs[:2]])
-
-
-def hard() -> Value:
-    x, zero = Value(math.inf, label="x"), Value(-0.0, label="0")
-    return (x * zero).relu() + zero * 3.0 - x
-
-
-def network() -> Value:
-    return MLP(2, [3, 1], seed=0)([1.0, -2.0]) ** 2
-
-
-GRAPHS = [lecture_neuron, diamond, piecewise, reductions, hard, network]
+GRAPHS = [lecture, diamond, branches, reductions, hard, network]
 EVERY = pytest.mark.parametrize("build", GRAPHS, ids=lambda build: build.__name__)
 FINITE = pytest.mark.parametrize(
     "build", [each for each in GRAPHS if each is not hard], ids=lambda build: build.__name__
 )
-
-
-def updated(build: Callable[[], Value]) -> Backprop:
-    return backprop(build(), learning_rate=0.1)
 
 
 class Page:
@@ -177,8 +142,8 @@ def texts_on(page: Page, step: dict) -> Iterator[str]:
 
 
 @EVERY
-def test_the_references_lead_to_the_numbers_of_the_texts(build: Callable[[], Value]) -> None:
-    steps = updated(build)
+def test_the_references_lead_to_the_numbers_of_the_texts(build: Callable[[], Backprop]) -> None:
+    steps = build()
     page = Page(data(steps))
     assert page.data["live"] is True
     for step, given in zip(steps, page.steps(), strict=True):
@@ -186,8 +151,8 @@ def test_the_references_lead_to_the_numbers_of_the_texts(build: Callable[[], Val
 
 
 @EVERY
-def test_the_graph_has_the_gradients_that_its_edges_give(build: Callable[[], Value]) -> None:
-    steps = updated(build)
+def test_the_graph_has_the_gradients_that_its_edges_give(build: Callable[[], Backprop]) -> None:
+    steps = build()
     page = Page(data(steps))
     for i, node in enumerate(page.nodes):
         expected = steps.gradients.get(i)
@@ -200,8 +165,8 @@ def test_the_graph_has_the_gradients_that_its_edges_give(build: Callable[[], Val
 
 
 @EVERY
-def test_the_answer_is_the_number_that_comes_of_the_step(build: Callable[[], Value]) -> None:
-    steps = updated(build)
+def test_the_answer_is_the_number_that_comes_of_the_step(build: Callable[[], Backprop]) -> None:
+    steps = build()
     page = Page(data(steps))
     for step, given in zip(steps, page.steps(), strict=True):
         of_phase = {"forward": step.value, "backward": step.contribution}
@@ -357,8 +322,8 @@ def test_what_is_used_twice_is_defined_first_and_the_rest_is_inlined() -> None:
 
 
 @FINITE
-def test_every_part_of_an_expression_knows_its_node(build: Callable[[], Value]) -> None:
-    steps = backprop(build())
+def test_every_part_of_an_expression_knows_its_node(build: Callable[[], Backprop]) -> None:
+    steps = build()
     markup = formula(steps.diagram, steps.root)
     rows = ET.fromstring(f"<rows>{markup}</rows>").iter("mrow")
     named = {int(row.get("data-n", -1)) for row in rows} - {-1}
@@ -391,45 +356,3 @@ def test_a_long_expression_is_left_out() -> None:
         y = y + y  # as text 2 ** 60 leaves, as definitions 60 lines
     assert formula(backprop(y).diagram, 60) == ""
     assert formula(backprop(x).diagram, 0) == ""
-
-
-# The page's own numbers, in a browser.
-
-COMPUTED = """([functions, nodes]) => {
-  const rows = eval(functions), values = [], locals = [];
-  const number = (x) => typeof x === "string" ? Number(x.replace("inf", "Infinity")) : x;
-  nodes.forEach((node, i) => {
-    const operands = node.p.map((parent) => values[parent]);
-    const [value, ...partials] = node.o ? rows[node.o](...operands) : [number(node.v)];
-    values.push(value);
-    locals.push(partials);
-  });
-  const text = (x) => x === null ? null : Object.is(x, -0) ? "-0" :
-    String(x).replace("Infinity", "inf").replace("NaN", "nan");
-  return [values.map(text), locals.map((each) => each.map(text))];
-}"""
-
-
-@EVERY
-def test_the_page_computes_the_numbers_of_the_engine(
-    build: Callable[[], Value], new_page: Pages
-) -> None:
-    steps = backprop(build())
-    given = data(steps)
-    values, partials = new_page().evaluate(COMPUTED, [javascript(steps)[0], given["nodes"]])
-    for node, value, found in zip(steps.diagram, values, partials):
-        assert is_near(float(value), node.data)
-        for right, local in zip(node.partials, found):
-            if right is not None:
-                assert is_near(float(local), right)
-
-
-def is_near(x: float, right: float) -> bool:
-    return x == right or math.isclose(x, right, rel_tol=1e-12) or (x != x and right != right)
-
-
-def test_a_neuron_with_a_loss_says_its_lines_and_scopes() -> None:
-    found = data(step_neuron([2.0], [1.0], 0.5, target=1.0))
-    assert found["lines"] == []
-    named = data(backprop(network()))
-    assert {node["path"] for node in named["nodes"]} >= {"MLP.layers.0.neurons.0"}
