@@ -1,10 +1,10 @@
 """The array IR: what a program computes, as a list of instructions, each of which gives one array.
 
-There are eighteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
+There are seventeen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
 
     input, constant     the numbers of arguments and of captured Values; those that never change
     call                a function of the table, or a kernel, element by element
-    matmul, einsum      products of matrices; of tables that both have samples
+    matmul              products of matrices
     reduce, partials    a reduction of each row of a table, and its local derivatives
     sum                 the sum along an axis, which stays with length 1
     take, join          some rows of an array; several arrays one after the other
@@ -51,7 +51,7 @@ class Array:
         shape: the size along each axis.
         name: of a `call`, a `reduce` or `partials` the function; of an `input` its name.
         detail: what else the instruction needs: a row of the table and its operands, a slice, an
-            index, an axis, subscripts, constants or a walk.
+            index, an axis, constants or a walk.
         label: what it is called in the program.
         about: which scalars it computes, in words; "" if another instruction says so.
         group, half: the group that it serves, by index, and in which half; None for the frame.
@@ -207,12 +207,6 @@ class Builder:
         shape = (*broadcast((tuple(head), tuple(other))), rows, columns)
         return self.add("matmul", (left, right), shape)
 
-    def einsum(self, subscripts: str, left: Array, right: Array) -> Array:
-        """A sum of products over the letters that are not in the result."""
-        sizes = dict(zip(subscripts.replace(",", ""), (*left.shape, *right.shape)))
-        shape = tuple([sizes[letter] for letter in subscripts.partition("->")[2]])
-        return self.add("einsum", (left, right), shape, detail=subscripts)
-
     def reduce(self, row: Operation, table: Array) -> Array:
         """The reduction of each row of a table."""
         rows, length, samples = table.shape
@@ -252,14 +246,6 @@ class Builder:
 
     def take(self, array: Array, places: slice | Any) -> Array:
         """Some rows: a slice, or an array of their places."""
-        if isinstance(places, np.ndarray):
-            if array.kind == "take" and not array.is_view:  # of what was taken by an index
-                (array,), places = array.arrays, array.detail[places]
-            elif (once := unshaped(array)).kind == "broadcast" and array.shape[1:] == (1,):
-                (once,), shape = once.arrays, once.shape
-                rows = np.arange(prod(once.shape)).reshape(once.shape)
-                places = np.broadcast_to(rows, shape).ravel()[places]
-                array = self.reshape(once, (prod(once.shape), 1))
         size, *rest = array.shape
         if isinstance(places, np.ndarray):
             return self.add("take", (array,), (len(places), *rest), detail=places)

@@ -87,28 +87,6 @@ def matmul_where_reached(upstream: Any, other: Any, reach: Any) -> Any:
     return reached(upstream[..., None], other[..., None, :, :], reach[..., None]).sum(-2)
 
 
-def einsum_where_reached(subscripts: str, upstream: Any, other: Any, reach: Any) -> Any:
-    """The same for a sum over letters."""
-    product = np.einsum(subscripts, upstream, other)
-    if is_finite(product):
-        return product
-    operands, _, result = subscripts.partition("->")
-    first, second = operands.split(",")
-    summed = "".join(sorted(set(first + second) - set(result)))
-    whole = result + summed
-    factors = (upstream, first), (other, second), (reach, first)
-    spread = [_along(x, mine, whole) for x, mine in factors]
-    return reached(*spread).sum(tuple(range(len(result), len(whole))))
-
-
-def _along(array: Any, letters: str, whole: str) -> Any:
-    """An array with an axis for each letter of the whole, in their order."""
-    ordered = "".join([letter for letter in whole if letter in letters])
-    found = np.einsum(f"{letters}->{ordered}", array)
-    sizes = dict(zip(ordered, found.shape))
-    return found.reshape(*[sizes.get(letter, 1) for letter in whole])
-
-
 def is_finite(array: Any) -> bool:
     """Whether all numbers surely are finite: the sum of their squares is.
 
@@ -307,7 +285,7 @@ for _row in TABLE.values():
 newcomers.append(_enter_own)
 for _kernel in (
     join, beside, total, scatter, assembled,
-    masked, reached, chosen, matmul_where_reached, einsum_where_reached,
+    masked, reached, chosen, matmul_where_reached,
     step, relu, compare, mean, by_operands_of_mean, dot, by_operands_of_dot, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip
@@ -315,7 +293,6 @@ for _kernel in (
 NAMESPACE.update(
     matmul=np.matmul,
     matmuls=np.matmul,
-    einsum=np.einsum,
     square=np.square,
     power=np.power,
     larger=np.maximum,

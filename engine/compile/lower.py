@@ -16,7 +16,7 @@ from glassgrad.engine.compile.ir import SAMPLES, Array, Builder
 from glassgrad.engine.compile.layout import Group, Layout
 from glassgrad.engine.compile.reading import Piece, pieces
 from glassgrad.engine.compile.trace import Guard
-from glassgrad.engine.op import TABLE, Pairing, Reduction
+from glassgrad.engine.op import TABLE, Pairing
 from glassgrad.engine.text import counted
 
 _LETTERS = "abcdefgh"
@@ -95,12 +95,7 @@ class _Lower:
             self.labelled(self.operand(nodes), index, place)
             for place, nodes in enumerate(group.operands)
         ]
-        if not isinstance(group.row, Reduction):
-            return builder.row(group.row, operands)
-        total: Array | float = operands[0]
-        for operand in operands[1:]:
-            total = builder.row(TABLE["add"], (total, operand))
-        return total
+        return builder.row(group.row, operands)
 
     def _reduction(self, index: int, group: Group) -> Array:
         assert group.row is not None
@@ -125,8 +120,10 @@ class _Lower:
         left = self.table(group.operands[0], *head, rows, length)
         right = self.table(group.operands[1], *head, columns, length)
         if left.has_samples and right.has_samples:
-            subscripts = "brks,bcks->brcs" if head else "rks,cks->rcs"
-            found = builder.einsum(subscripts, left, right)
+            left = builder.reshape(left, (*head, rows, 1, length, SAMPLES))
+            right = builder.reshape(right, (*head, 1, columns, length, SAMPLES))
+            products = builder.call("mul", left, right, row=(TABLE["mul"], (left, right)))
+            found = builder.sum(products, len(head) + 2)
         elif left.has_samples or rows == 1:  # a column for each sample, or for the one there is
             right = self.labelled(builder.reshape(right, right.shape[:-1]), index, 1)
             if rows == 1:

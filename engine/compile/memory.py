@@ -104,7 +104,7 @@ def takes_out(array: Array) -> bool:
         return isinstance(NAMESPACE[array.name], np.ufunc)
     if array.kind == "reduce":
         return array.name in UFUNCS
-    if array.kind in ("matmul", "einsum"):
+    if array.kind == "matmul":
         return not array.name
     return array.kind in ("sum", "take", "join", "broadcast") or is_placed(array)
 

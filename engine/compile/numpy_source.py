@@ -273,8 +273,6 @@ class NumpySource:
         if array.kind == "broadcast":
             shape = shape_text(array.shape)
             return f"copyto({out}, {listed})" if out else f"broadcast_to({listed}, {shape})"
-        if array.kind == "einsum":
-            return f'{array.name or "einsum"}("{array.detail}", {listed}{into})'
         if array.kind == "scatter":
             index = self._array("i", array.detail)
             return (
@@ -303,8 +301,7 @@ class NumpySource:
     def _factors(self, array: Array, operands: Sequence[str]) -> str:
         """The operands of a product of two matrices; "" for all else.
 
-        With memory, a sum along rows is one too, and so is what each sample sends back to several
-        rows: that is quicker.
+        With memory, a sum along rows is one too: that is quicker.
         """
         if array.kind == "matmul" and not array.name:
             return ", ".join(operands)
@@ -315,7 +312,7 @@ class NumpySource:
             ones = f"ones{shape_text((size, 1) if array.detail else (1, size))}"
             name = self._once.setdefault(ones, f"ones{len(self._once)}")
             return ", ".join([*operands, name] if array.detail else [name, *operands])
-        return ", ".join(operands) if is_sent_to_rows(array) else ""
+        return ""
 
     def _view(self, array: Array, name: str) -> str:
         """What looks at the array of a name."""
@@ -410,10 +407,3 @@ def _is_plain(product: Array) -> bool:
     shapes = [each.shape for each in product.arrays]
     may_be_one = product.kind == "matmul" and any(set(shape) <= {1, SAMPLES} for shape in shapes)
     return not may_be_one and all(len(shape) == 2 for shape in shapes)
-
-
-def is_sent_to_rows(array: Array) -> bool:
-    """Whether it is a gradient that each sample sends to several rows, × a number for each row."""
-    shapes = [each.shape for each in array.arrays]
-    is_mul = array.name == "mul" and array.half == "backward" and [*map(len, shapes)] == [2, 2]
-    return is_mul and array.has_samples and shapes[0][-1] == shapes[1][0] == 1 < array.shape[0]

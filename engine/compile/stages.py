@@ -158,8 +158,6 @@ def _details(array: Array) -> list[str]:
         return [_numbers(array.detail)]
     if array.kind in ("take", "scatter"):
         return [slice_text(array.detail) if array.is_view else f"[{_numbers(array.detail)}]"]
-    if array.kind == "einsum":
-        return [array.detail]
     return [f"axis {array.detail}"] if array.kind == "sum" else []
 
 

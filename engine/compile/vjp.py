@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,10 +27,6 @@ from glassgrad.engine.formula import Formula, as_formula
 from glassgrad.engine.op import TABLE, Operation, Reduction
 from glassgrad.engine.table import relu
 
-_FEW = 3
-"""More terms are written below each other and summed at once, where all samples share them: arrays
-with a number for each sample take longer than a call of numpy, and leave the cache if joined.
-"""
 _ADD, _MUL, _SUM = (TABLE[name] for name in ("add", "mul", "sum"))
 
 
@@ -173,15 +170,7 @@ class _Backward:
             array if count == 1 else self._row(_MUL, float(count), array)
             for array, count in Counter(arrays).items()
         ]
-        first, *others = terms
-        is_table = all(each.shape == first.shape for each in others) and not first.has_samples
-        if len(terms) > _FEW and is_table:
-            rows = self.builder.join(terms[::-1])
-            table = self.builder.reshape(rows, (len(terms), *first.shape))
-            return self.builder.reshape(self.builder.sum(table, 0), first.shape)
-        for other in others:
-            first = self._row(_ADD, first, other)
-        return first
+        return reduce(partial(self._row, _ADD), terms)
 
     def _row(self, row: Operation, *operands: Array | float) -> Array:
         found = self.builder.row(row, operands)
@@ -309,7 +298,7 @@ class _Backward:
         if local == 1.0:
             return upstream
         if local == -1.0:
-            return self._negated(upstream)
+            return self._row(TABLE["neg"], upstream)
         reach, is_masked = self._reach_of(array), row.masks or row.selects
         if reach is None and (self.reach is None or not is_masked):
             return self._row(_MUL, upstream, local)
@@ -319,14 +308,6 @@ class _Backward:
             factors.append(self.builder.reshape(reach, upstream.shape) if is_table else reach)
         name = "masked" if is_masked else "reached"
         return self.builder.call(name, *factors, row=(_MUL, (upstream, local)))
-
-    def _negated(self, array: Array) -> Array:
-        """With the other sign, which a steady factor takes."""
-        if array.kind == "call" and array.name == "mul":
-            first, *others = array.operands
-            if is_array(first) and first.is_steady:
-                return self._row(_MUL, self._negated(first), *others)
-        return self._row(TABLE["neg"], array)
 
     def _reach_of(self, array: Array) -> Array | None:
         """Where the gradient of an array arrives, if that is known, and not everywhere."""
@@ -374,23 +355,6 @@ class _Backward:
             return self.builder.call("reached", upstream, other, reach, row=row)
         operands = (upstream, other, reach)
         return self.builder.add("matmul", operands, found.shape, "matmul_where_reached")
-
-    def einsum(self, array: Array, upstream: Array) -> None:
-        """The same sum over other letters, with upstream in the place of an operand."""
-        left, right = array.arrays
-        first, second, result = array.detail.replace("->", ",").split(",")
-        reach = self._reach_of(array)
-        for operand, mine, other, letters in (
-            (left, first, right, second),
-            (right, second, left, first),
-        ):
-            if operand in self.needs:
-                subscripts = f"{result},{letters}->{mine}"
-                found = self.builder.einsum(subscripts, upstream, self._factor(other))
-                if reach is not None:
-                    operands, name = (*found.operands, reach), "einsum_where_reached"
-                    found = self.builder.add("einsum", operands, found.shape, name, subscripts)
-                self._send(operand, found)
 
     def reduce(self, array: Array, upstream: Array) -> None:
         """To each number of a row what its result got, × its local derivative."""
