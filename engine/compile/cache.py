@@ -221,7 +221,7 @@ class Cache:
                 return parts
             left = left[~serves]
         if batched:
-            raise self._too_many(calls.structure, has_several)
+            raise self.too_many(calls.structure, has_several)
         raise AsWrittenError
 
     def candidates(
@@ -318,7 +318,7 @@ class Cache:
         case.cost = min(case.cost, seconds)
         case.audit_seconds += seconds
 
-    def _too_many(self, structure: tuple[Any, ...], has_several: bool) -> CompilationError:
+    def too_many(self, structure: tuple[Any, ...], has_several: bool = False) -> CompilationError:
         """The error of a batch that no recording serves, and for which none can be made."""
         why, remedy = _limit(self._cases_of(structure, has_several))
         return CompilationError(f"{self.title} {why}. {remedy}")

@@ -150,9 +150,9 @@ class Library:
 
         def with_samples_first(inputs: Any, captured: Any, seed: Any) -> Any:
             given = inputs.T, captured.reshape(-1, 1), seed.reshape(1, -1)
-            result, holds, of_inputs, of_captured = run(*given)
+            result, _, of_inputs, of_captured = run(*given)
             of_inputs = None if of_inputs is None else of_inputs.T
-            return result[0], holds, of_inputs, None if of_captured is None else of_captured[:, 0]
+            return result[0], of_inputs, None if of_captured is None else of_captured[:, 0]
 
         return with_samples_first
 

@@ -27,13 +27,9 @@ from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.value import Value, is_parameter
 from glassgrad.engine.vectors import Mask, frozen_among
 
-_APART = (
-    "The samples of {} take different ways through its comparisons. On arrays of another library "
-    "than numpy all take one: choose with maximum, where or clip instead of an if."
-)
-_TRACED = (
-    "{} compares, or uses an integer as an index, and while JAX traces it there are no numbers to "
-    "compare. Choose with maximum, where or clip instead, or call it without jit."
+_COMPARES = (
+    "{} compares, or uses an integer as an index. On arrays of another library than numpy all "
+    "samples take one way: choose with maximum, where or clip instead of an if."
 )
 
 
@@ -204,8 +200,7 @@ class ArrayFunction(Evaluation):
         Raises:
             ValueError: the shapes do not belong together.
             RuntimeError: JAX is set up for single precision, and double was asked for.
-            CompilationError: the samples take different ways through comparisons, or JAX traces
-                the function and there are comparisons, or a part of it is no array operation.
+            CompilationError: the function compares, or a part of it is no array operation.
         """
         host = library(self._namespace, self._dtype, array)
         given = host.numbers(array)
@@ -229,43 +224,34 @@ class ArrayFunction(Evaluation):
             return tuple([host.sample(each, is_stand_in=is_stand_in) for each in arrays]), {}
 
         structure = Arguments.of(*sample(is_stand_in=True)).structure
-        is_first_served = False
-        for case, is_new in self._cache.candidates(structure, sample, at=at):
-            if is_new and is_first_served:
-                break
-            recording, began = case.recording, perf_counter()
-            if recording.guards and is_traced:
-                raise CompilationError(_TRACED.format(self._cache.title))
-            results, value, gradient, holds = self._run(host, recording, given, inputs)
-            compared: Any = host.in_numpy(holds) if recording.guards else True
-            found = np.broadcast_to(compared, size)
-            if not found.all():
-                is_first_served |= bool(found[0])
-                continue
-            if not is_traced and self._cache.is_due(case, began):
-                ours = [float(host.in_numpy(results[0]))]
-                tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
-                self._cache.audit(case, sample(), ours, at, tolerance)
-            if is_trapping() and not is_traced:
-                self._check_finite(float(host.in_numpy(value)), host.in_numpy(gradient))
-            return value, gradient
-        raise CompilationError(_APART.format(self._cache.title))
+        case, _ = next(self._cache.candidates(structure, sample, at=at), (None, False))
+        if case is None:
+            raise self._cache.too_many(structure)
+        if case.recording.guards:
+            raise CompilationError(_COMPARES.format(self._cache.title))
+        began = perf_counter()
+        results, value, gradient = self._run(host, case.recording, given, inputs)
+        if not is_traced and self._cache.is_due(case, began):
+            ours = [float(host.in_numpy(results[0]))]
+            tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
+            self._cache.audit(case, sample(), ours, at, tolerance)
+        if is_trapping() and not is_traced:
+            self._check_finite(float(host.in_numpy(value)), host.in_numpy(gradient))
+        return value, gradient
 
     def _run(
         self, host: Library, recording: Recording, given: Any, inputs: Any
-    ) -> tuple[Any, Any, Any, Any]:
-        """The results, their sum or mean, the gradient, and whether comparisons come out as they
-        were recorded.
-        """
+    ) -> tuple[Any, Any, Any]:
+        """The results, their sum or mean, and the gradient."""
         size = inputs.shape[0]
         share = 1.0 / size if self._reduction == "mean" else 1.0
         program = recording.program(INPUT, CAPTURED)
         run = self._runs.get((program, host))
         if run is None:
             run = self._runs[program, host] = self._wired(host, recording, program)
-        result, gradient, holds = run(given, inputs, host.function("zeros")((size, 1)) + share)
+        result, gradient = run(given, inputs, host.function("zeros")((size, 1)) + share)
         results = host.function("broadcast_to")(result, (size,))
-        return results, results.sum() * share, gradient, holds
+        return results, results.sum() * share, gradient
 
     def _wired(self, host: Library, recording: Recording, program: Program) -> Callable[..., Any]:
         """The program as a function of parameters, inputs and the share of each sample.
@@ -288,10 +274,10 @@ class ArrayFunction(Evaluation):
         def wired(given: Any, inputs: Any, shares: Any) -> Any:
             if not places.is_covered:
                 given = join((given, host.numbers([value.data for value in values])), 0)
-            result, holds, _, gradient = run(inputs[:, order], given[captured], shares)
+            result, _, gradient = run(inputs[:, order], given[captured], shares)
             zero = host.function("zeros")((1,))  # JAX makes another one for what it traces
             slopes = (zero,) if gradient is None else (gradient, zero)
-            return result, join(slopes, 0)[parameters], holds
+            return result, join(slopes, 0)[parameters]
 
         return wired
 
