@@ -199,19 +199,14 @@ class Compiled:
         reduction: str = "mean",
         namespace: Any = np,
         dtype: str = "float64",
-        skip_frozen: bool = False,
     ) -> Callable[..., tuple[Any, Any]]:
         """The function over a batch as a function of an array of parameters; no Value is touched.
-
-        The gradient is computed by these parameters alone, not by what else the function reads.
 
         Args:
             parameters: the Values whose numbers stand in the array, in this order.
             reduction: "mean" or "sum" of the results.
             namespace: numpy, torch or jax.numpy, the module: the arrays are of that library.
             dtype: "float64"; for torch and jax.numpy also "float32".
-            skip_frozen: whether the gradient by those that are frozen at a call is 0, and not
-                computed, as in a training; for numpy.
 
         Returns:
             A function of the array and the batch that gives the value and the gradient, an array.
@@ -228,10 +223,8 @@ class Compiled:
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
         parameters = leaves_only(parameters)
         if (namespace, dtype) != (np, "float64"):
-            if skip_frozen:
-                raise ValueError("skip_frozen is for arrays of numpy, of float64.")
             return ArrayFunction(self._cache, parameters, reduction, namespace, dtype)
-        return Evaluation(self._cache, parameters, reduction, skip_frozen)
+        return Evaluation(self._cache, parameters, reduction)
 
     def check(self, /, *args: Any, **named: Any) -> bool:
         """Whether a call gives what the function as written gives, as audits do by themselves.

@@ -31,7 +31,6 @@ from glassgrad.engine.compile.result import Part
 from glassgrad.engine.compile.trace import At
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.value import Value
 
 T = TypeVar("T")
 NOTHING: frozenset[str] = frozenset()
@@ -167,7 +166,6 @@ class Cache:
         *,
         share: float = 1.0,
         wanted: frozenset[str] = NOTHING,
-        among: tuple[Value, ...] | None = None,
         numbers_of: Callable[[Recording, Program], Any] = Recording.numbers,
         has_several: bool = False,
         at: At = None,
@@ -178,7 +176,6 @@ class Cache:
             calls: the arguments.
             share: what the results are multiplied by, for their sum or their mean.
             wanted: the kinds of leaves whose gradients are computed.
-            among: the captured Values whose gradients are; None for all.
             numbers_of: the numbers of the captured Values that a program reads.
             has_several: whether the function may return several numbers.
             at: gives the numbers of Values, where others count than their own.
@@ -193,7 +190,7 @@ class Cache:
         sample = lambda: calls.sample(int(left[0]))
         for case, is_new in self.candidates(calls.structure, sample, has_several, at):
             recording, began = case.recording, perf_counter()
-            program = recording.program(batched, wanted, among)
+            program = recording.program(batched, wanted)
             seed = share if wanted else None
             numbers = numbers_of(recording, program)
             inputs = program.in_order(calls.rows)

@@ -41,7 +41,6 @@ class Program:
         guards: how the last roots were compared, two and two.
         batched: the kinds of leaves that have an axis of samples.
         wanted: the kinds of leaves whose gradients are computed.
-        by: of the captured Values those whose gradients are, as booleans; None for all.
         inputs: how many numbers a call gives, needed or not.
         has_several: whether the result is a row of numbers, without gradients.
 
@@ -64,12 +63,11 @@ class Program:
         batched: frozenset[str],
         wanted: frozenset[str],
         *,
-        by: Any,
         inputs: int,
         has_several: bool,
     ) -> None:
         self._guards, self._has_several = guards, has_several
-        self._batched, self._wanted, self._by = batched, wanted, by
+        self._batched, self._wanted = batched, wanted
         self.layout = laid_out(graph, batched)
         self.orders = {
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
@@ -90,7 +88,6 @@ class Program:
         wanted = [array if group.kind in self._wanted else None for group, array in leaves]
         arrays = [array for array in wanted if array is not None]
         how: dict[str, Any] = {
-            "rows": {} if self._by is None else {groups[1]: self._by[self.orders["captured"]]},
             "compared": Outputs(result, checks).compared() if careful else None,
             "is_batched": bool(self._batched),
         }

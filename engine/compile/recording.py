@@ -35,8 +35,6 @@ from glassgrad.engine.vectors import data_vector
 
 _LONG = 64
 """So many places in a row are copied as a slice."""
-_MOST_PROGRAMS = 8
-"""Of so many programs on, gradients by other captured Values are those of the program for all."""
 
 
 class Recording:
@@ -94,56 +92,30 @@ class Recording:
         self._programs: dict[Any, Program] = {}
         self._values: dict[Program, tuple[Value, ...]] = {}
         self._places: dict[Program, Any] = {}
-        self._last_among: tuple[tuple[Value, ...] | None, Any] = None, None
 
-    def program(
-        self,
-        batched: frozenset[str],
-        wanted: frozenset[str],
-        among: tuple[Value, ...] | None = None,
-    ) -> Program:
+    def program(self, batched: frozenset[str], wanted: frozenset[str]) -> Program:
         """The program for inputs with or without samples, and for some gradients.
 
         Args:
             batched: the kinds of leaves that have an axis of samples.
             wanted: the kinds of leaves whose gradients are computed.
-            among: the captured Values whose gradients are; None for all.
-
-        Raises:
-            CompilationError: a captured Value was computed from one of `among`.
         """
-        by = None if among is None else self._captured_among(among)
-        key = (batched, wanted, None if by is None else by.tobytes())
-        program = self._programs.get(key)
-        if program is None and by is not None and len(self._programs) >= _MOST_PROGRAMS:
-            return self.program(batched, wanted)  # it computes all of them, and those among them
+        program = self._programs.get((batched, wanted))
         if program is None:
             began = perf_counter()
             with _no_collection():
-                program = self._programs[key] = Program(
+                program = self._programs[batched, wanted] = Program(
                     self.simplified,
                     self.guards,
                     batched,
                     wanted,
-                    by=by,
                     inputs=len(self.leaves[0]),
                     has_several=self.has_several,
                 )
             self.seconds += perf_counter() - began
         return program
 
-    def _captured_among(self, among: tuple[Value, ...]) -> Any:
-        """Which captured Values are among some, as booleans; None for all."""
-        last, by = self._last_among
-        if last is not among:
-            self.check_leaves(among)
-            known = set(map(id, among))
-            by = np.array([id(value) in known for value in self.captured], bool)
-            by = None if by.all() else by
-            self._last_among = among, by
-        return by
-
-    def check_leaves(self, parameters: Sequence[Value]) -> None:
+    def _check_leaves(self, parameters: Sequence[Value]) -> None:
         """Refuse gradients by parameters from which a captured Value was computed: a part would be
         missing.
 
@@ -224,6 +196,7 @@ class Recording:
         """Where captured Values stand, in the arrays of a program and among some parameters."""
         known = self._places.get(program)
         if known is None or known[0] is not among:
+            self._check_leaves(among)
             known = self._places[program] = among, Places(self.values(program), among)
         return known[1]
 

@@ -7,7 +7,6 @@ spread it over devices, and PyTorch runs it wherever its tensors lie: `docs/dist
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import compress
 from math import isfinite
 from time import perf_counter
 from typing import Any
@@ -25,7 +24,6 @@ from glassgrad.engine.misuse import name
 from glassgrad.engine.text import describe
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.value import Value, is_parameter
-from glassgrad.engine.vectors import Mask, frozen_among
 
 _COMPARES = (
     "{} compares, or uses an integer as an index. On arrays of another library than numpy all "
@@ -40,20 +38,11 @@ class Evaluation:
         cache: the recordings of the function.
         parameters: the Values whose numbers stand in the first array.
         reduction: "mean" or "sum".
-        skip_frozen: whether the gradient by frozen parameters is 0, and not computed.
     """
 
-    def __init__(
-        self,
-        cache: Cache,
-        parameters: tuple[Value, ...],
-        reduction: str,
-        skip_frozen: bool = False,
-    ) -> None:
+    def __init__(self, cache: Cache, parameters: tuple[Value, ...], reduction: str) -> None:
         self._cache = cache
         self._parameters, self._reduction = parameters, reduction
-        self._skips_frozen = skip_frozen
-        self._last_wanted = b"", parameters
 
     def __call__(self, array: Any, *batch: Any) -> tuple[float, Any]:
         """The value and the gradient by the parameters.
@@ -97,19 +86,8 @@ class Evaluation:
             f"arose, call {self._cache.title} on the samples one by one inside trap()."
         )
 
-    def _wanted(self, frozen: Mask | None) -> tuple[Value, ...]:
-        """The parameters whose gradients are computed: the same tuple while they are the same."""
-        if frozen is None:
-            return self._parameters
-        known, wanted = self._last_wanted
-        if known != (now := frozen.tobytes()):
-            wanted = tuple(compress(self._parameters, ~frozen))
-            self._last_wanted = now, wanted
-        return wanted
-
     def _evaluated(self, given: Any, samples: Batch) -> tuple[float, Any]:
         parameters = self._parameters
-        frozen = frozen_among(parameters) if self._skips_frozen else None
 
         def numbers(recording: Recording, program: Program) -> Any:
             places = recording.places(program, parameters)
@@ -120,7 +98,6 @@ class Evaluation:
             samples,
             share=1.0 / samples.size if self._reduction == "mean" else 1.0,
             wanted=CAPTURED,
-            among=self._wanted(frozen),
             numbers_of=numbers,
             at=lambda: _by_address(parameters, given),
         )
@@ -136,8 +113,6 @@ class Evaluation:
             )
         if gradient is None:
             gradient = np.zeros(len(parameters))
-        elif frozen is not None:
-            gradient = np.where(frozen, 0.0, gradient)
         if is_trapping():
             self._check_finite(total, gradient)
         return total, gradient
@@ -259,7 +234,6 @@ class ArrayFunction(Evaluation):
         Behind the parameters follow all captured Values, if some are none, and a zero behind the
         gradient.
         """
-        recording.check_leaves(self._parameters)
         values, count = recording.values(program), len(self._parameters)
         places = recording.places(program, self._parameters)
         captured = count + np.arange(len(values))

@@ -54,7 +54,6 @@ def gradients(
     result: Array,
     wanted: Sequence[Array],
     *,
-    rows: Mapping[Array, Any],
     compared: Sequence[Array] | None,
     is_batched: bool,
 ) -> list[Array]:
@@ -64,15 +63,13 @@ def gradients(
         builder: the instructions of the values; those of the gradients are added.
         result: a row with the result of each sample.
         wanted: by which inputs.
-        rows: of some of these the rows that are wanted, as booleans; the gradient by the others is
-            of no use, and may be anything.
         compared: what the guards compare, where infinities and nan are told apart; see above.
         is_batched: whether there are samples: the result counts for each, also if all share it.
     """
     builder.half = "backward"
     seed = builder.input(SEED, 1, SAMPLES if is_batched else 1)
-    reach = None if compared is None else _Reach(builder, wanted, rows).known(result, compared)
-    return _Backward(builder, wanted, rows, reach).of(result, seed)
+    reach = None if compared is None else _Reach(builder, wanted).known(result, compared)
+    return _Backward(builder, wanted, reach).of(result, seed)
 
 
 class _Backward:
@@ -84,10 +81,9 @@ class _Backward:
         self,
         builder: Builder,
         wanted: Sequence[Array],
-        rows: Mapping[Array, Any],
         reach: Mapping[Array, Array] | None = None,
     ) -> None:
-        self.builder, self.wanted, self.rows, self.reach = builder, wanted, rows, reach
+        self.builder, self.wanted, self.reach = builder, wanted, reach
         self.forward = [each for each in builder.arrays if each.half == "forward"]
         self.sent: dict[Array, list[Contribution]] = {}
         self.needs: set[Array] = set()
@@ -117,8 +113,6 @@ class _Backward:
         operand = operands[place]
         if not is_array(operand) or operand not in self.needs:
             return False
-        if array.kind == "take" and operand in self.rows:
-            return bool(self.rows[operand][array.detail].any())
         return row is None or row.rules[place] is not None
 
     def of(self, result: Array, seed: Array) -> list[Array]:
