@@ -10,7 +10,7 @@ cannot be taken apart is refused: it would be frozen.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from functools import lru_cache
@@ -34,11 +34,7 @@ _EXACT = 2**53
 
 
 class _Whole:
-    """A whole number among Values, which may be an index too, and is compared by number.
-
-    Beyond 2⁵³ the number itself belongs to the structure of the arguments, since floats do not
-    tell such numbers apart.
-    """
+    """A whole number among Values, which may be an index too, and is compared by number."""
 
     __slots__ = ()
     whole: int
@@ -57,8 +53,6 @@ class _Whole:
         """By number, as integers are compared; two other Values are told apart by identity."""
         if isinstance(other, Value):
             return self <= other and self >= other
-        if _is_beyond(self.whole) and isinstance(other, int):
-            return self.whole == other
         return super().__eq__(other)
 
     def __ne__(self, other: object) -> Any:
@@ -160,9 +154,9 @@ class Arguments:
         elif _is_fixed(thing):
             self.key.append(exactly(thing))
         elif is_real(thing):
-            self._read_number(thing)
+            self._read_number(thing, role)
         elif kind in (np.ndarray, ValueArray) and thing.dtype != object:
-            self._read_array(thing)
+            self._read_array(thing, role)
         elif (apart := taken_apart(thing)) and not (
             isinstance(thing, np.ndarray) and kind not in (np.ndarray, ValueArray)
         ):
@@ -174,26 +168,28 @@ class Arguments:
         elif _holds_numbers(thing):
             raise TypeError(
                 f"{role} holds {describe(thing)}, which cannot be taken apart into numbers; to "
-                f"record it would freeze what is in it. {_remedy(thing)}"
+                "record it would freeze what is in it. Give its numbers alone, in a list, a dict, "
+                "an array or fields, as float(...), list(...), sorted(...), dict(...), "
+                "np.asarray(...), .filled(0) or .toarray() do; and a text as str(...)."
             )
         else:
             self.key.append(Same(thing))
 
-    def _read_number(self, number: Any) -> None:
+    def _read_number(self, number: Any, role: str) -> None:
         self.key.append(int if is_whole(number) else float)
-        if is_whole(number) and _is_beyond(number):
-            self.key.append(int(number))
         self.numbers.append(real(number, "A compiled function"))
+        if is_whole(number):
+            _check_exact(np.array([number], object), role)
 
-    def _read_array(self, array: Any) -> None:
+    def _read_array(self, array: Any, role: str) -> None:
         if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"A compiled function takes arrays of real numbers, not of {array.dtype.name}."
             )
         holds_whole = array.dtype.kind in "iu"
         self.key += [np.ndarray, array.shape, int if holds_whole else float]
-        if holds_whole and not is_exact(array):
-            self.key.append(tuple(array.ravel().tolist()))
+        if holds_whole:
+            _check_exact(array, role)
         self.numbers += array.astype(float).ravel().tolist()
 
 
@@ -270,13 +266,13 @@ def is_whole(number: Any) -> bool:
     return isinstance(number, (int, np.integer))
 
 
-def is_exact(array: Any) -> bool:
-    """Whether floats tell the whole numbers of an array apart."""
-    return not array.size or not (_is_beyond(array.max()) or _is_beyond(array.min()))
-
-
-def _is_beyond(number: Any) -> bool:
-    return not -_EXACT <= int(number) <= _EXACT
+def _check_exact(array: Any, role: str) -> None:
+    """Refuse whole numbers that floats do not tell apart."""
+    if array.size and not -_EXACT <= int(array.min()) <= int(array.max()) <= _EXACT:
+        raise TypeError(
+            f"{role} holds whole numbers beyond 2⁵³, which floats do not tell apart. Give "
+            "np.asarray(..., float), if that is meant."
+        )
 
 
 def _is_fixed(thing: Any) -> bool:
@@ -296,31 +292,6 @@ def _holds_numbers(thing: Any) -> bool:
 
 
 _TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-_REMEDIES: tuple[tuple[Any, str], ...] = (
-    (str, "Write str(...), and give its attributes apart."),
-    (bytes, "Write bytes(...), and give its attributes apart."),
-    (Set, "A set has no order: write sorted(...)."),
-    (np.ma.MaskedArray, "Leave the masked entries out, or fill them: .filled(0)."),
-    (Mapping, "Write dict(...)."),
-    (memoryview, "Write np.asarray(...)."),
-    (_TIMES, "Give a number of it, such as its seconds or days."),
-    (complex, "Give its real and its imaginary part."),
-    (Number, "Write float(...)."),
-)
-
-
-def _remedy(thing: Any) -> str:
-    if hasattr(type(thing), "__array__") and not isinstance(thing, (np.ma.MaskedArray, *_TIMES)):
-        return "Write np.asarray(...)."
-    if hasattr(thing, "toarray"):
-        return "Give all its numbers: .toarray()."
-    if is_dataclass(thing):
-        return "It holds more than its fields: make fields of that, or give it apart."
-    if isinstance(thing, Iterator) or has_parts(type(thing)):
-        default = "Write list(...)."
-    else:
-        default = "Give its numbers in a list, a dict or an array."
-    return next((text for kinds, text in _REMEDIES if isinstance(thing, kinds)), default)
 
 
 @dataclass(slots=True)
@@ -349,7 +320,7 @@ class Batch:
         """
         arrays = [
             each
-            if type(each) is np.ndarray and each.ndim and _is_plain(each)
+            if type(each) is np.ndarray and each.ndim and each.dtype.kind == "f"
             else _read(each, f"Argument {place} of {title}(...)")
             for place, each in enumerate(batch, 1)
         ]
@@ -363,12 +334,6 @@ class Batch:
         return _sample(self.arrays, index)
 
 
-def _is_plain(array: Any) -> bool:
-    """Whether an array is taken as it is, which is quick to know: by `_read` it would be too."""
-    kind = array.dtype.kind
-    return kind == "f" or (kind in "iu" and is_exact(array))
-
-
 def _read(argument: Any, title: str) -> Any:
     """An argument as an array of numbers, with the samples first."""
     if isinstance(argument, Mapping):
@@ -378,12 +343,11 @@ def _read(argument: Any, title: str) -> Any:
             f"{title} is one number, without an axis of samples. Repeat it, for example "
             "np.full(len(x), 3.0), or let the function read it from around it."
         )
-    array = numbers_of(argument, title, "A batch holds numbers: let the function read all else.")
-    if array.dtype.kind in "iu" and not is_exact(array):
-        raise TypeError(
-            f"{title} holds whole numbers beyond 2⁵³, which floats do not tell apart. Call the "
-            "function on the samples one by one, or give np.asarray(..., float) if that is meant."
-        )
+    array = argument
+    if not (type(array) is np.ndarray and array.dtype.kind in "iu"):  # quick to know
+        array = numbers_of(array, title, "A batch holds numbers: let the function read all else.")
+    if array.dtype.kind in "iu":
+        _check_exact(array, title)
     # What is true in one sample and false in another is no part of the structure.
     return array.astype(int) if array.dtype.kind == "b" else array
 
