@@ -234,7 +234,7 @@ def test_keys_that_are_equal_but_not_the_same_are_told_apart() -> None:
 def test_whole_numbers_beyond_floats_are_refused(kind: Callable, sign: int) -> None:
     f = compiled(lambda n: w * int(n if isinstance(n, Value) else n[0]))
     assert f(kind(sign * 2**53)).data == sign * 2.0**54
-    with pytest.raises(TypeError, match="Argument 1 of .* beyond 2⁵³"):
+    with pytest.raises(TypeError, match=r"Argument 1 of .* beyond 2⁵³"):
         f(kind(sign * (2**53 + 1)))
 
 
