@@ -52,7 +52,7 @@ class Peer:
 
     def function(self, program: Program) -> Callable[..., Any]:
         """A program as a function of arrays of the library."""
-        return library(self.module, "float64", self.array(0.0)).executed(program, "f")
+        return library(self.module, self.array(0.0)).executed(program, "f")
 
 
 PEERS = [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("torch", "jax")]
@@ -249,17 +249,6 @@ def test_arrays_of_numpy_and_lists_are_taken_too(peer: Peer) -> None:
     assert agree(expected[1], gradient)
 
 
-def test_single_precision_is_a_choice(peer: Peer) -> None:
-    loss, parameters, numbers = network()
-    expected = loss.value_and_grad(parameters)(*numbers)
-    evaluate = loss.value_and_grad(parameters, namespace=peer.module, dtype="float32")
-    value, gradient = peer.jit(evaluate)(*map(peer.array, numbers))
-    assert str(gradient.dtype).endswith("float32")
-    assert str(value.dtype).endswith("float32")
-    assert agree(expected[0], value, 1e-5)
-    assert np.abs(expected[1] - np.asarray(gradient)).max() <= 1e-5
-
-
 def test_parameters_that_are_not_used_get_a_gradient_of_zero(peer: Peer) -> None:
     w, unused = Value(2.0), Value(5.0)
     for function, slopes in ((lambda x: w * x, [0.0, 3.0]), (lambda x: x * x, [0.0, 0.0])):
@@ -318,8 +307,6 @@ def test_jax_must_be_set_up_for_double_precision() -> None:
         evaluate = function.value_and_grad([w], namespace=jax.numpy)
         with pytest.raises(RuntimeError, match=r'jax.config.update\("jax_enable_x64", True\)'):
             evaluate([2.0], [1.0])
-        single = function.value_and_grad([w], namespace=jax.numpy, dtype="float32")
-        assert float(single([2.0], [1.0])[0]) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -328,11 +315,9 @@ def test_jax_must_be_set_up_for_double_precision() -> None:
         ({"namespace": math}, TypeError, "numpy, torch or jax.numpy, the module, not math"),
         ({"namespace": "torch"}, TypeError, "the module, not 'torch'"),
         ({"reduction": "none"}, ValueError, "mean"),
-        ({"dtype": "float16"}, ValueError, "float64"),
-        ({"namespace": np, "dtype": "float32"}, ValueError, "With numpy"),
     ],
 )
-def test_what_is_no_library_or_precision_is_refused(
+def test_what_is_no_library_or_reduction_is_refused(
     peer: Peer, options: dict[str, Any], error: type, said: str
 ) -> None:
     with pytest.raises(error, match=said):

@@ -198,15 +198,14 @@ class Compiled:
         *,
         reduction: str = "mean",
         namespace: Any = np,
-        dtype: str = "float64",
     ) -> Callable[..., tuple[Any, Any]]:
         """The function over a batch as a function of an array of parameters; no Value is touched.
 
         Args:
             parameters: the Values whose numbers stand in the array, in this order.
             reduction: "mean" or "sum" of the results.
-            namespace: numpy, torch or jax.numpy, the module: the arrays are of that library.
-            dtype: "float64"; for torch and jax.numpy also "float32".
+            namespace: numpy, torch or jax.numpy, the module: the arrays are of that library, in
+                double precision.
 
         Returns:
             A function of the array and the batch that gives the value and the gradient, an array.
@@ -222,8 +221,8 @@ class Compiled:
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
         parameters = leaves_only(parameters)
-        if (namespace, dtype) != (np, "float64"):
-            return ArrayFunction(self._cache, parameters, reduction, namespace, dtype)
+        if namespace is not np:
+            return ArrayFunction(self._cache, parameters, reduction, namespace)
         return Evaluation(self._cache, parameters, reduction)
 
     def check(self, /, *args: Any, **named: Any) -> bool:

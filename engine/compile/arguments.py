@@ -324,14 +324,14 @@ class Batch:
             else _read(each, f"Argument {place} of {title}(...)")
             for place, each in enumerate(batch, 1)
         ]
-        structure = _structure(title, *[(array.shape, array.dtype.char) for array in arrays])
+        structure = structure_of(title, *[(array.shape, array.dtype.char) for array in arrays])
         size = len(arrays[0])
         rows = [each if each.ndim == 2 else each.reshape(size, -1) for each in arrays]
         return Batch(size, arrays, rows, structure)
 
     def sample(self, index: int) -> Sample:
         """The arguments of one call."""
-        return _sample(self.arrays, index)
+        return sample_of(self.arrays, index)
 
 
 def _read(argument: Any, title: str) -> Any:
@@ -353,7 +353,7 @@ def _read(argument: Any, title: str) -> Any:
 
 
 @lru_cache(maxsize=100)
-def _structure(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, ...]:
+def structure_of(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, ...]:
     """The structure of the arguments of one call, by the shapes and types of the arrays of a batch.
 
     What has no samples, or different numbers of them, is refused.
@@ -362,16 +362,16 @@ def _structure(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, ..
         raise ValueError(
             f"{title}(...) takes an array for each argument of the function, not nothing."
         )
-    counts = [shape[0] for shape, _ in kinds]
+    counts = [shape[0] if shape else 0 for shape, _ in kinds]
     if len(set(counts)) > 1:
         listed = ", ".join(map(str, counts))
         raise ValueError(f"The first axis is that of the samples; the arguments have {listed}.")
     if not counts[0]:
         raise ValueError("There are no samples: the first axis of the arguments has length 0.")
-    sample = _sample([np.zeros((1, *shape[1:]), kind) for shape, kind in kinds], 0)
+    sample = sample_of([np.zeros((1, *shape[1:]), kind) for shape, kind in kinds], 0)
     return Arguments.of(*sample).structure
 
 
-def _sample(arrays: Sequence[Any], index: int) -> Sample:
+def sample_of(arrays: Sequence[Any], index: int) -> Sample:
     samples = (array[index] for array in arrays)
     return tuple([s if isinstance(s, np.ndarray) else s.item() for s in samples]), {}

@@ -54,11 +54,8 @@ def difference(
     ours: Sequence[float],
     *,
     at: At,
-    tolerance: float,
 ) -> Difference | None:
-    """What a program gave for a sample, `ours`, and what the function gives, if that differs by a
-    larger share.
-    """
+    """What a program gave for a sample, `ours`, and what the function gives, if that differs."""
     inputs: list[Value] = []
     is_same = False
     if at is None:
@@ -73,7 +70,7 @@ def difference(
     if shape != recording.shape:
         return Difference(0.0, None)
     pairs = zip(ours, written)
-    differing = next((pair for pair in pairs if not _are_near(*pair, tolerance)), None)
+    differing = next((pair for pair in pairs if not _are_near(*pair, TOLERANCE)), None)
     if differing is not None:
         is_explained = _is_explained(recording, sample, written, at)
         return None if is_explained else Difference(*differing)

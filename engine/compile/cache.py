@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments, Batch, Sample, objects_in
-from glassgrad.engine.compile.audit import TOLERANCE, Difference, difference
+from glassgrad.engine.compile.audit import Difference, difference
 from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
@@ -291,23 +291,14 @@ class Cache:
         budget = _FREE + _SHARE * case.seconds
         return case.cost <= _LONG or case.audit_seconds + case.cost <= budget
 
-    def audit(
-        self,
-        case: Case,
-        sample: Sample,
-        ours: Sequence[float],
-        at: At = None,
-        tolerance: float = TOLERANCE,
-    ) -> None:
+    def audit(self, case: Case, sample: Sample, ours: Sequence[float], at: At = None) -> None:
         """Compare what the program of a case gave for a sample with what the function gives.
 
         Raises:
             StaleError: it gives something else.
         """
         began = thread_time()  # that of other programs does not count
-        found = difference(
-            self.title, self.function, case.recording, sample, ours, at=at, tolerance=tolerance
-        )
+        found = difference(self.title, self.function, case.recording, sample, ours, at=at)
         if found is not None:
             raise StaleError(found, case.verified)
         case.due, case.verified = 2 * case.uses, self.calls

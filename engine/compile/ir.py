@@ -1,6 +1,6 @@
 """The array IR: what a program computes, as a list of instructions, each of which gives one array.
 
-There are seventeen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
+There are sixteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
 
     input, constant     the numbers of arguments and of captured Values; those that never change
     call                a function of the table, or a kernel, element by element
@@ -10,7 +10,7 @@ There are seventeen kinds; `Builder` has a method for nearly each, and makes equ
     take, join          some rows of an array; several arrays one after the other
     reshape, transpose, broadcast
     scatter, assembled  rows sent back to where they were taken: by an index, or slices
-    walk, walk_back     what is too irregular for lines; walk_reach, where its gradients arrive
+    walk, walk_back     what is too irregular for lines, and its gradient
 
 The first axes of an array are those of scalars, the last one is that of samples: its size is
 `SAMPLES`, or 1 where all samples share the numbers. Only matrices, which are products' operands

@@ -58,33 +58,9 @@ def assembled(size: int, samples: int, *parts: Any) -> Any:
     return found
 
 
-def masked(upstream: Any, local: Any, reach: Any = 1.0) -> Any:
-    """The product; a local derivative of zero stops even an infinite gradient, and what no gradient
-    reaches sends none.
-    """
-    product = upstream * local
-    if is_finite(product):
-        return product
-    return np.where((reach == 0.0) | (local == 0.0), 0.0, product)
-
-
-def reached(upstream: Any, local: Any, reach: Any) -> Any:
-    """The product; what no gradient reaches, as it was not chosen, sends none."""
-    product = upstream * local
-    return product if is_finite(product) else np.where(reach == 0.0, 0.0, product)
-
-
-def chosen(upstream: Any, local: Any) -> Any:
-    """What comes from above, where the local derivative of a choice is not zero."""
-    return np.where(local == 0.0, 0.0, upstream)
-
-
-def matmul_where_reached(upstream: Any, other: Any, reach: Any) -> Any:
-    """The product of matrices, to which what no gradient reaches adds nothing."""
-    product = np.matmul(upstream, other)
-    if is_finite(product):
-        return product
-    return reached(upstream[..., None], other[..., None, :, :], reach[..., None]).sum(-2)
+def masked(upstream: Any, local: Any) -> Any:
+    """The product; a local derivative of zero stops even an infinite gradient."""
+    return np.where(local == 0.0, 0.0, upstream * local)
 
 
 def is_finite(array: Any) -> bool:
@@ -285,7 +261,7 @@ for _row in TABLE.values():
 newcomers.append(_enter_own)
 for _kernel in (
     join, beside, total, scatter, assembled,
-    masked, reached, chosen, matmul_where_reached,
+    masked,
     step, relu, compare, mean, by_operands_of_mean, dot, by_operands_of_dot, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip

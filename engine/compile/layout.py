@@ -107,10 +107,44 @@ def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
     return Layout(graph, [*known.leaves(computed, batched), *computed])
 
 
-def walked(graph: Graph) -> Group:
-    """All that a graph computes as one walk, group by group."""
-    known = _Known(graph, frozenset())
-    return known.walk(known.alike(levels(graph)), is_wide=True)
+class Walked:
+    """All that a graph computes, level by level, with a column for each sample.
+
+    Attributes:
+        walk: how.
+        order: the nodes as the walk has them: the leaves that it reads, then those it computes.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        known = _Known(graph, frozenset())
+        group = known.walk(known.alike(levels(graph)), is_wide=True)
+        assert group.walk is not None
+        self._graph, self.walk = graph, group.walk
+        self._read, self.nodes = group.operands[0], group.nodes
+        self.order = np.append(self._read, self.nodes)
+
+    def forward(self, width: int, *given: tuple[Any, Any]) -> Any:
+        """The numbers of all nodes, from those of leaves: nodes and their rows."""
+        numbers = np.repeat(self._graph.numbers[:, None], width, 1)
+        for nodes, rows in given:
+            numbers[nodes] = rows
+        numbers[self.nodes] = self.walk.forward(numbers[self._read])
+        return numbers
+
+    def backward(self, numbers: Any, root: int, share: float) -> tuple[Any, Any]:
+        """The gradients of the first result × share by all nodes, and whether one arrives there."""
+        upstream = np.where((self.nodes == root)[:, None], share, np.zeros(numbers.shape[1]))
+        found = self.walk.told_apart(numbers[self._read], numbers[self.nodes], upstream)
+        gradients, is_reached = np.zeros_like(numbers), np.zeros(numbers.shape, bool)
+        gradients[self.order], is_reached[self.order] = found
+        return gradients, is_reached
+
+    def first_local(self, numbers: Any) -> Any:
+        """The local derivative of each node by its first operand; 0 for leaves."""
+        found = np.zeros_like(numbers)
+        local = self.walk.local(numbers[self._read], numbers[self.nodes])
+        found[self.nodes] = local[self.walk.order[self.walk.starts[:-1]]]
+        return found
 
 
 class _Known:

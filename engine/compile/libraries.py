@@ -27,28 +27,22 @@ from glassgrad.engine.op import Operation, evaluators
 from glassgrad.engine.text import told
 
 Function = Callable[..., Any]
-PRECISIONS = ("float64", "float32")
 _BOOLEANS = (bool, np.bool_)
 _NUMBERS = (int, float, np.number)
 
 
 class Library:
-    """Who computes, in which precision and on which device: as JAX has it, which is near numpy.
-
-    Args:
-        module: where the functions are.
-        precision: "float64" or "float32".
+    """Who computes, in double precision, and on which device: as JAX has it, which is near numpy.
 
     Attributes:
+        module: where the functions are.
         differences: what is called otherwise than in numpy, or is missing.
         place: the precision and the device, as functions that make arrays take them.
-        kind: the precision as numpy's type.
     """
 
-    def __init__(self, module: Any, precision: str) -> None:
+    def __init__(self, module: Any) -> None:
         self.module = module
-        self.kind = np.dtype(precision)
-        self.place: dict[str, Any] = {"dtype": self.kind}
+        self.place: dict[str, Any] = {"dtype": np.dtype(float)}
         self.differences: dict[str, Function] = {
             "zeros": lambda shape: module.zeros(shape, **self.place),
             "where": lambda condition, a, b: module.where(
@@ -61,19 +55,18 @@ class Library:
         return isinstance(thing, (sys.modules["jax"].Array, np.ndarray))
 
     def array(self, thing: Any) -> Any:
-        """Numbers as an array, in the precision of the library unless they are integers."""
+        """Numbers as an array, of floats unless they are integers."""
         array = thing if self.owns(thing) else np.asarray(thing)
-        return array.astype(self.kind) if array.dtype.kind == "f" else array
+        return array.astype(float) if array.dtype.kind == "f" else array
 
     def numbers(self, thing: Any) -> Any:
-        """Numbers, integers too, as an array in the precision of the library."""
-        return self.module.asarray(thing, dtype=self.kind)
+        """Numbers, integers too, as an array of floats."""
+        return self.module.asarray(thing, dtype=float)
 
     def number(self, thing: Any) -> Any:
-        """A number in the precision of the library; all else as it is."""
-        if isinstance(thing, _BOOLEANS):
-            return thing
-        return self.kind.type(thing) if isinstance(thing, _NUMBERS) else thing
+        """A number as functions take it that compute with arrays; all else as it is."""
+        is_number = isinstance(thing, _NUMBERS) and not isinstance(thing, _BOOLEANS)
+        return np.float64(thing) if is_number else thing
 
     def put(self, array: Any, key: Any, numbers: Any) -> Any:
         """The array with numbers at some places."""
@@ -91,17 +84,13 @@ class Library:
         """The array as one of numpy."""
         return np.asarray(array)
 
-    def sample(self, array: Any, *, is_stand_in: bool) -> Any:
-        """The first sample of a batch as a call takes it; or numbers that stand in for it."""
-        sample = np.ones(tuple(array.shape[1:]), self.in_numpy_kind(array))
-        if not is_stand_in:
-            sample = self.in_numpy(array[0])
-        sample = sample.astype(int) if sample.dtype.kind == "b" else sample
-        return sample if sample.ndim else sample.item()
-
-    def in_numpy_kind(self, array: Any) -> Any:
-        """The type of the numbers in an array, as numpy's."""
-        return array.dtype
+    def samples(self, array: Any) -> Any:
+        """The first sample of a batch, as an array of one; of a traced one 1 stands for numbers."""
+        if self.is_traced(array):
+            first = np.ones((1, *array.shape[1:]), array.dtype)
+        else:
+            first = self.in_numpy(array[:1] if array.ndim else array)
+        return first.astype(int) if first.dtype.kind == "b" else first
 
     def silence(self) -> AbstractContextManager[Any]:
         """Within it, infinities and nan arise without a warning, and nothing else is recorded."""
@@ -284,8 +273,8 @@ evaluators[Lifted] = _read_lifted
 class JAX(Library):
     """Arrays of JAX, traced ones too. Constants stay with numpy; JAX takes them in by itself."""
 
-    def __init__(self, module: Any, precision: str) -> None:
-        super().__init__(module, precision)
+    def __init__(self, module: Any) -> None:
+        super().__init__(module)
         lax = sys.modules["jax"].lax
         self.differences |= {
             "detach": lax.stop_gradient,
@@ -298,15 +287,15 @@ class JAX(Library):
     def _with_nan(self, function: Function, array: Any, axis: int) -> Any:
         """A maximum or minimum; on CPUs XLA may miss a nan (openxla/xla, issue 21461)."""
         is_nan = self.module.isnan(array).any(axis)
-        return self.module.where(is_nan, self.kind.type(np.nan), function(array, axis))
+        return self.module.where(is_nan, np.nan, function(array, axis))
 
 
 class PyTorch(Library):
     """Tensors, on the device of the parameters. PyTorch's own derivatives are not needed."""
 
-    def __init__(self, module: Any, precision: str, device: Any) -> None:
-        super().__init__(module, precision)
-        self.place = {"dtype": getattr(module, precision), "device": device}
+    def __init__(self, module: Any, device: Any) -> None:
+        super().__init__(module)
+        self.place = {"dtype": module.float64, "device": device}
         self.differences |= {
             "absolute": module.abs,
             "arange": lambda size: module.arange(size, device=device),
@@ -353,9 +342,6 @@ class PyTorch(Library):
     def in_numpy(self, array: Any) -> Any:
         return array.detach().cpu().numpy()
 
-    def in_numpy_kind(self, array: Any) -> Any:
-        return float if array.is_floating_point() else int
-
     def silence(self) -> AbstractContextManager[Any]:
         return self.module.no_grad()  # type: ignore[no-any-return]
 
@@ -369,35 +355,25 @@ class PyTorch(Library):
 _torch, _jax = functools.cache(PyTorch), functools.cache(JAX)
 
 
-def library(module: Any, precision: str, array: Any) -> Library:
+def library(module: Any, array: Any) -> Library:
     """The library of a module that was accepted, on the device of an array.
 
     Raises:
         RuntimeError: JAX is set up for single precision, and double was asked for.
     """
     if module.__name__ == "torch":
-        return _torch(module, precision, getattr(array, "device", None))
-    if precision == "float64" and not sys.modules["jax"].config.jax_enable_x64:
+        return _torch(module, getattr(array, "device", None))
+    if not sys.modules["jax"].config.jax_enable_x64:
         raise RuntimeError(
             "JAX computes in single precision unless told otherwise. Call "
-            'jax.config.update("jax_enable_x64", True) before any array is made, or choose '
-            'single precision with dtype="float32".'
+            'jax.config.update("jax_enable_x64", True) before any array is made.'
         )
-    return _jax(module, precision)
+    return _jax(module)
 
 
-def accepted(module: Any, precision: str) -> None:
-    """Refuse a module that is no library known here, and a precision that it does not have.
-
-    Raises:
-        TypeError: the module is another one.
-        ValueError: the precision is another one.
-    """
+def check_module(module: Any) -> None:
+    """Refuse a module that is no library known here."""
     name = getattr(module, "__name__", None)
-    if name == "numpy":
-        raise ValueError(f'With numpy the dtype is "float64", not {told(precision)}.')
     if name not in ("torch", "jax.numpy"):
         given = name if isinstance(name, str) else told(module)
         raise TypeError(f"namespace is numpy, torch or jax.numpy, the module, not {given}.")
-    if precision not in PRECISIONS:
-        raise ValueError(f'dtype is "float64" or "float32", not {told(precision)}.')

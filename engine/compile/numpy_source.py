@@ -34,7 +34,7 @@ from glassgrad.engine.printers import number_text
 _RUN = "    "
 _WORDS = {"0.0": "zero", "0.5": "half", "1.0": "one", "2.0": "two"}
 """Names of numbers; all others are numbered."""
-_WALKS = {"walk": "forward", "walk_back": "backward", "walk_reach": "reach"}
+_WALKS = {"walk": "forward", "walk_back": "backward"}
 """The methods of a walk that give an array."""
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.graph import Graph
+from glassgrad.engine.compile.graph import LEAVES, Graph
 from glassgrad.engine.compile.ir import Array
 from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
-from glassgrad.engine.compile.layout import laid_out
+from glassgrad.engine.compile.layout import Walked, laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
 from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
@@ -73,44 +73,53 @@ class Program:
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
         self.is_in_order = np.array_equal(self.orders["input"], np.arange(inputs))
-        source = self._source(careful=False)
-        self._pool = self._pool_of(source)
+        source = self._source()
+        self._pool = Pool(source, is_batched=bool(batched), has_several=has_several)
         self.text, self.lines, self.arrays = self._pool.text, source.lines, source.arrays
         self.operations = sum(group.row is not None for group in self.layout.groups)
         self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)
         places = np.append(self.layout.group_of, -1)
         self.group_of = places[graph.places]
-        self._is_careful = False
 
-    def _source(self, *, careful: bool) -> NumpySource:
+    def _source(self, *, has_masks: bool = False) -> NumpySource:
         builder, groups, result, checks = lowered(self.layout, self._guards)
         leaves = zip(self.layout.groups[:2], groups)
         wanted = [array if group.kind in self._wanted else None for group, array in leaves]
         arrays = [array for array in wanted if array is not None]
         how: dict[str, Any] = {
-            "compared": Outputs(result, checks).compared() if careful else None,
             "is_batched": bool(self._batched),
+            "has_masks": has_masks,
         }
         found = iter(gradients(builder, result, arrays, **how) if self._wanted else [])
         slopes = [None if array is None else next(found) for array in wanted]
         return NumpySource(builder.arrays, Outputs(result, checks, slopes))
 
     @cached_property
-    def _careful(self) -> Pool:
-        """The program that tells 0 × infinity apart; see `vjp.py`."""
-        return self._pool_of(self._source(careful=True))
+    def _walked(self) -> Walked:
+        return Walked(self.layout.graph)
 
-    def _pool_of(self, source: NumpySource) -> Pool:
-        return Pool(source, is_batched=bool(self._batched), has_several=self._has_several)
+    def _told_apart(self, inputs: Sequence[Any], captured: Any, share: float) -> list[Any]:
+        """The gradients where 0 × infinity has to be told apart; see `vjp.py`."""
+        given, outside = [group.nodes for group in self.layout.groups[:2]]
+        rows = np.concatenate(inputs, -1)
+        columns = rows.T if self._batched else rows[:, None]
+        leaves = (given, columns), (outside, np.asarray(captured)[:, None])
+        root = int(self.layout.graph.roots[0])
+        with np.errstate(all="ignore"):
+            numbers = self._walked.forward(columns.shape[1], *leaves)
+            gradients, _ = self._walked.backward(numbers, root, share)
+            found = gradients[given], gradients[outside].sum(1, keepdims=True)
+        kinds = zip(LEAVES, found)
+        return [_copied(each) if kind in self._wanted else None for kind, each in kinds]
 
     def instructions(self) -> tuple[list[Array], Outputs]:
         """The array instructions, in their order, and what they give."""
-        source = self._source(careful=False)
+        source = self._source()
         return source.order, source.outputs
 
     def pure(self) -> tuple[str, dict[str, Any]]:
         """The text of a function of arrays, for other libraries, and the arrays that it names."""
-        source = self._source(careful=True)
+        source = self._source(has_masks=True)
         return source.without_memory(), source.arrays
 
     def size_in_bytes(self) -> int:
@@ -136,15 +145,12 @@ class Program:
             captured: those of the captured Values, in the order of `orders["captured"]`.
             share: the gradient of every result; None where none are wanted.
         """
-        pool = self._careful if self._is_careful else self._pool
-        frame = pool.taken(len(inputs[0]) if self._batched else 1, share)
-        found = frame.quietly(frame, inputs, captured)
-        pool.given_back(frame)
-        if found[-1] or self._is_careful:
-            return found[:-1]
-        # Where numbers are infinite or nan once, they often are again.
-        self._is_careful = True
-        return self.run(inputs, captured, share)
+        frame = self._pool.taken(len(inputs[0]) if self._batched else 1, share)
+        *found, is_finite = frame.quietly(frame, inputs, captured)
+        self._pool.given_back(frame)
+        if not is_finite and share is not None:
+            found[3:] = self._told_apart(inputs, captured, share)
+        return found
 
 
 class Frame:

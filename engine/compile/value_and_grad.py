@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, Batch, Sample
-from glassgrad.engine.compile.audit import TOLERANCE
+from glassgrad.engine.compile.arguments import Batch, Sample, sample_of, structure_of
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, Cache
-from glassgrad.engine.compile.libraries import Library, accepted, library
+from glassgrad.engine.compile.libraries import Library, check_module, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.errors import CompilationError, NonFiniteError
@@ -149,24 +148,14 @@ class ArrayFunction(Evaluation):
 
     Args:
         namespace: the module of the library, torch or jax.numpy.
-        dtype: the precision, "float64" or "float32".
-
-    Raises:
-        TypeError: the namespace is no such module.
-        ValueError: there is no such precision.
     """
 
     def __init__(
-        self,
-        cache: Cache,
-        parameters: tuple[Value, ...],
-        reduction: str,
-        namespace: Any,
-        dtype: str,
+        self, cache: Cache, parameters: tuple[Value, ...], reduction: str, namespace: Any
     ) -> None:
         super().__init__(cache, parameters, reduction)
-        accepted(namespace, dtype)
-        self._namespace, self._dtype = namespace, dtype
+        check_module(namespace)
+        self._namespace = namespace
         self._runs: dict[tuple[Program, Library], Callable[..., Any]] = {}
 
     def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
@@ -177,28 +166,25 @@ class ArrayFunction(Evaluation):
             RuntimeError: JAX is set up for single precision, and double was asked for.
             CompilationError: the function compares, or a part of it is no array operation.
         """
-        host = library(self._namespace, self._dtype, array)
+        host = library(self._namespace, array)
         given = host.numbers(array)
         self._check_shape(given.shape)
         arrays = [host.array(each) for each in batch]
-        _check_batch(arrays)
         with np.errstate(all="ignore"), host.silence():
             return self._cache.trusted(
                 lambda: self._evaluated_by(host, given, arrays), self._cache.refuse
             )
 
     def _evaluated_by(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
-        size = arrays[0].shape[0]
+        firsts = [host.samples(each) for each in arrays]
+        kinds = [(tuple(each.shape), one.dtype.char) for each, one in zip(arrays, firsts)]
+        structure, size = structure_of("value_and_grad", *kinds), arrays[0].shape[0]
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
         inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
         numbers = lambda: _by_address(self._parameters, host.in_numpy(given))
         at = None if is_traced else numbers
-
-        def sample(is_stand_in: bool = is_traced) -> Sample:
-            return tuple([host.sample(each, is_stand_in=is_stand_in) for each in arrays]), {}
-
-        structure = Arguments.of(*sample(is_stand_in=True)).structure
+        sample: Callable[[], Sample] = lambda: sample_of(firsts, 0)
         case, _ = next(self._cache.candidates(structure, sample, at=at), (None, False))
         if case is None:
             raise self._cache.too_many(structure)
@@ -208,8 +194,7 @@ class ArrayFunction(Evaluation):
         results, value, gradient = self._run(host, case.recording, given, inputs)
         if not is_traced and self._cache.is_due(case, began):
             ours = [float(host.in_numpy(results[0]))]
-            tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
-            self._cache.audit(case, sample(), ours, at, tolerance)
+            self._cache.audit(case, sample(), ours, at)
         if is_trapping() and not is_traced:
             self._check_finite(float(host.in_numpy(value)), host.in_numpy(gradient))
         return value, gradient
@@ -254,12 +239,3 @@ class ArrayFunction(Evaluation):
             return result, join(slopes, 0)[parameters]
 
         return wired
-
-
-def _check_batch(arrays: Sequence[Any]) -> None:
-    counts = {tuple(array.shape[:1]) for array in arrays}
-    if len(counts) != 1 or counts <= {(), (0,)}:
-        shapes = ", ".join(str(tuple(array.shape)) for array in arrays) or "nothing"
-        raise ValueError(
-            f"A batch is arrays whose first axis is that of the samples, not {shapes}."
-        )
