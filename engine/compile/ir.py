@@ -1,6 +1,6 @@
 """The array IR: what a program computes, as a list of instructions, each of which gives one array.
 
-There are sixteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
+There are fifteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
 
     input, constant     the numbers of arguments and of captured Values; those that never change
     call                a function of the table, or a kernel, element by element
@@ -9,7 +9,7 @@ There are sixteen kinds; `Builder` has a method for nearly each, and makes equal
     sum                 the sum along an axis, which stays with length 1
     take, join          some rows of an array; several arrays one after the other
     reshape, transpose, broadcast
-    scatter, assembled  rows sent back to where they were taken: by an index, or slices
+    scatter             rows sent back to where they were taken
     walk, walk_back     what is too irregular for lines, and its gradient
 
 The first axes of an array are those of scalars, the last one is that of samples: its size is
@@ -318,12 +318,6 @@ class Builder:
             return self.take(array, first)
         name = "placed" if len(unique) == len(places) else "scatter"
         return self.add("scatter", (array,), (size, *array.shape[1:]), name, places)
-
-    def assembled(self, parts: Sequence[tuple[slice, Array]], size: int) -> Array:
-        """Arrays added to slices of an array of zeros of a size."""
-        slices, arrays = zip(*parts)
-        shape = (size, *broadcast(each.shape[1:] for each in arrays))
-        return self.add("assembled", arrays, shape, detail=slices)
 
 
 def _is_steady(array: Array) -> bool:

@@ -50,14 +50,6 @@ def scatter(array: Any, places: Any, size: int) -> Any:
     return found
 
 
-def assembled(size: int, samples: int, *parts: Any) -> Any:
-    """An array of zeros with arrays added to slices of it, given in turn: a slice, an array."""
-    found = np.zeros((size, samples), like=parts[1])
-    for places, array in zip(parts[::2], parts[1::2]):
-        found[places] += array
-    return found
-
-
 def masked(upstream: Any, local: Any) -> Any:
     """The product; a local derivative of zero stops even an infinite gradient."""
     return np.where(local == 0.0, 0.0, upstream * local)
@@ -189,7 +181,7 @@ def _own(function: Callable[..., Any]) -> Callable[..., Any]:
     return own
 
 
-NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan, "s_": np.s_}
+NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan}
 
 DISPATCHING: dict[str, Any] = {}
 """Functions as the table has them, for any kind of arrays, where programs call another one."""
@@ -260,7 +252,7 @@ for _row in TABLE.values():
     _enter(_row)
 newcomers.append(_enter_own)
 for _kernel in (
-    join, beside, total, scatter, assembled,
+    join, beside, total, scatter,
     masked,
     step, relu, compare, mean, by_operands_of_mean, dot, by_operands_of_dot, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,

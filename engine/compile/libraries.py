@@ -68,10 +68,6 @@ class Library:
         is_number = isinstance(thing, _NUMBERS) and not isinstance(thing, _BOOLEANS)
         return np.float64(thing) if is_number else thing
 
-    def put(self, array: Any, key: Any, numbers: Any) -> Any:
-        """The array with numbers at some places."""
-        return self.module.asarray(array).at[key].set(numbers)
-
     def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
         """The array with numbers added at some places, as often as a place occurs."""
         return self.module.asarray(array).at[key].add(numbers)
@@ -175,7 +171,7 @@ def _along_an_axis(name: str) -> Callable[[Lifted, int], Lifted]:
 class Lifted(NDArrayOperatorsMixin):
     """An array of another library, with as much of numpy's behaviour as programs need.
 
-    It may be written into; arrays of JAX cannot, so then it holds another one.
+    Where something is added to it in place, it holds another array.
 
     Attributes:
         array: the array.
@@ -198,9 +194,6 @@ class Lifted(NDArrayOperatorsMixin):
 
     def __getitem__(self, key: Any) -> Lifted:
         return Lifted(self.array[self._lowered(key)], self.library)
-
-    def __setitem__(self, key: Any, numbers: Any) -> None:
-        self.array = self.library.put(self.array, *self._lowered((key, numbers)))
 
     def reshape(self, *shape: int) -> Lifted:
         """The same numbers in another shape."""
@@ -328,10 +321,6 @@ class PyTorch(Library):
         if isinstance(thing, _BOOLEANS):
             return self.module.full((), bool(thing), device=self.place["device"])
         return self.module.full((), thing, **self.place) if isinstance(thing, _NUMBERS) else thing
-
-    def put(self, array: Any, key: Any, numbers: Any) -> Any:
-        array[key] = numbers
-        return array
 
     def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
         return array.index_add_(0, *key, numbers)

@@ -280,10 +280,6 @@ class NumpySource:
                 if out
                 else f"scatter({listed}, {index}, {array.shape[0]})"
             )
-        if array.kind == "assembled":
-            texts = [f"s_[{slice_text(p)}], {name}" for p, name in zip(array.detail, operands)]
-            samples = shape_text(array.shape[1:])[1:-2]
-            return f"assembled({array.shape[0]}, {samples}, {', '.join(texts)})"
         if array.kind in _WALKS:
             return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
         return f"{array.name or array.kind}({listed}{into})"

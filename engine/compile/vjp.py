@@ -208,8 +208,11 @@ class _Backward:
             scattered = self.builder.scatter(rows, places - start, int(stop - start))
             sums.setdefault((int(start), int(stop), 1), []).append(scattered)
         found = sorted((key, self._summed(arrays)) for key, arrays in sums.items())
-        return [self._tiled(found, size) or self.builder.assembled(
-            [(slice(*key), array) for key, array in found], size)]  # fmt: skip
+        if tiled := self._tiled(found, size):
+            return [tiled]
+        rows = self.builder.join([array for _, array in found])
+        places = np.concatenate([np.arange(*key) for key, _ in found])
+        return [self.builder.scatter(rows, places, size)]
 
     def _tiled(self, parts: Sequence[tuple[Indices, Array]], size: int) -> Array | None:
         """The parts one after the other, if that is all."""
