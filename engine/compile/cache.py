@@ -248,11 +248,6 @@ class Cache:
             recording = Recording(
                 self.title, self.function, args, named, has_several=has_several, at=at
             )
-            if recording.is_watched:
-                self.why_eager = (
-                    "it opens a block such as trap() inside, in which nodes are looked at"
-                )
-                raise AsWrittenError
             if recording.reads is not None:
                 self.why_eager = f"it {recording.reads}, which no program repeats"
                 _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
@@ -308,7 +303,7 @@ class Cache:
 
     def too_many(self, structure: tuple[Any, ...], has_several: bool = False) -> CompilationError:
         """The error of a batch that no recording serves, and for which none can be made."""
-        why, remedy = _limit(self._cases_of(structure, has_several))
+        why, remedy = _STRUCTURES if self._cases_of(structure, has_several) is None else _WAYS
         return CompilationError(f"{self.title} {why}. {remedy}")
 
     def refuse(self) -> NoReturn:
@@ -321,10 +316,8 @@ class Cache:
     def limits(self) -> list[str]:
         """A line for each limit that was reached, and for what keeps it from being recorded."""
         full = [cases for cases in self._cases.values() if len(cases) >= MOST_RECORDINGS]
-        limits = [_limit(cases)[0] for cases in full]
-        if len(self._cases) >= MOST_STRUCTURES:
-            limits.append(_limit(None)[0])
-        lines = [f"{self.title} {limit}: further calls run as written" for limit in limits]
+        limits = [_WAYS] * len(full) + [_STRUCTURES] * (len(self._cases) >= MOST_STRUCTURES)
+        lines = [f"{self.title} {limit}: further calls run as written" for limit, _ in limits]
         if self.why_eager is not None:
             lines.append(f"{self.title} runs as written: {self.why_eager}")
         return lines
@@ -353,25 +346,17 @@ class Cache:
 _all_of = lru_cache(maxsize=8)(np.arange)
 
 
-def _limit(cases: list[Case] | None) -> tuple[str, str]:
-    """Why no recordings are made beside these, or of other structures; and the remedy."""
-    if cases is None:
-        return (
-            f"was called with {MOST_STRUCTURES} structures of arguments",
-            "An object that is a new one in each call is a structure of its own: pass numbers.",
-        )
-    changed = [title for case in cases if (title := case.states[0].changed()) is not None]
-    if len(changed) > len(cases) // 2:
-        return (
-            f"reads {changed[0]} from around it, which was something else in each of "
-            f"{MOST_RECORDINGS} recordings",
-            "Pass it as an argument.",
-        )
-    return (
-        f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or "
-        "parameters that were replaced, and a sample takes one more",
-        "Choose with maximum, where or clip instead of an if; call it once for each index.",
-    )
+_STRUCTURES = (
+    f"was called with {MOST_STRUCTURES} structures of arguments",
+    "An object that is a new one in each call is a structure of its own: pass numbers.",
+)
+_WAYS = (
+    f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or what it reads "
+    "from around it, and a sample takes one more",
+    "Choose with maximum, where or clip instead of an if, call it once for each index, and pass "
+    "what changes as an argument.",
+)
+"""Why no recordings are made of other structures, or beside these; and the remedy."""
 
 
 def _warn(text: str) -> None:

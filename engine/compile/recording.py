@@ -57,7 +57,6 @@ class Recording:
         origins: where each computed node was made, in their order.
         seconds: how long it took to record, and to write the programs.
         run_seconds: how long the function itself kept the processor busy.
-        is_watched: whether it opens a block such as `trap()`, which no program can repeat.
         reads: what it reads that no program repeats, and where; None if nothing.
     """
 
@@ -84,8 +83,8 @@ class Recording:
                 again, others, _ = traced_run(title, function, args, named, **how)
                 _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
             self.simplified, self.nodes_after = simplified(self.graph)
-            self.is_watched, self.reads = tracer.is_watched, tracer.reads
-            self.guards, self.origins = tracer.guards, tracer.origins()
+            self.reads, self.guards = tracer.reads, tracer.guards
+            self.origins = tracer.origins()
             del tracer, results  # before the collector looks at all nodes
         self._redefined = len(redefined)
         self.seconds = perf_counter() - began

@@ -93,9 +93,7 @@ class Tracer(Observer):
         operands: those of each, Values or floats.
         nodes: what stands for the result of each.
         guards: the comparisons.
-        is_watched: whether the function opens a block of its own, such as `trap()`, in which
-            single nodes are looked at: no program can repeat that.
-        reads: what it reads that no program repeats, such as a text, and where; None if nothing.
+        reads: what it does that no program repeats, such as to read a text; None if nothing.
     """
 
     repeats = True
@@ -103,7 +101,6 @@ class Tracer(Observer):
     def __init__(self, title: str, inputs: list[Value], at: At = None) -> None:
         self.title, self.inputs = title, inputs
         self._at, self._computed = None if at is None else at(), 0
-        self.is_watched = False
         self.reads: str | None = None
         self._fault: CompilationError | None = None
         self._known = 0
@@ -129,7 +126,7 @@ class Tracer(Observer):
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
         if len(current().observers) > 1:
-            self.is_watched = True
+            self.reads = "opens a block such as trap() inside, in which nodes are looked at"
         if node.is_constant:
             if operation is not _POS:
                 self.rows.append(operation)
