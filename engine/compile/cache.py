@@ -351,8 +351,8 @@ _STRUCTURES = (
     "An object that is a new one in each call is a structure of its own: pass numbers.",
 )
 _WAYS = (
-    f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or what it reads "
-    "from around it, and a sample takes one more",
+    f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or what it "
+    "reads from around it, and a sample takes one more",
     "Choose with maximum, where or clip instead of an if, call it once for each index, and pass "
     "what changes as an argument.",
 )
