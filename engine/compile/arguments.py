@@ -103,16 +103,6 @@ class Arguments:
     def of(
         args: tuple[Any, ...], named: Mapping[str, Any], title: str = "a compiled function"
     ) -> Arguments:
-        """The arguments of a call.
-
-        Args:
-            args: the arguments by position.
-            named: those by name.
-            title: the name of the function, for errors.
-
-        Raises:
-            TypeError: one holds what cannot be taken apart; the message says which, and a remedy.
-        """
         found = Arguments((args, named))
         for place, thing in enumerate(args, 1):
             found._read(thing, f"Argument {place} of {title}(...)")
@@ -123,16 +113,13 @@ class Arguments:
 
     @property
     def structure(self) -> tuple[Any, ...]:
-        """The structure; a recording serves calls with an equal one."""
         return tuple(self.key)
 
     @property
     def rows(self) -> Sequence[Any]:
-        """All numbers, as a batch has them."""
         return [self.numbers]
 
     def sample(self, index: int) -> Sample:
-        """The arguments of the one call that there is."""
         return self.given
 
     def _read(self, thing: Any, role: str) -> None:
@@ -227,12 +214,7 @@ def exactly(thing: Any) -> Any:
 
 
 def rebuilt(thing: Any, number: Callable[[Any], Any]) -> Any:
-    """An argument with something else in place of every number and Value.
-
-    Args:
-        thing: the argument, which was taken apart before.
-        number: gives what stands in place of a number of any kind, or of a Value.
-    """
+    """An argument with something else in place of every number and Value."""
     if isinstance(thing, _FIXED):
         return thing
     if isinstance(thing, Value) or is_real(thing):
@@ -312,12 +294,6 @@ class Batch:
 
     @staticmethod
     def of(batch: Sequence[Any], title: str = "over") -> Batch:
-        """A batch from what a user gives to the method `title`.
-
-        Raises:
-            ValueError: the numbers of samples differ, or there is none.
-            TypeError: it holds something else than numbers.
-        """
         arrays = [
             each
             if type(each) is np.ndarray and each.ndim and each.dtype.kind == "f"
@@ -330,12 +306,10 @@ class Batch:
         return Batch(size, arrays, rows, structure)
 
     def sample(self, index: int) -> Sample:
-        """The arguments of one call."""
         return sample_of(self.arrays, index)
 
 
 def _read(argument: Any, title: str) -> Any:
-    """An argument as an array of numbers, with the samples first."""
     if isinstance(argument, Mapping):
         raise TypeError(f"{title} is a dict; give arrays, with the samples along the first axis.")
     if is_real(argument) or (isinstance(argument, np.ndarray) and not argument.ndim):

@@ -38,7 +38,6 @@ class Difference(NamedTuple):
     of: Value | None = None
 
     def told(self, title: str) -> str:
-        """A sentence about the function of this name."""
         if self.written is None:
             return f"{title}, compiled, gave results of another shape than as it is written."
         what = "" if self.of is None else f" as the gradient by {name(self.of)}"

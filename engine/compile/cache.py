@@ -54,12 +54,7 @@ class AsWrittenError(Exception):
 
 
 class StaleError(Exception):
-    """An audit found a difference; caught by `Cache.trusted`.
-
-    Args:
-        difference: what the program gave, and the function as it is written.
-        since: the last call that is known to have been right.
-    """
+    """An audit found a difference; caught by `Cache.trusted`."""
 
     def __init__(self, difference: Difference, since: int) -> None:
         self.difference, self.since = difference, since
@@ -69,7 +64,6 @@ class Case:
     """A recording, and for what it holds.
 
     Args:
-        recording: the recording.
         guards: what was around the function when it was made.
         call: the number of the call that made it.
 
@@ -102,11 +96,6 @@ class Case:
 class Cache:
     """The recordings of a function.
 
-    Args:
-        title: the name of the function.
-        function: the function.
-        is_audited: whether recordings are audited by themselves.
-
     Attributes:
         calls: how many there were.
         faults: how often an audit found a difference.
@@ -120,18 +109,12 @@ class Cache:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
         self._cases: dict[Any, list[Case]] = {}
         self.calls, self.must_audit = 0, False
         self.why_eager: str | None = None
 
     def trusted(self, attempt: Callable[[], T], eagerly: Callable[[], T]) -> T:
-        """What a call gives; if an audit in it finds a difference, what it gives recorded anew.
-
-        Args:
-            attempt: the call.
-            eagerly: the same call without recordings, if no recording can serve it.
-        """
+        """What a call gives; if an audit in it finds a difference, what it gives recorded anew."""
         self.calls += 1
         if self.why_eager is not None:
             return eagerly()
@@ -179,11 +162,6 @@ class Cache:
             numbers_of: the numbers of the captured Values that a program reads.
             has_several: whether the function may return several numbers.
             at: gives the numbers of Values, where others count than their own.
-
-        Raises:
-            CompilationError: the samples of a batch take too many ways.
-            AsWrittenError: no recording serves the call, or can be made.
-            StaleError: an audit found that a recording is no longer right.
         """
         parts: list[Part] = []
         left, batched = _all_of(calls.size), INPUT if isinstance(calls, Batch) else NOTHING
@@ -287,11 +265,7 @@ class Cache:
         return case.cost <= _LONG or case.audit_seconds + case.cost <= budget
 
     def audit(self, case: Case, sample: Sample, ours: Sequence[float], at: At = None) -> None:
-        """Compare what the program of a case gave for a sample with what the function gives.
-
-        Raises:
-            StaleError: it gives something else.
-        """
+        """Compare what the program of a case gave for a sample with what the function gives."""
         began = thread_time()  # that of other programs does not count
         found = difference(self.title, self.function, case.recording, sample, ours, at=at)
         if found is not None:

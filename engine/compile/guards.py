@@ -50,12 +50,7 @@ _MOST_MODULES = 24
 
 
 class Guards:
-    """What is around a function now, to tell later whether it is the same.
-
-    Args:
-        function: the function.
-        objects: those among its arguments; they are looked into.
-    """
+    """What is around a function now, to tell later whether it is the same."""
 
     def __init__(self, function: Callable[..., Any], objects: Iterable[Any]) -> None:
         self._revision = STRUCTURE.revision
@@ -67,7 +62,6 @@ class Guards:
         self._modules = [(module, _attributes(module)) for module in found.modules]
 
     def hold(self) -> bool:
-        """Whether everything that is looked at is as it was."""
         for get, name, before in self._reads:
             now = get(name, _MISSING)
             if now is not before and not _is_same(now, before):
@@ -100,12 +94,6 @@ class _Read(NamedTuple):
 
 class _Search:
     """All that is named in the things that a function leads to.
-
-    Args:
-        things: where it begins.
-        function: whose code is read in any case.
-        names: what is looked for: attributes and constant keys. Those of the code of functions
-            that are met are added.
 
     Attributes:
         reads: the names that are bound there, by the address of what holds them.
@@ -339,7 +327,6 @@ def _property(thing: Any, name: str, missing: Any) -> Any:
 
 
 def _item(container: Any, place: int, missing: Any) -> Any:
-    """What stands at a place of a list or tuple."""
     try:
         return container[place]
     except Exception:  # it is shorter now, or a class of the user's own counts otherwise

@@ -57,7 +57,6 @@ class Node:
 
     @property
     def _operands(self) -> tuple[Any, ...]:
-        """What `order_of` goes by."""
         return self.parents
 
 
@@ -78,10 +77,6 @@ class Inside(NamedTuple):
 
 def inside_of(recording: Recording, *batch: Any) -> Inside | None:
     """What a recording without comparisons computes on the way to its first result.
-
-    Args:
-        recording: the recording.
-        batch: what one call of the function takes, with an axis of samples in front.
 
     Returns:
         None where a number or a gradient is not finite, since there it counts which edges carry

@@ -71,12 +71,10 @@ class Array:
 
     @property
     def has_samples(self) -> bool:
-        """Whether there is a number for each sample."""
         return bool(self.shape) and self.shape[-1] < 0
 
     @property
     def arrays(self) -> list[Array]:
-        """The operands that are arrays."""
         return [each for each in self.operands if is_array(each)]
 
     @property
@@ -103,7 +101,6 @@ def unshaped(array: Array) -> Array:
 
 
 def needed(outputs: Sequence[Array]) -> set[Array]:
-    """The instructions that outputs depend on."""
     found, left = set[Array](), list(outputs)
     while left:
         array = left.pop()
@@ -114,7 +111,6 @@ def needed(outputs: Sequence[Array]) -> set[Array]:
 
 
 def is_array(operand: Array | float) -> TypeGuard[Array]:
-    """Whether an operand is an array and no plain number."""
     return isinstance(operand, Array)
 
 
@@ -154,11 +150,9 @@ class Builder:
         return self._known[key]
 
     def input(self, name: str, size: int, samples: int) -> Array:
-        """Numbers that are given anew in each call."""
         return self.add("input", (), (size, samples), name)
 
     def constant(self, numbers: Any) -> Array:
-        """Numbers that never change."""
         return self.add("constant", (), numbers.shape, detail=numbers)
 
     def call(self, name: str, *operands: Array | float, row: Any = None) -> Array:
@@ -208,14 +202,12 @@ class Builder:
         return self.add("matmul", (left, right), shape)
 
     def reduce(self, row: Operation, table: Array) -> Array:
-        """The reduction of each row of a table."""
         rows, length, samples = table.shape
         if row is _SUM and samples == 1:
             return self.sum(self.reshape(table, (rows, length)), 1)
         return self.add("reduce", (table,), (rows, samples), row.kernel, row)
 
     def partials(self, row: Operation, table: Array, result: Array) -> Array:
-        """The local derivatives of a reduction by the numbers of a table."""
         name = f"by_operands_of_{row.kernel}"
         return self.add("partials", (table, result), table.shape, name)
 
@@ -292,13 +284,11 @@ class Builder:
         return found
 
     def reshape(self, array: Array, shape: Shape) -> Array:
-        """The same numbers in another shape."""
         if array.kind == "reshape" and is_array(array.operands[0]):
             array = array.operands[0]
         return array if array.shape == shape else self.add("reshape", (array,), shape)
 
     def transpose(self, array: Array) -> Array:
-        """With the last two axes exchanged."""
         first = array.operands[0] if array.operands else None
         if array.kind == "transpose" and isinstance(first, Array):
             return first
@@ -308,7 +298,6 @@ class Builder:
         return self.add("transpose", (array,), (*head, columns, rows))
 
     def broadcast(self, array: Array, shape: Shape) -> Array:
-        """The same numbers along axes that had length 1."""
         return array if array.shape == shape else self.add("broadcast", (array,), shape)
 
     def scatter(self, array: Array, places: Any, size: int) -> Array:
@@ -333,7 +322,6 @@ def _is_steady(array: Array) -> bool:
 
 
 def broadcast(shapes: Iterable[Shape]) -> Shape:
-    """The shape of arrays that are broadcast against each other."""
     found: list[int] = []
     for shape in shapes:
         found = [1] * (len(shape) - len(found)) + found

@@ -28,7 +28,6 @@ def join(*parts: Any) -> Any:
 
 
 def beside(*parts: Any) -> Any:
-    """Matrices beside each other."""
     return np.concatenate(parts, 1)
 
 
@@ -85,7 +84,6 @@ def compare(a: Any, b: Any) -> Any:
 
 
 def mean(table: Any) -> Any:
-    """The mean of each row."""
     return table.sum(1) / table.shape[1]
 
 
@@ -188,7 +186,6 @@ DISPATCHING: dict[str, Any] = {}
 
 
 def _enter(row: Operation) -> None:
-    """Let programs call the function of a row."""
     if isinstance(row, Reduction):
         NAMESPACE[row.kernel] = _reduced(row)
         NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)

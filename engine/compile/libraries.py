@@ -51,11 +51,9 @@ class Library:
         }
 
     def owns(self, thing: Any) -> bool:
-        """Whether it is an array that the library computes with."""
         return isinstance(thing, (sys.modules["jax"].Array, np.ndarray))
 
     def array(self, thing: Any) -> Any:
-        """Numbers as an array, of floats unless they are integers."""
         array = thing if self.owns(thing) else np.asarray(thing)
         return array.astype(float) if array.dtype.kind == "f" else array
 
@@ -77,7 +75,6 @@ class Library:
         return isinstance(array, sys.modules["jax"].core.Tracer)
 
     def in_numpy(self, array: Any) -> Any:
-        """The array as one of numpy."""
         return np.asarray(array)
 
     def samples(self, array: Any) -> Any:
@@ -113,15 +110,7 @@ class Library:
         return found
 
     def executed(self, program: Program, title: str) -> Function:
-        """The text of a program as a function of arrays of this library.
-
-        Args:
-            program: the program.
-            title: the name of the compiled function, for the error.
-
-        Raises:
-            CompilationError: a part of the program is no array operation.
-        """
+        """The text of a program as a function of arrays of this library."""
         text, given = program.pure()
         if not all(isinstance(array, np.ndarray) for array in given.values()):
             raise CompilationError(
@@ -184,19 +173,16 @@ class Lifted(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its size along each axis."""
         return tuple(self.array.shape)
 
     @property
     def ndim(self) -> int:
-        """How many axes it has."""
         return int(self.array.ndim)
 
     def __getitem__(self, key: Any) -> Lifted:
         return Lifted(self.array[self._lowered(key)], self.library)
 
     def reshape(self, *shape: int) -> Lifted:
-        """The same numbers in another shape."""
         return Lifted(self.array.reshape(*shape), self.library)
 
     sum, prod, max, min = map(_along_an_axis, ("sum", "prod", "max", "min"))
@@ -345,11 +331,6 @@ _torch, _jax = functools.cache(PyTorch), functools.cache(JAX)
 
 
 def library(module: Any, array: Any) -> Library:
-    """The library of a module that was accepted, on the device of an array.
-
-    Raises:
-        RuntimeError: JAX is set up for single precision, and double was asked for.
-    """
     if module.__name__ == "torch":
         return _torch(module, getattr(array, "device", None))
     if not sys.modules["jax"].config.jax_enable_x64:
@@ -361,7 +342,6 @@ def library(module: Any, array: Any) -> Library:
 
 
 def check_module(module: Any) -> None:
-    """Refuse a module that is no library known here."""
     name = getattr(module, "__name__", None)
     if name not in ("torch", "jax.numpy"):
         given = name if isinstance(name, str) else told(module)

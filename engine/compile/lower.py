@@ -48,7 +48,6 @@ class Lowered(NamedTuple):
 
 
 def lowered(layout: Layout, guards: Sequence[Guard]) -> Lowered:
-    """The instructions for the values of all groups, in their order."""
     builder = Builder()
     lower = _Lower(layout, builder)
     for index, group in enumerate(layout.groups):
@@ -183,7 +182,6 @@ class _Lower:
         return self.builder.join(parts)
 
     def table(self, nodes: Numbers, *sizes: int) -> Array:
-        """The values of some scalars as a table."""
         found = self.read(nodes)
         return self.builder.reshape(found, (*sizes, found.shape[-1]))
 
@@ -209,7 +207,6 @@ class _Lower:
         return builder.reshape(spread, (piece.length, samples))
 
     def checks(self, guards: Sequence[Guard]) -> list[Check]:
-        """Comparisons that have to come out as they did while recording."""
         graph = self.layout.graph
         outcomes = [guard.outcome for guard in guards]
         compared = graph.roots[-2 * len(guards) :]
@@ -227,7 +224,6 @@ class _Lower:
 
 
 def described(group: Group) -> str:
-    """Which scalars an array stands for."""
     if group.walk is not None:
         steps = f"in {len(group.walk.groups)} steps" if group.walk.groups else "one by one"
         return f"{len(group):,} scalars {steps}"

@@ -71,22 +71,16 @@ class Outputs(NamedTuple):
     gradients: Sequence[Array | None] = (None, None)
 
     def compared(self) -> list[Array]:
-        """The arrays that are compared."""
         sides = [side for check in self.checks for side in (check.left, check.right)]
         return [side for side in sides if is_array(side)]
 
     def arrays(self) -> list[Array]:
-        """All arrays that are needed after the last line."""
         gradients = [each for each in self.gradients if each is not None]
         return [self.result, *self.compared(), *gradients]
 
 
 class NumpySource:
     """The lines of a program, and the arrays that they name.
-
-    Args:
-        order: all instructions; those that are not needed are left out.
-        outputs: what it gives.
 
     Attributes:
         outputs: what it gives.
@@ -209,7 +203,6 @@ class NumpySource:
                 self._write(array, part, places)
 
     def _write(self, array: Array, part: Array, places: slice, about: str = "") -> None:
-        """A part of joined arrays."""
         where = slice_text(places) if array.detail == 0 else f":, {slice_text(places)}"
         self._line(array, f"{self._names[array]}[{where}] = {self._names[part]}", about)
 
@@ -311,7 +304,6 @@ class NumpySource:
         return ""
 
     def _view(self, array: Array, name: str) -> str:
-        """What looks at the array of a name."""
         if array.kind == "take":
             return f"{name}[{slice_text(array.detail)}]"
         if array.kind == "transpose":

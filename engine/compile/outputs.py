@@ -42,7 +42,6 @@ def outputs_of(title: str, result: Any, depth: int = _DEEPEST) -> tuple[list[Val
 
 
 def one_value(title: str, result: Any) -> Value:
-    """The one Value that a call gives."""
     if isinstance(result, Value):
         return result
     raise CompilationError(

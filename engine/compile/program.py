@@ -37,7 +37,6 @@ class Program:
     """A graph as source text, and the function made from it.
 
     Args:
-        graph: the recorded graph, simplified.
         guards: how the last roots were compared, two and two.
         batched: the kinds of leaves that have an axis of samples.
         wanted: the kinds of leaves whose gradients are computed.
@@ -156,11 +155,6 @@ class Program:
 class Frame:
     """The buffers of a program for a number of samples.
 
-    Args:
-        pool: that of the program.
-        samples: how many.
-        share: the gradient of every result.
-
     Attributes:
         quietly: `run`, where numpy warns of nothing; it is not shared, as it keeps what to restore.
     """
@@ -204,7 +198,6 @@ class Pool:
     """The text of a program, and its buffers for several numbers of samples, and several calls.
 
     Args:
-        source: the text.
         is_batched: whether the arguments have an axis of samples.
         has_several: whether the result is a row of numbers.
 
@@ -228,7 +221,6 @@ class Pool:
         self.free: dict[tuple[int, float | None], deque[Frame]] = {}
 
     def taken(self, samples: int, share: float | None) -> Frame:
-        """Buffers that nobody uses now."""
         key = samples, share
         try:
             return self.free[key].pop()
@@ -244,7 +236,6 @@ class Pool:
         return Frame(self, *key)
 
     def given_back(self, frame: Frame) -> None:
-        """Buffers for the next call."""
         if (kept := self.free.get(frame.key)) is not None:
             kept.append(frame)
 

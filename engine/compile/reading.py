@@ -50,7 +50,6 @@ class Piece:
 
 
 def pieces(layout: Layout, nodes: Numbers) -> list[Piece]:
-    """The pieces that bring the values of these nodes together."""
     groups, places = layout.group_of[nodes], layout.position[nodes]
     edges = np.flatnonzero(np.diff(groups)) + 1
     if len(edges) >= _MOST_PIECES:

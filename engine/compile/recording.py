@@ -41,9 +41,6 @@ class Recording:
     """A function as it ran once.
 
     Args:
-        title: the name of the function.
-        function: the function.
-        args, named: the arguments of that run.
         at: gives the numbers of Values, where others count than their own.
         has_several: whether it may return several numbers, for `map`.
 
@@ -93,12 +90,7 @@ class Recording:
         self._places: dict[Program, Any] = {}
 
     def program(self, batched: frozenset[str], wanted: frozenset[str]) -> Program:
-        """The program for inputs with or without samples, and for some gradients.
-
-        Args:
-            batched: the kinds of leaves that have an axis of samples.
-            wanted: the kinds of leaves whose gradients are computed.
-        """
+        """The program for inputs with or without samples, and for some gradients."""
         program = self._programs.get((batched, wanted))
         if program is None:
             began = perf_counter()
@@ -117,9 +109,6 @@ class Recording:
     def _check_leaves(self, parameters: Sequence[Value]) -> None:
         """Refuse gradients by parameters from which a captured Value was computed: a part would be
         missing.
-
-        Raises:
-            CompilationError: there is such a Value.
         """
         inner = [value for value in self.captured if value.operation is not None]
         if not inner:
@@ -167,7 +156,6 @@ class Recording:
         return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
 
     def programs(self) -> Iterator[Program]:
-        """Those made so far."""
         return iter(self._programs.values())
 
     def values(self, program: Program) -> tuple[Value, ...]:
@@ -178,7 +166,6 @@ class Recording:
         return self._values[program]
 
     def numbers(self, program: Program) -> Any:
-        """The numbers of the captured Values as they are now, in the order of a program."""
         return data_vector(self.values(program))
 
     @cached_property
@@ -192,7 +179,6 @@ class Recording:
         return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
 
     def places(self, program: Program, among: tuple[Value, ...]) -> Places:
-        """Where captured Values stand, in the arrays of a program and among some parameters."""
         known = self._places.get(program)
         if known is None or known[0] is not among:
             self._check_leaves(among)
@@ -200,7 +186,6 @@ class Recording:
         return known[1]
 
     def report(self) -> str:
-        """How many scalars became how many array operations, pass by pass."""
         graph, programs = self.graph, list(self._programs.values())
         programs.sort(key=lambda program: program.operations)
         became = _became(programs[0]) if programs else "no program yet"
@@ -215,7 +200,6 @@ class Recording:
         return "\n".join(lines)
 
     def size(self) -> int:
-        """The bytes of the graphs and of the arrays of the programs."""
         graphs = sum(graph.size_in_bytes() for graph in (self.graph, self.simplified))
         return graphs + sum(program.size_in_bytes() for program in self._programs.values())
 
@@ -275,9 +259,6 @@ def _check_found(
     """Refuse what was computed while the function ran, but is not among what it computed.
 
     A node that was computed before, and is read, is the same one when the function runs again.
-
-    Raises:
-        CompilationError: there is another one.
     """
     known = {id(value) for value in (*found, *tracer.nodes)}
     for value in again:
@@ -290,12 +271,7 @@ def _check_found(
 
 
 class Places:
-    """How an array of parameters and the captured numbers of a program belong together.
-
-    Args:
-        captured: the Values that the program reads, in its order.
-        parameters: the Values of the array.
-    """
+    """How an array of parameters and the captured numbers of a program belong together."""
 
     def __init__(self, captured: Sequence[Value], parameters: Sequence[Value]) -> None:
         place = {id(value): i for i, value in enumerate(parameters)}

@@ -31,31 +31,13 @@ _COMPARES = (
 
 
 class Evaluation:
-    """The value and the gradient over a batch as a function of arrays of numpy.
-
-    Args:
-        cache: the recordings of the function.
-        parameters: the Values whose numbers stand in the first array.
-        reduction: "mean" or "sum".
-    """
+    """The value and the gradient over a batch as a function of arrays of numpy."""
 
     def __init__(self, cache: Cache, parameters: tuple[Value, ...], reduction: str) -> None:
         self._cache = cache
         self._parameters, self._reduction = parameters, reduction
 
     def __call__(self, array: Any, *batch: Any) -> tuple[float, Any]:
-        """The value and the gradient by the parameters.
-
-        Args:
-            array: the numbers of the parameters.
-            batch: what one call of the function takes, with an axis of samples in front.
-
-        Raises:
-            ValueError: the shapes do not belong together, or none of the parameters is read.
-            TypeError: there is something else than numbers.
-            CompilationError: the samples take too many ways through comparisons, or the function
-                does not depend on its arguments and the parameters alone.
-        """
         given = _numbers(array)
         self._check_shape(given.shape)
         samples = Batch.of(batch)
@@ -69,11 +51,7 @@ class Evaluation:
             )
 
     def _check_finite(self, total: float, gradient: Any) -> None:
-        """What `trap()` does, where no single node is looked at.
-
-        Raises:
-            NonFiniteError: the value or a gradient is nan or infinite.
-        """
+        """What `trap()` does, where no single node is looked at."""
         found = np.flatnonzero(~np.isfinite(gradient))
         if isfinite(total) and not found.size:
             return
@@ -123,7 +101,6 @@ def _by_address(values: Iterable[Value], array: Any) -> dict[int, float]:
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
-    """The parameters, if they are leaf Values, each once."""
     wanted = "value_and_grad takes leaf Values, for example model.parameters()"
     if not isinstance(parameters, Iterable):
         raise TypeError(f"{wanted}, not {describe(parameters)}.")
@@ -144,11 +121,7 @@ def _numbers(array: Any) -> Any:
 
 
 class ArrayFunction(Evaluation):
-    """The same as a pure function of arrays of a library.
-
-    Args:
-        namespace: the module of the library, torch or jax.numpy.
-    """
+    """The same as a pure function of arrays of a library."""
 
     def __init__(
         self, cache: Cache, parameters: tuple[Value, ...], reduction: str, namespace: Any
@@ -159,13 +132,6 @@ class ArrayFunction(Evaluation):
         self._runs: dict[tuple[Program, Library], Callable[..., Any]] = {}
 
     def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
-        """The value and the gradient by the parameters, from their numbers and a batch.
-
-        Raises:
-            ValueError: the shapes do not belong together.
-            RuntimeError: JAX is set up for single precision, and double was asked for.
-            CompilationError: the function compares, or a part of it is no array operation.
-        """
         host = library(self._namespace, array)
         given = host.numbers(array)
         self._check_shape(given.shape)
@@ -202,7 +168,6 @@ class ArrayFunction(Evaluation):
     def _run(
         self, host: Library, recording: Recording, given: Any, inputs: Any
     ) -> tuple[Any, Any, Any]:
-        """The results, their sum or mean, and the gradient."""
         size = inputs.shape[0]
         share = 1.0 / size if self._reduction == "mean" else 1.0
         program = recording.program(INPUT, CAPTURED)

@@ -105,7 +105,6 @@ class _Backward:
         return row is None or row.rules[place] is not None
 
     def of(self, result: Array, seed: Array) -> list[Array]:
-        """The gradients of what is wanted."""
         self._send(result, self.builder.unbroadcast(seed, result.shape))
         self._go_back()
         return [self._gradient(array) for array in self.wanted]
@@ -356,7 +355,6 @@ class _Backward:
         self._send(operand, self.builder.reshape(upstream, shape))
 
     def transpose(self, array: Array, upstream: Array) -> None:
-        """Transposed back."""
         self._send(array.arrays[0], self.builder.transpose(upstream))
 
     def broadcast(self, array: Array, upstream: Array) -> None:
@@ -364,7 +362,6 @@ class _Backward:
         self._send(array.arrays[0], upstream)
 
     def walk(self, array: Array, upstream: Array) -> None:
-        """The walk back."""
         (outside,) = array.arrays
         if array.has_samples and not outside.has_samples:
             raise AssertionError("a walk has samples only where it reads some")
@@ -380,5 +377,4 @@ def _symbols(array: Array) -> dict[str, Any]:
 
 
 def _names(formula: Formula) -> set[str]:
-    """The symbols of a formula."""
     return {formula.name} - {""} | {name for each in formula.operands for name in _names(each)}

@@ -37,11 +37,6 @@ class Alike(NamedTuple):
     operands: Numbers
 
     def values(self, numbers: Any) -> Any:
-        """The values of the scalars.
-
-        Args:
-            numbers: those of all places, a row each.
-        """
         table, function = numbers.take(self.operands, 0), NAMESPACE[self.row.kernel]
         return function(table.swapaxes(0, 1)) if self._is_reduction else function(*table)
 
@@ -161,7 +156,6 @@ class Walk:
         return runs(order + self.outside, keys[order])
 
     def _alike(self, nodes: Numbers | slice) -> Alike:
-        """Scalars of one operation, with the places of their operands."""
         places = np.arange(nodes.start, nodes.stop) if isinstance(nodes, slice) else nodes
         row = self.rows[self.codes[places[0] - self.outside]]
         return Alike(row, nodes, self.operands[self._edges_of(places)])
@@ -174,11 +168,6 @@ class Walk:
         return found
 
     def forward(self, outside: Any) -> Any:
-        """The values of all scalars, a row for each.
-
-        Args:
-            outside: the numbers that are read from outside, a row for each.
-        """
         width = outside.shape[1]
         if not self.groups:
             numbers = self._one_by_one(_listed(outside))
