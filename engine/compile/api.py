@@ -96,12 +96,7 @@ class Compiled:
         return str(getattr(self.function, "__name__", type(self.function).__name__))
 
     def __call__(self, /, *args: Any, **named: Any) -> Value:
-        """The result as a Value whose parents are the Values that it depends on.
-
-        Raises:
-            TypeError: an argument cannot be taken apart into numbers.
-            CompilationError: the function does what a recording cannot repeat.
-        """
+        """The result as a Value whose parents are the Values that it depends on."""
 
         def replayed() -> Value:
             given = Arguments.of(args, named, self.title)
@@ -125,8 +120,6 @@ class Compiled:
             reduction: "mean" or "sum" of the results; "none" for an array of all of them.
 
         Raises:
-            ValueError: there is no such reduction, or the numbers of samples differ.
-            TypeError: there is something else than numbers, or entries are masked.
             CompilationError: the samples take too many ways through comparisons.
 
         Example:
@@ -170,8 +163,6 @@ class Compiled:
             number, (n, k) if it returns a list of k, and (n, ...) for lists inside lists.
 
         Raises:
-            ValueError: the numbers of samples differ, or there is none.
-            TypeError: there is something else than numbers, or entries are masked.
             CompilationError: what is returned is no such list, or differs in shape from sample to
                 sample; or the samples take too many ways through comparisons.
 
@@ -295,11 +286,6 @@ class Compiled:
             most_lines: of a stage; what is left out is counted. None for all.
             number: which program, as `program` prints them, from 0; by default the last.
 
-        Raises:
-            CompilationError: nothing is recorded yet.
-            TypeError: one of the arguments is no whole number.
-            ValueError: there is no program of this number, or no line would be left.
-
         Example:
             >>> from glassgrad import Value, compiled
             >>> w = Value(2.0)
@@ -321,13 +307,7 @@ class Compiled:
         return [(each, program) for each in self.recordings for program in each.programs()]
 
     def chosen(self, number: int | None) -> int:
-        """The number of a program, the last one if none is given.
-
-        Raises:
-            CompilationError: there is none yet.
-            TypeError: it is no whole number.
-            ValueError: there is none of this number.
-        """
+        """The number of a program, the last one if none is given."""
         count = len(self.programs())
         if not count:
             raise CompilationError(

@@ -69,10 +69,8 @@ class Case:
 
     Attributes:
         states: what was around the function when the same was recorded, the last first.
-        uses: how many calls it served, or was tried for.
-        due: the use at which it is audited next.
-        seconds: how long its program ran.
-        audit_seconds: how long its audits took.
+        due: the use, of all `uses` so far, at which it is audited next.
+        seconds, audit_seconds: how long its program ran, and its audits took.
         cost: how long one of them takes.
         verified: the last call for which it is known to have been right.
     """

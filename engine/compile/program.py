@@ -44,12 +44,9 @@ class Program:
         has_several: whether the result is a row of numbers, without gradients.
 
     Attributes:
-        text: the source text.
-        lines: the same, line by line, with what each belongs to.
+        text, lines: the source text, and line by line what each belongs to.
         arrays: the arrays that the text names.
-        layout: the groups that it computes.
         orders: which input, or captured Value, stands at each place of those arrays.
-        is_in_order: whether all inputs stand as they are given.
         operations: how many array operations the forward half is.
         walked: how many scalars it computes one by one instead.
         group_of: the group of each recorded node, by index; -1 for one that is not needed.

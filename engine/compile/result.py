@@ -32,7 +32,6 @@ class Part(NamedTuple):
     """The samples of a batch that one recording serves; those of a call are one.
 
     Attributes:
-        recording, program: what served them.
         places: which samples they are.
         numbers: those of the captured Values.
         result: the result of each; without an axis of samples if it is the same for all.

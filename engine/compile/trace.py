@@ -88,9 +88,8 @@ class Tracer(Observer):
             is touched: they are carried along beside the nodes, and comparisons come out by them.
 
     Attributes:
-        rows: the operations, in the order in which they were computed.
-        operands: those of each, Values or floats.
-        nodes: what stands for the result of each.
+        rows, operands, nodes: the operations in their order, the operands of each, Values or
+            floats, and what stands for its result.
         guards: the comparisons.
         reads: what it does that no program repeats, such as to read a text; None if nothing.
     """
