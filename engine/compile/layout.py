@@ -3,7 +3,7 @@
 Nodes of one operation at one level (the longest path from a leaf) do not depend on each other. They
 become one array, in an order in which the operands are read as slices where that is possible.
 Groups of `dot` nodes are products of matrices where their rows fill a grid: see `products.py`. Many
-narrow groups in a row become a walk: see `walk.py`. Next: `reading.py`.
+narrow groups in a row become a walk: see `walk.py`. Next: `lower.py`.
 """
 
 from __future__ import annotations
@@ -294,9 +294,9 @@ class _Known:
         return bool(self.depends[rows].any()), bool((self.graph.codes[rows] != CAPTURED).any())
 
     def leaves(self, computed: Sequence[Group], batched: frozenset[str]) -> list[Group]:
-        """The leaves of each kind, in the order in which the groups read them, products first."""
-        graph, readers = self.graph, sorted(computed, key=_reads_late)
-        read = [operands for group in readers for operands in group.operands]
+        """The leaves of each kind, in the order in which the groups read them."""
+        graph = self.graph
+        read = [operands for group in computed for operands in group.operands]
         every = np.concatenate([*read, np.arange(len(graph), dtype=np.intp)])
         unique, first = np.unique(every, return_index=True)
         order = unique[np.argsort(first)]
@@ -304,9 +304,3 @@ class _Known:
             Group(None, order[graph.codes[order] == code], kind=kind, is_batched=kind in batched)
             for code, kind in enumerate(LEAVES, -len(LEAVES))
         ]
-
-
-def _reads_late(group: Group) -> tuple[bool, bool]:
-    """Products of matrices come first, reductions of a few long rows last."""
-    is_product = group.grid is not None and group.grid.cells.size > 1
-    return not is_product, isinstance(group.row, Reduction)

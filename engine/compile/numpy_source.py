@@ -70,13 +70,10 @@ class Outputs(NamedTuple):
     checks: Sequence[Check]
     gradients: Sequence[Array | None] = (None, None)
 
-    def compared(self) -> list[Array]:
-        sides = [side for check in self.checks for side in (check.left, check.right)]
-        return [side for side in sides if is_array(side)]
-
     def arrays(self) -> list[Array]:
+        sides = [side for check in self.checks for side in (check.left, check.right)]
         gradients = [each for each in self.gradients if each is not None]
-        return [self.result, *self.compared(), *gradients]
+        return [self.result, *filter(is_array, sides), *gradients]
 
 
 class NumpySource:

@@ -142,11 +142,11 @@ class Program:
             share: the gradient of every result; None where none are wanted.
         """
         frame = self._pool.taken(len(inputs[0]) if self._batched else 1, share)
-        *found, is_finite = frame.quietly(frame, inputs, captured)
+        found = frame.quietly(frame, inputs, captured)
         self._pool.given_back(frame)
-        if not is_finite and share is not None:
-            found[3:] = self._told_apart(inputs, captured, share)
-        return found
+        if found[-1] or share is None:
+            return found[:-1]
+        return *found[:3], *self._told_apart(inputs, captured, share)
 
 
 class Frame:
