@@ -535,7 +535,7 @@ def test_a_compiled_function_inside_a_classmethod_over_samples() -> None:
 
 
 def test_a_method_over_samples_without_its_object_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"missing 1 required.*without its self: call it on"):
+    with pytest.raises(TypeError, match=r"missing 1 required.*without its self, call it on"):
         WithSlots.loss.over([1.0, 2.0])
     with pytest.raises(TypeError, match="has no len"):
         compiled(lambda self, x: self * x * len(3)).over([1.0], [2.0])

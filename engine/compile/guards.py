@@ -55,7 +55,7 @@ class Guards:
     def __init__(self, function: Callable[..., Any], objects: Iterable[Any]) -> None:
         self._revision = STRUCTURE.revision
         found = _search(function, objects)
-        self._reads = [(*read,) for read in found.reads.values()]  # plain tuples unpack faster
+        self._reads = list(found.reads.values())
         self._lists = [each for each in found.containers if _is_quick(each)]
         self._copies = [each.copy() for each in self._lists]
         self._others = [(each, _parts(each)) for each in found.containers if not _is_quick(each)]
@@ -84,12 +84,8 @@ class Guards:
         return True
 
 
-class _Read(NamedTuple):
-    """A name: what gives the thing it is bound to, or the missing one; and that thing."""
-
-    get: Callable[[Any, Any], Any]
-    name: Any
-    before: Any
+_Read = tuple[Callable[[Any, Any], Any], Any, Any]
+"""What gives the thing that a name is bound to, or the missing one; the name; and that thing."""
 
 
 class _Search:
@@ -194,7 +190,7 @@ class _Search:
 
     def _read(self, holder: Any, get: Callable[[Any, Any], Any], name: Any) -> None:
         found = get(name, _MISSING)
-        self.reads.setdefault((id(holder), name), _Read(get, name, found))
+        self.reads.setdefault((id(holder), name), (get, name, found))
         self._left += [found]
 
 

@@ -141,7 +141,7 @@ def by_operands_of_max(table: Any, result: Any) -> Any:
 
 
 def _reduced(row: Reduction) -> Callable[[Any], Any]:
-    reduce = _own(row.on_arrays)
+    reduce = _own(row.on_arrays) if row.is_checked else row.array
     return lambda table: reduce(*_columns(table))
 
 
@@ -166,15 +166,8 @@ def _own(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def own(*operands: Any) -> Any:
-        found = function(*operands)
-        arrays = [each for each in operands if not isinstance(each, float)]
-        if not all(isinstance(each, np.ndarray) for each in arrays):  # of another library
-            return np.zeros_like(arrays[0]) + found
-        shape = np.broadcast_shapes(*[each.shape for each in arrays])
-        if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
-            is_new = found.base is None and not any(found is each for each in arrays)
-            return found if is_new else found.copy()
-        return np.broadcast_to(found, shape).astype(float, casting="same_kind")
+        shape = np.broadcast_shapes(*map(np.shape, operands))
+        return np.broadcast_to(function(*operands), shape).astype(float, casting="same_kind")
 
     return own
 
@@ -200,11 +193,7 @@ def _enter_own(row: Operation) -> None:
     if isinstance(row, Reduction):
         _enter(row)
         return
-    function = NAMESPACE[row.kernel] = row.array
-    if not isinstance(function, np.ufunc):
-        is_python = isinstance(function, np.vectorize)
-        NAMESPACE[row.kernel] = _own(row.on_arrays)
-        DISPATCHING[row.kernel] = function if is_python else NAMESPACE[row.kernel]
+    NAMESPACE[row.kernel] = row.array if isinstance(row.array, np.ufunc) else _own(row.on_arrays)
     for place in range(row.arity):
         NAMESPACE[by_operand(row, place)] = _own(partial(_partial_of, row, place))
 
@@ -217,12 +206,9 @@ def by_operand(row: Operation, place: int) -> str:
 def _partial_of(row: Operation, place: int, *given: Any) -> Any:
     """The local derivative at arrays: of the operands, and of the result."""
     wanted = tuple([each == place for each in range(row.arity)])
-    arrays = [each for each in given if not isinstance(each, float)]
     try:
         found = row.derivatives_on_arrays(given[:-1], given[-1], wanted)[place]
     except (TypeError, ValueError):  # it compares numbers, or calls functions of math
-        if not all(isinstance(each, np.ndarray) for each in arrays):
-            raise
         return np.vectorize(partial(_partial_at, row, place, wanted), otypes=[float])(*given)
     return 0.0 if found is None else found
 

@@ -111,6 +111,11 @@ class Library:
 
     def executed(self, program: Program, title: str) -> Function:
         """The text of a program as a function of arrays of this library."""
+        if row := next((row for row in program.layout.graph.rows if row.is_checked), None):
+            raise CompilationError(
+                f"{title} calls {row.name}, an operation that was defined for numpy. Other "
+                "libraries compute those of glassgrad: write it with them."
+            )
         text, given = program.pure()
         if not all(isinstance(array, np.ndarray) for array in given.values()):
             raise CompilationError(
@@ -130,23 +135,11 @@ class Library:
 
         return with_samples_first
 
-    def _by_name(self, name: str) -> Function:
-        if name in self.differences or hasattr(self.module, name):
-            return self.elementwise(name)
-
-        def missing(*operands: Any) -> Any:
-            raise CompilationError(
-                f"{name} is computed in Python, which {self.module.__name__} cannot do. "
-                f"Define operation({name!r}, ...) with a function of numpy arrays."
-            )
-
-        return missing
-
     def _carried(self, name: str, thing: Any) -> Any:
         if isinstance(thing, np.ufunc):
             return self.elementwise(thing.__name__)
         if isinstance(thing, np.vectorize):  # what numpy lacks is found by the name of the row
-            return self._by_name(name)
+            return self.elementwise(name)
         return over(thing, self) if callable(thing) else thing
 
 

@@ -7,9 +7,8 @@ text. Next: `trace.py`, what observes the run.
 from __future__ import annotations
 
 import gc
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from operator import is_
 from time import perf_counter, thread_time
@@ -228,29 +227,15 @@ def traced_run(
     try:
         result = tracer.run(function, *args, **named)
     except TypeError as fault:
-        owner = _missing_owner(function, args, named)
-        if not owner:
+        takes: Any = getattr(getattr(function, "__code__", None), "co_varnames", ())
+        is_of_call = "positional argument" in str(fault)
+        if not (is_of_call and takes[:1] in (("self",), ("cls",))):
             raise
-        raise TypeError(
-            f"{fault} It was called without its {owner}: call it on an object of the class, and "
-            "for a classmethod write @compiled above @classmethod."
+        raise TypeError(  # from Python 3.13 on a classmethod around it hands on nothing but calls
+            f"{fault}. If it was called without its {takes[0]}, call it on an object of the class, "
+            "and for a classmethod write @compiled above @classmethod."
         ) from fault
     return (tracer, *outputs_of(title, result if has_several else one_value(title, result)))
-
-
-def _missing_owner(function: Callable[..., Any], args: Any, named: Mapping[str, Any]) -> str:
-    """What a function of a class calls the object that it works on, if it was called without it.
-
-    From Python 3.13 on a classmethod around a compiled function hands on nothing but calls.
-    """
-    with suppress(TypeError, ValueError):  # there may be no signature to look at
-        signature = inspect.signature(function)
-        first = next(iter(signature.parameters), "")
-        try:
-            signature.bind(*args, **named)
-        except TypeError:
-            return first if first in ("self", "cls") else ""
-    return ""
 
 
 def _check_found(
