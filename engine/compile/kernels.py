@@ -255,7 +255,6 @@ NAMESPACE.update(
     array=np.array,
     full=np.full,
     ones=lambda *shape: np.ones(shape),
-    ones_like=np.ones_like,
     sum=lambda table: table.sum(1),
     prod=lambda table: table.prod(1),
     max=lambda table: table.max(1),

@@ -77,13 +77,13 @@ class Library:
     def in_numpy(self, array: Any) -> Any:
         return np.asarray(array)
 
-    def samples(self, array: Any) -> Any:
+    def is_float(self, array: Any) -> bool:
+        return bool(array.dtype.kind == "f")
+
+    def first(self, array: Any) -> Any:
         """The first sample of a batch, as an array of one; of a traced one 1 stands for numbers."""
-        if self.is_traced(array):
-            first = np.ones((1, *array.shape[1:]), array.dtype)
-        else:
-            first = self.in_numpy(array[:1] if array.ndim else array)
-        return first.astype(int) if first.dtype.kind == "b" else first
+        one = np.ones((1, *array.shape[1:])) if self.is_traced(array) else self.in_numpy(array[:1])
+        return one.astype(float if self.is_float(array) else int)
 
     def silence(self) -> AbstractContextManager[Any]:
         """Within it, infinities and nan arise without a warning, and nothing else is recorded."""
@@ -278,7 +278,6 @@ class PyTorch(Library):
             "max": module.amax,
             "min": module.amin,
             "power": module.pow,
-            "repeat": module.repeat_interleave,
             "sign": lambda x: module.where(x == x, module.sign(x), x),
         }
 
@@ -309,6 +308,9 @@ class PyTorch(Library):
 
     def in_numpy(self, array: Any) -> Any:
         return array.detach().cpu().numpy()
+
+    def is_float(self, array: Any) -> bool:
+        return bool(array.is_floating_point())
 
     def silence(self) -> AbstractContextManager[Any]:
         return self.module.no_grad()  # type: ignore[no-any-return]

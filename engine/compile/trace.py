@@ -56,6 +56,7 @@ DETACHED = Operation(
     notation=Notation("detach(%s)", r"\operatorname{detach}(%s)", 9),
     domain=((-3.0, 3.0),),
 )
+DETACHED.is_checked = False  # it is no row of a user's
 
 
 class Guard(NamedTuple):

@@ -142,15 +142,14 @@ class ArrayFunction(Evaluation):
             )
 
     def _evaluated_by(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
-        firsts = [host.samples(each) for each in arrays]
-        kinds = [(tuple(each.shape), one.dtype.char) for each, one in zip(arrays, firsts)]
+        kinds = [(tuple(each.shape), "d" if host.is_float(each) else "l") for each in arrays]
         structure, size = structure_of("value_and_grad", *kinds), arrays[0].shape[0]
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
         inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
         numbers = lambda: _by_address(self._parameters, host.in_numpy(given))
         at = None if is_traced else numbers
-        sample: Callable[[], Sample] = lambda: sample_of(firsts, 0)
+        sample: Callable[[], Sample] = lambda: sample_of([host.first(each) for each in arrays], 0)
         case, _ = next(self._cache.candidates(structure, sample, at=at), (None, False))
         if case is None:
             raise self._cache.too_many(structure)
