@@ -230,7 +230,7 @@ def levels(graph: Graph) -> Numbers:
         early = highest(steps, np.zeros(len(graph), np.intp), 1)
         late = np.where(graph.codes < 0, 0, _latest(steps, len(graph), int(early.max(initial=0))))
         mixed = np.where(early == 1, 1, late)
-        graph.level = min((early, mixed), key=lambda level: _kinds(graph, level))
+        graph.level = min((early, mixed, late), key=lambda level: _kinds(graph, level))
     return graph.level
 
 
