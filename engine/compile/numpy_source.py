@@ -287,7 +287,8 @@ class NumpySource:
     def _factors(self, array: Array, operands: Sequence[str]) -> str:
         """The operands of a product of two matrices; "" for all else.
 
-        With memory, a sum along rows is one too: that is quicker.
+        With memory, a sum along rows is one too, and so is what each sample sends back to several
+        rows: that is quicker.
         """
         if array.kind == "matmul" and not array.name:
             return ", ".join(operands)
@@ -298,7 +299,7 @@ class NumpySource:
             ones = f"ones{shape_text((size, 1) if array.detail else (1, size))}"
             name = self._once.setdefault(ones, f"ones{len(self._once)}")
             return ", ".join([*operands, name] if array.detail else [name, *operands])
-        return ""
+        return ", ".join(operands) if _is_sent_to_rows(array) else ""
 
     def _view(self, array: Array, name: str) -> str:
         if array.kind == "take":
@@ -392,3 +393,10 @@ def _is_plain(product: Array) -> bool:
     shapes = [each.shape for each in product.arrays]
     may_be_one = product.kind == "matmul" and any(set(shape) <= {1, SAMPLES} for shape in shapes)
     return not may_be_one and all(len(shape) == 2 for shape in shapes)
+
+
+def _is_sent_to_rows(array: Array) -> bool:
+    """Whether it is a gradient that each sample sends to several rows, × a number for each row."""
+    shapes = [each.shape for each in array.arrays]
+    is_mul = array.name == "mul" and array.half == "backward" and [*map(len, shapes)] == [2, 2]
+    return is_mul and array.has_samples and shapes[0][-1] == shapes[1][0] == 1 < array.shape[0]

@@ -283,10 +283,18 @@ class _Backward:
         if local == 1.0:
             return upstream
         if local == -1.0:
-            return self._row(TABLE["neg"], upstream)
+            return self._negated(upstream)
         if self.has_masks and (row.masks or row.selects):
             return self.builder.call("masked", upstream, local, row=(_MUL, (upstream, local)))
         return self._row(_MUL, upstream, local)
+
+    def _negated(self, array: Array) -> Array:
+        """With the other sign, which a steady factor takes."""
+        if array.kind == "call" and array.name == "mul":
+            first, *others = array.operands
+            if is_array(first) and first.is_steady:
+                return self._row(_MUL, self._negated(first), *others)
+        return self._row(TABLE["neg"], array)
 
     def matmul(self, array: Array, upstream: Array) -> None:
         """Two more products."""
