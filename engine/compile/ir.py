@@ -238,6 +238,14 @@ class Builder:
 
     def take(self, array: Array, places: slice | Any) -> Array:
         """Some rows: a slice, or an array of their places."""
+        if isinstance(places, np.ndarray):
+            if array.kind == "take" and not array.is_view:  # of what was taken by an index
+                (array,), places = array.arrays, array.detail[places]
+            elif (once := unshaped(array)).kind == "broadcast" and array.shape[1:] == (1,):
+                (once,), shape = once.arrays, once.shape
+                rows = np.arange(prod(once.shape)).reshape(once.shape)
+                places = np.broadcast_to(rows, shape).ravel()[places]
+                array = self.reshape(once, (prod(once.shape), 1))
         size, *rest = array.shape
         if isinstance(places, np.ndarray):
             return self.add("take", (array,), (len(places), *rest), detail=places)
