@@ -306,6 +306,9 @@ class Batch:
 
 
 def _read(argument: Any, title: str) -> Any:
+    if type(argument) is np.ndarray and argument.ndim and argument.dtype.kind in "iu":
+        _check_exact(argument, title)  # at once, as the classes of all samples are such an array
+        return argument
     if isinstance(argument, Mapping):
         raise TypeError(f"{title} is a dict; give arrays, with the samples along the first axis.")
     if is_real(argument) or (isinstance(argument, np.ndarray) and not argument.ndim):
@@ -313,9 +316,7 @@ def _read(argument: Any, title: str) -> Any:
             f"{title} is one number, without an axis of samples. Repeat it, for example "
             "np.full(len(x), 3.0), or let the function read it from around it."
         )
-    array = argument
-    if not (type(array) is np.ndarray and array.dtype.kind in "iu"):  # quick to know
-        array = numbers_of(array, title, "A batch holds numbers: let the function read all else.")
+    array = numbers_of(argument, title, "A batch holds numbers: let the function read all else.")
     if array.dtype.kind in "iu":
         _check_exact(array, title)
     # What is true in one sample and false in another is no part of the structure.
