@@ -181,7 +181,7 @@ class Objective(Hook):
             return [loss(output, target), *(form.row(output) if has_outputs else ())]
 
         self._objective = engine.compiled(objective)
-        self._value_and_grad = self._objective.value_and_grad(parameters, skip_frozen=True)
+        self._value_and_grad = self._objective.value_and_grad(parameters)
         self._measured = engine.compiled(measured)
         self._looked_into: list[Any] = []
 
@@ -225,7 +225,9 @@ class Objective(Hook):
     def _in_arrays(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
         more = (_shares(batch),) if self._is_weighed else ()
         drawn = (noise,) if self.noise_count else ()
-        return self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
+        value, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
+        frozen = frozen_among(self.parameters)
+        return value, gradient if frozen is None else np.where(frozen, 0.0, gradient)
 
     def _look_for_left_out(
         self, watch: Watch, read: list[Value], numbers: Any, batch: Samples, noise: Any

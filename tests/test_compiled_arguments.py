@@ -175,9 +175,9 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "values": ({1.0: 2.0}.values, "list"),
     "masked entries": (masked, "filled"),
     "an array of a class of its own": (lambda: np.array([1.0]).view(Unit), "asarray"),
-    "a date": (lambda: datetime.date(2020, 1, 1), "a number of it"),
-    "a span of time": (lambda: datetime.timedelta(1), "a number of it"),
-    "a complex number": (lambda: 1j, "imaginary"),
+    "a date": (lambda: datetime.date(2020, 1, 1), "float"),
+    "a span of time": (lambda: datetime.timedelta(1), "float"),
+    "a complex number": (lambda: 1j, "float"),
     "a decimal": (lambda: decimal.Decimal("0.1"), "float"),
     "more than fields": (lambda: with_more(Record(1.0)), "fields"),
     "slots beside fields": (lambda: with_more(Beside(1.0)), "fields"),
@@ -230,14 +230,12 @@ def test_keys_that_are_equal_but_not_the_same_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("kind", [int, lambda n: np.array([n]), lambda n: [np.int64(n)]])
-def test_whole_numbers_beyond_floats_are_told_apart(kind: Callable) -> None:
-    def last_digit(n: Any) -> Any:
-        whole = int(n if isinstance(n, Value) else n[0])
-        return w * (whole % 10)
-
-    f = compiled(last_digit)
-    for n in (2**53 + 1, 2**53, 2**53 + 2, -(2**53) - 1, 2**60 + 1, 3):
-        assert f(kind(n)).data == 2.0 * (n % 10), n
+@pytest.mark.parametrize("sign", [1, -1])
+def test_whole_numbers_beyond_floats_are_refused(kind: Callable, sign: int) -> None:
+    f = compiled(lambda n: w * int(n if isinstance(n, Value) else n[0]))
+    assert f(kind(sign * 2**53)).data == sign * 2.0**54
+    with pytest.raises(TypeError, match=r"Argument 1 of .* beyond 2⁵³"):
+        f(kind(sign * (2**53 + 1)))
 
 
 def test_flags_numbers_and_members_are_told_apart() -> None:
@@ -537,7 +535,7 @@ def test_a_compiled_function_inside_a_classmethod_over_samples() -> None:
 
 
 def test_a_method_over_samples_without_its_object_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"missing 1 required.*without its self: call it on"):
+    with pytest.raises(TypeError, match=r"missing 1 required.*without its self, call it on"):
         WithSlots.loss.over([1.0, 2.0])
     with pytest.raises(TypeError, match="has no len"):
         compiled(lambda self, x: self * x * len(3)).over([1.0], [2.0])

@@ -1,6 +1,5 @@
 """Programs at which compiled functions once went wrong: each stays right."""
 
-import importlib
 import itertools
 import math
 import threading
@@ -178,32 +177,19 @@ BENDS: dict[str, Callable[[Any], Any]] = {
     "max": lambda v: max(v, 0.1 * v),
     "two ifs": lambda v: v if v > 1 else (2 * v + 3 if v > -1 else -v),
 }
-LIBRARIES = [
-    "numpy",
-    pytest.param("torch", marks=pytest.mark.needs("torch")),
-    pytest.param("jax.numpy", marks=pytest.mark.needs("jax")),
-]
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("bend", BENDS)
-def test_comparisons_of_parameters_see_the_numbers_in_the_array(bend: str, library: str) -> None:
+def test_comparisons_of_parameters_see_the_numbers_in_the_array(bend: str) -> None:
     """Not those of the Values, which the array stands for, and which stay as they are."""
-    namespace = importlib.import_module(library)
     weight = Value(1.0)
     function = BENDS[bend]
-    evaluate = compiled(lambda x: function(weight * x)).value_and_grad(
-        [weight], namespace=namespace, **({} if library == "numpy" else {"dtype": "float32"})
-    )
-    dtype = {} if library == "numpy" else {"dtype": namespace.float32}
+    evaluate = compiled(lambda x: function(weight * x)).value_and_grad([weight])
     for number in (-1.0, 3.0, -0.25, -4.0, 0.5):
-        array, batch = (namespace.asarray([x], **dtype) for x in (number, 1.5))
-        value, gradient = evaluate(array, batch)
+        value, gradient = evaluate([number], [1.5])
         weight.data = number
         slope = grad(function(weight * 1.5), weight)
-        assert (float(value), float(gradient[0])) == pytest.approx(
-            (function(weight * 1.5).data, slope), rel=1e-6
-        )
+        assert (value, gradient[0]) == pytest.approx((function(weight * 1.5).data, slope), rel=1e-6)
         weight.data = 1.0
 
 
@@ -356,12 +342,8 @@ def test_what_a_gradient_does_not_flow_to_is_read_as_it_was() -> None:
     body, head = Value(2.0), Value(3.0)
     features, steps = body * 2.0, engine.step(body * 1.0)
     function = compiled(lambda x: head * features * x)
-    module = Module()
-    module.body = body
-    module.freeze()
-    value, slopes = function.value_and_grad([body, head], skip_frozen=True)([2.0, 3.0], [1.0])
-    assert (value, *slopes) == (12.0, 0.0, 4.0)
-    module.unfreeze()
+    value, slopes = function.value_and_grad([head])([3.0], [1.0])
+    assert (value, *slopes) == (12.0, 4.0)
     value, slopes = compiled(lambda x: body * steps * x).value_and_grad([body])([2.0], [1.0])
     assert (value, *slopes) == (2.0, 1.0)
     with pytest.raises(CompilationError, match="computed from parameters before"):
@@ -472,13 +454,3 @@ def test_a_result_that_cancels_is_differentiated_twice() -> None:
     function = compiled(lambda x: (engine.dot(weights, x) - target) ** 2)
     (slope,) = grad(function(point), weights[:1], differentiable=True)
     assert grad(slope, weights[0]) == pytest.approx(2.0 * point[0] ** 2, rel=1e-12)
-
-
-@pytest.mark.parametrize("library", ["torch", "jax.numpy"])
-@pytest.mark.needs("torch", "jax")
-def test_float32_has_the_gradient_of_logsumexp(library: str) -> None:
-    namespace = importlib.import_module(library)
-    function = compiled(lambda x: engine.logsumexp([w * x, 0.0]))
-    evaluate = function.value_and_grad([w], namespace=namespace, dtype="float32")
-    _, gradient = evaluate(namespace.ones(1), namespace.ones(3))
-    assert float(gradient[0]) == pytest.approx(1.0 / (1.0 + math.exp(-1.0)), rel=1e-6)

@@ -75,6 +75,6 @@ def test_lines_of_a_large_irregular_graph_do_not_copy_it_again_and_again() -> No
     f(*[Value(0.01 * i - 0.5) for i in range(100)])
     (recording,) = f.recordings
     (program,) = recording.programs()
-    source = program._source(careful=False)
+    source = program._source()
     source.with_memory()
     assert sum(math.prod(map(abs, shape)) for shape in source.plan.buffers) < len(recording.graph)

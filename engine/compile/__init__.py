@@ -17,7 +17,6 @@
     layout.py        which scalars are computed together, and where each lies
     products.py      sums of products that are products of matrices
     walk.py          what is too irregular for lines
-    reading.py       how a group finds its operands in others
 
     ir.py            array instructions
     lower.py         those of a layout

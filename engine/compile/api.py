@@ -96,12 +96,7 @@ class Compiled:
         return str(getattr(self.function, "__name__", type(self.function).__name__))
 
     def __call__(self, /, *args: Any, **named: Any) -> Value:
-        """The result as a Value whose parents are the Values that it depends on.
-
-        Raises:
-            TypeError: an argument cannot be taken apart into numbers.
-            CompilationError: the function does what a recording cannot repeat.
-        """
+        """The result as a Value whose parents are the Values that it depends on."""
 
         def replayed() -> Value:
             given = Arguments.of(args, named, self.title)
@@ -125,8 +120,6 @@ class Compiled:
             reduction: "mean" or "sum" of the results; "none" for an array of all of them.
 
         Raises:
-            ValueError: there is no such reduction, or the numbers of samples differ.
-            TypeError: there is something else than numbers, or entries are masked.
             CompilationError: the samples take too many ways through comparisons.
 
         Example:
@@ -170,8 +163,6 @@ class Compiled:
             number, (n, k) if it returns a list of k, and (n, ...) for lists inside lists.
 
         Raises:
-            ValueError: the numbers of samples differ, or there is none.
-            TypeError: there is something else than numbers, or entries are masked.
             CompilationError: what is returned is no such list, or differs in shape from sample to
                 sample; or the samples take too many ways through comparisons.
 
@@ -198,20 +189,14 @@ class Compiled:
         *,
         reduction: str = "mean",
         namespace: Any = np,
-        dtype: str = "float64",
-        skip_frozen: bool = False,
     ) -> Callable[..., tuple[Any, Any]]:
         """The function over a batch as a function of an array of parameters; no Value is touched.
-
-        The gradient is computed by these parameters alone, not by what else the function reads.
 
         Args:
             parameters: the Values whose numbers stand in the array, in this order.
             reduction: "mean" or "sum" of the results.
-            namespace: numpy, torch or jax.numpy, the module: the arrays are of that library.
-            dtype: "float64"; for torch and jax.numpy also "float32".
-            skip_frozen: whether the gradient by those that are frozen at a call is 0, and not
-                computed, as in a training; for numpy.
+            namespace: numpy, torch or jax.numpy, the module: the arrays are of that library, in
+                double precision.
 
         Returns:
             A function of the array and the batch that gives the value and the gradient, an array.
@@ -227,11 +212,9 @@ class Compiled:
         if reduction not in ("mean", "sum"):
             raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
         parameters = leaves_only(parameters)
-        if (namespace, dtype) != (np, "float64"):
-            if skip_frozen:
-                raise ValueError("skip_frozen is for arrays of numpy, of float64.")
-            return ArrayFunction(self._cache, parameters, reduction, namespace, dtype)
-        return Evaluation(self._cache, parameters, reduction, skip_frozen)
+        if namespace is not np:
+            return ArrayFunction(self._cache, parameters, reduction, namespace)
+        return Evaluation(self._cache, parameters, reduction)
 
     def check(self, /, *args: Any, **named: Any) -> bool:
         """Whether a call gives what the function as written gives, as audits do by themselves.
@@ -303,11 +286,6 @@ class Compiled:
             most_lines: of a stage; what is left out is counted. None for all.
             number: which program, as `program` prints them, from 0; by default the last.
 
-        Raises:
-            CompilationError: nothing is recorded yet.
-            TypeError: one of the arguments is no whole number.
-            ValueError: there is no program of this number, or no line would be left.
-
         Example:
             >>> from glassgrad import Value, compiled
             >>> w = Value(2.0)
@@ -329,13 +307,7 @@ class Compiled:
         return [(each, program) for each in self.recordings for program in each.programs()]
 
     def chosen(self, number: int | None) -> int:
-        """The number of a program, the last one if none is given.
-
-        Raises:
-            CompilationError: there is none yet.
-            TypeError: it is no whole number.
-            ValueError: there is none of this number.
-        """
+        """The number of a program, the last one if none is given."""
         count = len(self.programs())
         if not count:
             raise CompilationError(

@@ -10,7 +10,7 @@ cannot be taken apart is refused: it would be frozen.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from functools import lru_cache
@@ -34,11 +34,7 @@ _EXACT = 2**53
 
 
 class _Whole:
-    """A whole number among Values, which may be an index too, and is compared by number.
-
-    Beyond 2⁵³ the number itself belongs to the structure of the arguments, since floats do not
-    tell such numbers apart.
-    """
+    """A whole number among Values, which may be an index too, and is compared by number."""
 
     __slots__ = ()
     whole: int
@@ -57,8 +53,6 @@ class _Whole:
         """By number, as integers are compared; two other Values are told apart by identity."""
         if isinstance(other, Value):
             return self <= other and self >= other
-        if _is_beyond(self.whole) and isinstance(other, int):
-            return self.whole == other
         return super().__eq__(other)
 
     def __ne__(self, other: object) -> Any:
@@ -109,16 +103,6 @@ class Arguments:
     def of(
         args: tuple[Any, ...], named: Mapping[str, Any], title: str = "a compiled function"
     ) -> Arguments:
-        """The arguments of a call.
-
-        Args:
-            args: the arguments by position.
-            named: those by name.
-            title: the name of the function, for errors.
-
-        Raises:
-            TypeError: one holds what cannot be taken apart; the message says which, and a remedy.
-        """
         found = Arguments((args, named))
         for place, thing in enumerate(args, 1):
             found._read(thing, f"Argument {place} of {title}(...)")
@@ -129,16 +113,13 @@ class Arguments:
 
     @property
     def structure(self) -> tuple[Any, ...]:
-        """The structure; a recording serves calls with an equal one."""
         return tuple(self.key)
 
     @property
     def rows(self) -> Sequence[Any]:
-        """All numbers, as a batch has them."""
         return [self.numbers]
 
     def sample(self, index: int) -> Sample:
-        """The arguments of the one call that there is."""
         return self.given
 
     def _read(self, thing: Any, role: str) -> None:
@@ -160,9 +141,9 @@ class Arguments:
         elif _is_fixed(thing):
             self.key.append(exactly(thing))
         elif is_real(thing):
-            self._read_number(thing)
+            self._read_number(thing, role)
         elif kind in (np.ndarray, ValueArray) and thing.dtype != object:
-            self._read_array(thing)
+            self._read_array(thing, role)
         elif (apart := taken_apart(thing)) and not (
             isinstance(thing, np.ndarray) and kind not in (np.ndarray, ValueArray)
         ):
@@ -174,26 +155,28 @@ class Arguments:
         elif _holds_numbers(thing):
             raise TypeError(
                 f"{role} holds {describe(thing)}, which cannot be taken apart into numbers; to "
-                f"record it would freeze what is in it. {_remedy(thing)}"
+                "record it would freeze what is in it. Give its numbers alone, in a list, a dict, "
+                "an array or fields, as float(...), list(...), sorted(...), dict(...), "
+                "np.asarray(...), .filled(0) or .toarray() do; and a text as str(...)."
             )
         else:
             self.key.append(Same(thing))
 
-    def _read_number(self, number: Any) -> None:
+    def _read_number(self, number: Any, role: str) -> None:
         self.key.append(int if is_whole(number) else float)
-        if is_whole(number) and _is_beyond(number):
-            self.key.append(int(number))
         self.numbers.append(real(number, "A compiled function"))
+        if is_whole(number):
+            _check_exact(np.array([number], object), role)
 
-    def _read_array(self, array: Any) -> None:
+    def _read_array(self, array: Any, role: str) -> None:
         if array.dtype.kind not in "fiub":
             raise TypeError(
                 f"A compiled function takes arrays of real numbers, not of {array.dtype.name}."
             )
         holds_whole = array.dtype.kind in "iu"
         self.key += [np.ndarray, array.shape, int if holds_whole else float]
-        if holds_whole and not is_exact(array):
-            self.key.append(tuple(array.ravel().tolist()))
+        if holds_whole:
+            _check_exact(array, role)
         self.numbers += array.astype(float).ravel().tolist()
 
 
@@ -220,23 +203,14 @@ def objects_in(structure: Iterable[Any]) -> Iterator[Any]:
 
 
 def exactly(thing: Any) -> Any:
-    """A key, a text or a flag so that 1 and True are two, as 0.0 and -0.0 are.
-
-    >>> exactly(1) == exactly(True), exactly((1, "a")) == exactly((1, "a"))
-    (False, True)
-    """
+    """A key, a text or a flag so that 1 and True are two, as 0.0 and -0.0 are."""
     if isinstance(thing, (float, range)):  # ranges are equal where they give the same numbers
         return type(thing), repr(thing)
     return (tuple, *map(exactly, thing)) if type(thing) is tuple else (type(thing), thing)
 
 
 def rebuilt(thing: Any, number: Callable[[Any], Any]) -> Any:
-    """An argument with something else in place of every number and Value.
-
-    Args:
-        thing: the argument, which was taken apart before.
-        number: gives what stands in place of a number of any kind, or of a Value.
-    """
+    """An argument with something else in place of every number and Value."""
     if isinstance(thing, _FIXED):
         return thing
     if isinstance(thing, Value) or is_real(thing):
@@ -270,13 +244,13 @@ def is_whole(number: Any) -> bool:
     return isinstance(number, (int, np.integer))
 
 
-def is_exact(array: Any) -> bool:
-    """Whether floats tell the whole numbers of an array apart."""
-    return not array.size or not (_is_beyond(array.max()) or _is_beyond(array.min()))
-
-
-def _is_beyond(number: Any) -> bool:
-    return not -_EXACT <= int(number) <= _EXACT
+def _check_exact(array: Any, role: str) -> None:
+    """Refuse whole numbers that floats do not tell apart."""
+    if array.size and not -_EXACT <= int(array.min()) <= int(array.max()) <= _EXACT:
+        raise TypeError(
+            f"{role} holds whole numbers beyond 2⁵³, which floats do not tell apart. Give "
+            "np.asarray(..., float), if that is meant."
+        )
 
 
 def _is_fixed(thing: Any) -> bool:
@@ -296,31 +270,6 @@ def _holds_numbers(thing: Any) -> bool:
 
 
 _TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-_REMEDIES: tuple[tuple[Any, str], ...] = (
-    (str, "Write str(...), and give its attributes apart."),
-    (bytes, "Write bytes(...), and give its attributes apart."),
-    (Set, "A set has no order: write sorted(...)."),
-    (np.ma.MaskedArray, "Leave the masked entries out, or fill them: .filled(0)."),
-    (Mapping, "Write dict(...)."),
-    (memoryview, "Write np.asarray(...)."),
-    (_TIMES, "Give a number of it, such as its seconds or days."),
-    (complex, "Give its real and its imaginary part."),
-    (Number, "Write float(...)."),
-)
-
-
-def _remedy(thing: Any) -> str:
-    if hasattr(type(thing), "__array__") and not isinstance(thing, (np.ma.MaskedArray, *_TIMES)):
-        return "Write np.asarray(...)."
-    if hasattr(thing, "toarray"):
-        return "Give all its numbers: .toarray()."
-    if is_dataclass(thing):
-        return "It holds more than its fields: make fields of that, or give it apart."
-    if isinstance(thing, Iterator) or has_parts(type(thing)):
-        default = "Write list(...)."
-    else:
-        default = "Give its numbers in a list, a dict or an array."
-    return next((text for kinds, text in _REMEDIES if isinstance(thing, kinds)), default)
 
 
 @dataclass(slots=True)
@@ -341,36 +290,25 @@ class Batch:
 
     @staticmethod
     def of(batch: Sequence[Any], title: str = "over") -> Batch:
-        """A batch from what a user gives to the method `title`.
-
-        Raises:
-            ValueError: the numbers of samples differ, or there is none.
-            TypeError: it holds something else than numbers.
-        """
         arrays = [
             each
-            if type(each) is np.ndarray and each.ndim and _is_plain(each)
+            if type(each) is np.ndarray and each.ndim and each.dtype.kind == "f"
             else _read(each, f"Argument {place} of {title}(...)")
             for place, each in enumerate(batch, 1)
         ]
-        structure = _structure(title, *[(array.shape, array.dtype.char) for array in arrays])
+        structure = structure_of(title, *[(array.shape, array.dtype.char) for array in arrays])
         size = len(arrays[0])
         rows = [each if each.ndim == 2 else each.reshape(size, -1) for each in arrays]
         return Batch(size, arrays, rows, structure)
 
     def sample(self, index: int) -> Sample:
-        """The arguments of one call."""
-        return _sample(self.arrays, index)
-
-
-def _is_plain(array: Any) -> bool:
-    """Whether an array is taken as it is, which is quick to know: by `_read` it would be too."""
-    kind = array.dtype.kind
-    return kind == "f" or (kind in "iu" and is_exact(array))
+        return sample_of(self.arrays, index)
 
 
 def _read(argument: Any, title: str) -> Any:
-    """An argument as an array of numbers, with the samples first."""
+    if type(argument) is np.ndarray and argument.ndim and argument.dtype.kind in "iu":
+        _check_exact(argument, title)  # at once, as the classes of all samples are such an array
+        return argument
     if isinstance(argument, Mapping):
         raise TypeError(f"{title} is a dict; give arrays, with the samples along the first axis.")
     if is_real(argument) or (isinstance(argument, np.ndarray) and not argument.ndim):
@@ -379,17 +317,14 @@ def _read(argument: Any, title: str) -> Any:
             "np.full(len(x), 3.0), or let the function read it from around it."
         )
     array = numbers_of(argument, title, "A batch holds numbers: let the function read all else.")
-    if array.dtype.kind in "iu" and not is_exact(array):
-        raise TypeError(
-            f"{title} holds whole numbers beyond 2⁵³, which floats do not tell apart. Call the "
-            "function on the samples one by one, or give np.asarray(..., float) if that is meant."
-        )
+    if array.dtype.kind in "iu":
+        _check_exact(array, title)
     # What is true in one sample and false in another is no part of the structure.
     return array.astype(int) if array.dtype.kind == "b" else array
 
 
 @lru_cache(maxsize=100)
-def _structure(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, ...]:
+def structure_of(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, ...]:
     """The structure of the arguments of one call, by the shapes and types of the arrays of a batch.
 
     What has no samples, or different numbers of them, is refused.
@@ -398,16 +333,16 @@ def _structure(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, ..
         raise ValueError(
             f"{title}(...) takes an array for each argument of the function, not nothing."
         )
-    counts = [shape[0] for shape, _ in kinds]
+    counts = [shape[0] if shape else 0 for shape, _ in kinds]
     if len(set(counts)) > 1:
         listed = ", ".join(map(str, counts))
         raise ValueError(f"The first axis is that of the samples; the arguments have {listed}.")
     if not counts[0]:
         raise ValueError("There are no samples: the first axis of the arguments has length 0.")
-    sample = _sample([np.zeros((1, *shape[1:]), kind) for shape, kind in kinds], 0)
+    sample = sample_of([np.zeros((1, *shape[1:]), kind) for shape, kind in kinds], 0)
     return Arguments.of(*sample).structure
 
 
-def _sample(arrays: Sequence[Any], index: int) -> Sample:
+def sample_of(arrays: Sequence[Any], index: int) -> Sample:
     samples = (array[index] for array in arrays)
     return tuple([s if isinstance(s, np.ndarray) else s.item() for s in samples]), {}

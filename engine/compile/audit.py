@@ -38,7 +38,6 @@ class Difference(NamedTuple):
     of: Value | None = None
 
     def told(self, title: str) -> str:
-        """A sentence about the function of this name."""
         if self.written is None:
             return f"{title}, compiled, gave results of another shape than as it is written."
         what = "" if self.of is None else f" as the gradient by {name(self.of)}"
@@ -54,11 +53,8 @@ def difference(
     ours: Sequence[float],
     *,
     at: At,
-    tolerance: float,
 ) -> Difference | None:
-    """What a program gave for a sample, `ours`, and what the function gives, if that differs by a
-    larger share.
-    """
+    """What a program gave for a sample, `ours`, and what the function gives, if that differs."""
     inputs: list[Value] = []
     is_same = False
     if at is None:
@@ -73,7 +69,7 @@ def difference(
     if shape != recording.shape:
         return Difference(0.0, None)
     pairs = zip(ours, written)
-    differing = next((pair for pair in pairs if not _are_near(*pair, tolerance)), None)
+    differing = next((pair for pair in pairs if not _are_near(*pair, TOLERANCE)), None)
     if differing is not None:
         is_explained = _is_explained(recording, sample, written, at)
         return None if is_explained else Difference(*differing)

@@ -23,7 +23,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments, Batch, Sample, objects_in
-from glassgrad.engine.compile.audit import TOLERANCE, Difference, difference
+from glassgrad.engine.compile.audit import Difference, difference
 from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
@@ -31,7 +31,6 @@ from glassgrad.engine.compile.result import Part
 from glassgrad.engine.compile.trace import At
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.value import Value
 
 T = TypeVar("T")
 NOTHING: frozenset[str] = frozenset()
@@ -55,12 +54,7 @@ class AsWrittenError(Exception):
 
 
 class StaleError(Exception):
-    """An audit found a difference; caught by `Cache.trusted`.
-
-    Args:
-        difference: what the program gave, and the function as it is written.
-        since: the last call that is known to have been right.
-    """
+    """An audit found a difference; caught by `Cache.trusted`."""
 
     def __init__(self, difference: Difference, since: int) -> None:
         self.difference, self.since = difference, since
@@ -70,16 +64,13 @@ class Case:
     """A recording, and for what it holds.
 
     Args:
-        recording: the recording.
         guards: what was around the function when it was made.
         call: the number of the call that made it.
 
     Attributes:
         states: what was around the function when the same was recorded, the last first.
-        uses: how many calls it served, or was tried for.
-        due: the use at which it is audited next.
-        seconds: how long its program ran.
-        audit_seconds: how long its audits took.
+        due: the use, of all `uses` so far, at which it is audited next.
+        seconds, audit_seconds: how long its program ran, and its audits took.
         cost: how long one of them takes.
         verified: the last call for which it is known to have been right.
     """
@@ -103,11 +94,6 @@ class Case:
 class Cache:
     """The recordings of a function.
 
-    Args:
-        title: the name of the function.
-        function: the function.
-        is_audited: whether recordings are audited by themselves.
-
     Attributes:
         calls: how many there were.
         faults: how often an audit found a difference.
@@ -121,18 +107,12 @@ class Cache:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
         self._cases: dict[Any, list[Case]] = {}
         self.calls, self.must_audit = 0, False
         self.why_eager: str | None = None
 
     def trusted(self, attempt: Callable[[], T], eagerly: Callable[[], T]) -> T:
-        """What a call gives; if an audit in it finds a difference, what it gives recorded anew.
-
-        Args:
-            attempt: the call.
-            eagerly: the same call without recordings, if no recording can serve it.
-        """
+        """What a call gives; if an audit in it finds a difference, what it gives recorded anew."""
         self.calls += 1
         if self.why_eager is not None:
             return eagerly()
@@ -167,7 +147,6 @@ class Cache:
         *,
         share: float = 1.0,
         wanted: frozenset[str] = NOTHING,
-        among: tuple[Value, ...] | None = None,
         numbers_of: Callable[[Recording, Program], Any] = Recording.numbers,
         has_several: bool = False,
         at: At = None,
@@ -178,22 +157,16 @@ class Cache:
             calls: the arguments.
             share: what the results are multiplied by, for their sum or their mean.
             wanted: the kinds of leaves whose gradients are computed.
-            among: the captured Values whose gradients are; None for all.
             numbers_of: the numbers of the captured Values that a program reads.
             has_several: whether the function may return several numbers.
             at: gives the numbers of Values, where others count than their own.
-
-        Raises:
-            CompilationError: the samples of a batch take too many ways.
-            AsWrittenError: no recording serves the call, or can be made.
-            StaleError: an audit found that a recording is no longer right.
         """
         parts: list[Part] = []
         left, batched = _all_of(calls.size), INPUT if isinstance(calls, Batch) else NOTHING
         sample = lambda: calls.sample(int(left[0]))
         for case, is_new in self.candidates(calls.structure, sample, has_several, at):
             recording, began = case.recording, perf_counter()
-            program = recording.program(batched, wanted, among)
+            program = recording.program(batched, wanted)
             seed = share if wanted else None
             numbers = numbers_of(recording, program)
             inputs = program.in_order(calls.rows)
@@ -221,7 +194,7 @@ class Cache:
                 return parts
             left = left[~serves]
         if batched:
-            raise self._too_many(calls.structure, has_several)
+            raise self.too_many(calls.structure, has_several)
         raise AsWrittenError
 
     def candidates(
@@ -251,11 +224,6 @@ class Cache:
             recording = Recording(
                 self.title, self.function, args, named, has_several=has_several, at=at
             )
-            if recording.is_watched:
-                self.why_eager = (
-                    "it opens a block such as trap() inside, in which nodes are looked at"
-                )
-                raise AsWrittenError
             if recording.reads is not None:
                 self.why_eager = f"it {recording.reads}, which no program repeats"
                 _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
@@ -294,23 +262,10 @@ class Cache:
         budget = _FREE + _SHARE * case.seconds
         return case.cost <= _LONG or case.audit_seconds + case.cost <= budget
 
-    def audit(
-        self,
-        case: Case,
-        sample: Sample,
-        ours: Sequence[float],
-        at: At = None,
-        tolerance: float = TOLERANCE,
-    ) -> None:
-        """Compare what the program of a case gave for a sample with what the function gives.
-
-        Raises:
-            StaleError: it gives something else.
-        """
+    def audit(self, case: Case, sample: Sample, ours: Sequence[float], at: At = None) -> None:
+        """Compare what the program of a case gave for a sample with what the function gives."""
         began = thread_time()  # that of other programs does not count
-        found = difference(
-            self.title, self.function, case.recording, sample, ours, at=at, tolerance=tolerance
-        )
+        found = difference(self.title, self.function, case.recording, sample, ours, at=at)
         if found is not None:
             raise StaleError(found, case.verified)
         case.due, case.verified = 2 * case.uses, self.calls
@@ -318,9 +273,9 @@ class Cache:
         case.cost = min(case.cost, seconds)
         case.audit_seconds += seconds
 
-    def _too_many(self, structure: tuple[Any, ...], has_several: bool) -> CompilationError:
+    def too_many(self, structure: tuple[Any, ...], has_several: bool = False) -> CompilationError:
         """The error of a batch that no recording serves, and for which none can be made."""
-        why, remedy = _limit(self._cases_of(structure, has_several))
+        why, remedy = _STRUCTURES if self._cases_of(structure, has_several) is None else _WAYS
         return CompilationError(f"{self.title} {why}. {remedy}")
 
     def refuse(self) -> NoReturn:
@@ -333,10 +288,8 @@ class Cache:
     def limits(self) -> list[str]:
         """A line for each limit that was reached, and for what keeps it from being recorded."""
         full = [cases for cases in self._cases.values() if len(cases) >= MOST_RECORDINGS]
-        limits = [_limit(cases)[0] for cases in full]
-        if len(self._cases) >= MOST_STRUCTURES:
-            limits.append(_limit(None)[0])
-        lines = [f"{self.title} {limit}: further calls run as written" for limit in limits]
+        limits = [_WAYS] * len(full) + [_STRUCTURES] * (len(self._cases) >= MOST_STRUCTURES)
+        lines = [f"{self.title} {limit}: further calls run as written" for limit, _ in limits]
         if self.why_eager is not None:
             lines.append(f"{self.title} runs as written: {self.why_eager}")
         return lines
@@ -365,25 +318,17 @@ class Cache:
 _all_of = lru_cache(maxsize=8)(np.arange)
 
 
-def _limit(cases: list[Case] | None) -> tuple[str, str]:
-    """Why no recordings are made beside these, or of other structures; and the remedy."""
-    if cases is None:
-        return (
-            f"was called with {MOST_STRUCTURES} structures of arguments",
-            "An object that is a new one in each call is a structure of its own: pass numbers.",
-        )
-    changed = [title for case in cases if (title := case.states[0].changed()) is not None]
-    if len(changed) > len(cases) // 2:
-        return (
-            f"reads {changed[0]} from around it, which was something else in each of "
-            f"{MOST_RECORDINGS} recordings",
-            "Pass it as an argument.",
-        )
-    return (
-        f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or "
-        "parameters that were replaced, and a sample takes one more",
-        "Choose with maximum, where or clip instead of an if; call it once for each index.",
-    )
+_STRUCTURES = (
+    f"was called with {MOST_STRUCTURES} structures of arguments",
+    "An object that is a new one in each call is a structure of its own: pass numbers.",
+)
+_WAYS = (
+    f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or what it "
+    "reads from around it, and a sample takes one more",
+    "Choose with maximum, where or clip instead of an if, call it once for each index, and pass "
+    "what changes as an argument.",
+)
+"""Why no recordings are made of other structures, or beside these; and the remedy."""
 
 
 def _warn(text: str) -> None:

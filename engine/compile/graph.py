@@ -55,7 +55,6 @@ class Graph:
         return int((self.codes >= 0).sum())
 
     def size_in_bytes(self) -> int:
-        """How much memory the arrays take."""
         arrays = (self.codes, self.numbers, self.starts, self.operands, self.roots, self.places)
         return sum(array.nbytes for array in arrays)
 
@@ -70,12 +69,10 @@ class Graph:
         return np.repeat(np.arange(len(self)), self.counts)
 
     def row(self, node: int) -> Operation | None:
-        """The row that computes a node; None for a leaf."""
         code = self.codes[node]
         return self.rows[code] if code >= 0 else None
 
     def of(self, node: int) -> list[int]:
-        """The operands of a node."""
         found: list[int] = self.operands[self.starts[node] : self.starts[node + 1]].tolist()
         return found
 
@@ -86,7 +83,6 @@ class Graph:
         return found
 
     def all_operands(self) -> list[list[int]]:
-        """The operands of each node."""
         flat, starts = self.operands.tolist(), self.starts.tolist()
         return [flat[a:b] for a, b in pairwise(starts)]
 
@@ -115,7 +111,6 @@ class Graph:
         return self.rows.index(row)
 
     def is_of(self, *rows: Operation) -> npt.NDArray[np.bool_]:
-        """Whether each node is computed by one of some rows."""
         return np.isin(self.codes, [self.rows.index(row) for row in rows if row in self.rows])
 
     def scalars(self) -> int:
@@ -196,7 +191,6 @@ def runs(nodes: Numbers, *keys: Numbers) -> list[Numbers]:
 
 
 def after_constants(graph: Graph, numbers: Sequence[float]) -> Graph:
-    """The graph with a few constants before all its nodes."""
     count = len(numbers)
     return replace(
         graph,
@@ -267,7 +261,6 @@ def _latest(steps: Steps, size: int, top: int) -> Numbers:
 
 
 def steps_of(graph: Graph) -> Steps:
-    """The steps of a graph, in their order."""
     nodes = np.flatnonzero(graph.counts)
     first, last = graph.pairs(nodes)
     many: list[list[int] | None] = [None] * len(nodes)
@@ -277,7 +270,6 @@ def steps_of(graph: Graph) -> Steps:
 
 
 def _kinds(graph: Graph, level: Numbers) -> int:
-    """How many pairs of a level and an operation there are."""
     is_computed = graph.codes >= 0
     keys = level[is_computed] * len(graph.rows) + graph.codes[is_computed]
     return int(np.count_nonzero(np.bincount(keys)))

@@ -50,25 +50,19 @@ _MOST_MODULES = 24
 
 
 class Guards:
-    """What is around a function now, to tell later whether it is the same.
-
-    Args:
-        function: the function.
-        objects: those among its arguments; they are looked into.
-    """
+    """What is around a function now, to tell later whether it is the same."""
 
     def __init__(self, function: Callable[..., Any], objects: Iterable[Any]) -> None:
         self._revision = STRUCTURE.revision
         found = _search(function, objects)
-        self._reads = [(*read,) for read in found.reads.values()]  # plain tuples unpack faster
+        self._reads = list(found.reads.values())
         self._lists = [each for each in found.containers if _is_quick(each)]
         self._copies = [each.copy() for each in self._lists]
         self._others = [(each, _parts(each)) for each in found.containers if not _is_quick(each)]
         self._modules = [(module, _attributes(module)) for module in found.modules]
 
     def hold(self) -> bool:
-        """Whether everything that is looked at is as it was."""
-        for get, name, before, _ in self._reads:
+        for get, name, before in self._reads:
             now = get(name, _MISSING)
             if now is not before and not _is_same(now, before):
                 return False
@@ -78,13 +72,6 @@ class Guards:
             if not _are_same(_parts(each), parts):
                 return False
         return STRUCTURE.revision == self._revision or self._are_modules_unchanged()
-
-    def changed(self) -> str | None:
-        """What is no longer as it was, as the code names it; None if all is."""
-        for get, name, before, title in self._reads:
-            if not _is_same(get(name, _MISSING), before):
-                return title
-        return None if self.hold() else "a module or a list"
 
     def _are_modules_unchanged(self) -> bool:
         """Whether what was changed somewhere is nothing here: another module, or back again."""
@@ -97,23 +84,12 @@ class Guards:
         return True
 
 
-class _Read(NamedTuple):
-    """A name: what gives the thing it is bound to, or the missing one; that thing; and a text."""
-
-    get: Callable[[Any, Any], Any]
-    name: Any
-    before: Any
-    title: str
+_Read = tuple[Callable[[Any, Any], Any], Any, Any]
+"""What gives the thing that a name is bound to, or the missing one; the name; and that thing."""
 
 
 class _Search:
     """All that is named in the things that a function leads to.
-
-    Args:
-        things: where it begins.
-        function: whose code is read in any case.
-        names: what is looked for: attributes and constant keys. Those of the code of functions
-            that are met are added.
 
     Attributes:
         reads: the names that are bound there, by the address of what holds them.
@@ -173,17 +149,15 @@ class _Search:
             self.containers.append(container)
             return
         for key in keys:
-            self._read(container, get, key, f"[{key!r}]")
+            self._read(container, get, key)
 
     def _look_into_object(self, thing: Any) -> None:
         """Look up all names in its attributes and those of its class, where one hides another."""
-        is_named = isinstance(thing, (type, FunctionType, ModuleType))
-        title = thing.__name__ if is_named else type(thing).__name__
         of_itself = thing.__mro__ if isinstance(thing, type) else ()
         kinds = (*of_itself, *type(thing).__mro__)
         places = [kind for kind in kinds if not _is_foreign(kind)]
         for name in self._names & _properties_of_ours(kinds):
-            self._read(thing, partial(_property, thing), name, f"{title}.{name}")
+            self._read(thing, partial(_property, thing), name)
         if not isinstance(thing, type) and type(thing).__dictoffset__:
             places.insert(0, thing)
         for name in self._names:
@@ -192,9 +166,9 @@ class _Search:
                 continue
             hiding = places[: bound.index(True) + 1]
             for place in hiding:
-                self._read(place, own_attributes(place).get, name, f"{title}.{name}")
+                self._read(place, own_attributes(place).get, name)
             if isinstance(own_attributes(hiding[-1])[name], MemberDescriptorType):
-                self._read(thing, partial(getattr, thing), name, f"{title}.{name}")
+                self._read(thing, partial(getattr, thing), name)
 
     def _read_code(self, function: FunctionType) -> None:
         """Look for what the code of a function names, if it is no library's."""
@@ -203,20 +177,20 @@ class _Search:
         names = _names_in(function.__code__)
         self._names |= names.others
         for part in _PARTS_OF_FUNCTIONS:
-            self._read(function, partial(getattr, function), part, f"{function.__name__}.{part}")
+            self._read(function, partial(getattr, function), part)
         self._left += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
         for name in names.modules:
-            self._read(sys.modules, sys.modules.get, name, name)
+            self._read(sys.modules, sys.modules.get, name)
         around = function.__globals__
         for name in names.globals:
-            self._read(around, around.get, name, name)
+            self._read(around, around.get, name)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if name in names.enclosing:
-                self._read(cell, partial(_property, cell), "cell_contents", name)
+                self._read(cell, partial(_property, cell), "cell_contents")
 
-    def _read(self, holder: Any, get: Callable[[Any, Any], Any], name: Any, title: str) -> None:
+    def _read(self, holder: Any, get: Callable[[Any, Any], Any], name: Any) -> None:
         found = get(name, _MISSING)
-        self.reads.setdefault((id(holder), name), _Read(get, name, found, title))
+        self.reads.setdefault((id(holder), name), (get, name, found))
         self._left += [found]
 
 
@@ -349,7 +323,6 @@ def _property(thing: Any, name: str, missing: Any) -> Any:
 
 
 def _item(container: Any, place: int, missing: Any) -> Any:
-    """What stands at a place of a list or tuple."""
     try:
         return container[place]
     except Exception:  # it is shorter now, or a class of the user's own counts otherwise

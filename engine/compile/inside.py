@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from glassgrad.engine.backward import order_of
 from glassgrad.engine.compile.arguments import Batch
-from glassgrad.engine.compile.layout import walked
+from glassgrad.engine.compile.layout import Walked
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.trace import DETACHED
 from glassgrad.engine.context import Scope
@@ -57,7 +57,6 @@ class Node:
 
     @property
     def _operands(self) -> tuple[Any, ...]:
-        """What `order_of` goes by."""
         return self.parents
 
 
@@ -79,10 +78,6 @@ class Inside(NamedTuple):
 def inside_of(recording: Recording, *batch: Any) -> Inside | None:
     """What a recording without comparisons computes on the way to its first result.
 
-    Args:
-        recording: the recording.
-        batch: what one call of the function takes, with an axis of samples in front.
-
     Returns:
         None where a number or a gradient is not finite, since there it counts which edges carry
         nothing; and where the result depends on no Value from outside, or on some computed there.
@@ -95,20 +90,12 @@ def inside_of(recording: Recording, *batch: Any) -> Inside | None:
     order: list[Any] = order_of(Node(TABLE["mean"], (result,), None))  # type: ignore[arg-type]
     computed = [node for node in order[:-1] if isinstance(node, Node)]
     inputs = np.concatenate(Batch.of(batch).rows, -1).T
-    numbers: Table = np.repeat(graph.numbers[:, None], inputs.shape[1], 1)
-    numbers[given], numbers[outside] = inputs, data_vector(recording.captured)[:, None]
-    gradients, slopes, reach = np.zeros((3, *numbers.shape))
-    group = walked(graph)
-    (read,), walk = group.operands, group.walk
-    assert walk is not None
-    upstream = np.zeros((len(walk), len(inputs.T)))
-    upstream[group.nodes == result.place] = 1.0 / len(inputs.T)
+    captured = data_vector(recording.captured)[:, None]
+    walked, size = Walked(graph), inputs.shape[1]
     with np.errstate(all="ignore"):
-        numbers[group.nodes] = walk.forward(numbers[read])
-        both = numbers[read], numbers[group.nodes]
-        gradients[np.append(read, group.nodes)] = walk.gradients(*both, upstream)
-        slopes[group.nodes] = walk.local(*both)[walk.order[walk.starts[:-1]]]
-        reach[read] = walk.reach(*both, upstream)
+        numbers: Table = walked.forward(size, (given, inputs), (outside, captured))
+        gradients, reach = walked.backward(numbers, result.place, 1.0 / size)
+        slopes = walked.first_local(numbers)
     places = [node.place for node in computed] + outside
     if not (np.isfinite(numbers[places]).all() and np.isfinite(gradients[places]).all()):
         return None

@@ -1,16 +1,16 @@
 """The array IR: what a program computes, as a list of instructions, each of which gives one array.
 
-There are eighteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
+There are fifteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
 
     input, constant     the numbers of arguments and of captured Values; those that never change
     call                a function of the table, or a kernel, element by element
-    matmul, einsum      products of matrices; of tables that both have samples
+    matmul              products of matrices
     reduce, partials    a reduction of each row of a table, and its local derivatives
     sum                 the sum along an axis, which stays with length 1
     take, join          some rows of an array; several arrays one after the other
     reshape, transpose, broadcast
-    scatter, assembled  rows sent back to where they were taken: by an index, or slices
-    walk, walk_back     what is too irregular for lines; walk_reach, where its gradients arrive
+    scatter             rows sent back to where they were taken
+    walk, walk_back     what is too irregular for lines, and its gradient
 
 The first axes of an array are those of scalars, the last one is that of samples: its size is
 `SAMPLES`, or 1 where all samples share the numbers. Only matrices, which are products' operands
@@ -51,7 +51,7 @@ class Array:
         shape: the size along each axis.
         name: of a `call`, a `reduce` or `partials` the function; of an `input` its name.
         detail: what else the instruction needs: a row of the table and its operands, a slice, an
-            index, an axis, subscripts, constants or a walk.
+            index, an axis, constants or a walk.
         label: what it is called in the program.
         about: which scalars it computes, in words; "" if another instruction says so.
         group, half: the group that it serves, by index, and in which half; None for the frame.
@@ -71,12 +71,10 @@ class Array:
 
     @property
     def has_samples(self) -> bool:
-        """Whether there is a number for each sample."""
         return bool(self.shape) and self.shape[-1] < 0
 
     @property
     def arrays(self) -> list[Array]:
-        """The operands that are arrays."""
         return [each for each in self.operands if is_array(each)]
 
     @property
@@ -103,7 +101,6 @@ def unshaped(array: Array) -> Array:
 
 
 def needed(outputs: Sequence[Array]) -> set[Array]:
-    """The instructions that outputs depend on."""
     found, left = set[Array](), list(outputs)
     while left:
         array = left.pop()
@@ -114,7 +111,6 @@ def needed(outputs: Sequence[Array]) -> set[Array]:
 
 
 def is_array(operand: Array | float) -> TypeGuard[Array]:
-    """Whether an operand is an array and no plain number."""
     return isinstance(operand, Array)
 
 
@@ -154,11 +150,9 @@ class Builder:
         return self._known[key]
 
     def input(self, name: str, size: int, samples: int) -> Array:
-        """Numbers that are given anew in each call."""
         return self.add("input", (), (size, samples), name)
 
     def constant(self, numbers: Any) -> Array:
-        """Numbers that never change."""
         return self.add("constant", (), numbers.shape, detail=numbers)
 
     def call(self, name: str, *operands: Array | float, row: Any = None) -> Array:
@@ -207,21 +201,13 @@ class Builder:
         shape = (*broadcast((tuple(head), tuple(other))), rows, columns)
         return self.add("matmul", (left, right), shape)
 
-    def einsum(self, subscripts: str, left: Array, right: Array) -> Array:
-        """A sum of products over the letters that are not in the result."""
-        sizes = dict(zip(subscripts.replace(",", ""), (*left.shape, *right.shape)))
-        shape = tuple([sizes[letter] for letter in subscripts.partition("->")[2]])
-        return self.add("einsum", (left, right), shape, detail=subscripts)
-
     def reduce(self, row: Operation, table: Array) -> Array:
-        """The reduction of each row of a table."""
         rows, length, samples = table.shape
         if row is _SUM and samples == 1:
             return self.sum(self.reshape(table, (rows, length)), 1)
         return self.add("reduce", (table,), (rows, samples), row.kernel, row)
 
     def partials(self, row: Operation, table: Array, result: Array) -> Array:
-        """The local derivatives of a reduction by the numbers of a table."""
         name = f"by_operands_of_{row.kernel}"
         return self.add("partials", (table, result), table.shape, name)
 
@@ -306,13 +292,11 @@ class Builder:
         return found
 
     def reshape(self, array: Array, shape: Shape) -> Array:
-        """The same numbers in another shape."""
         if array.kind == "reshape" and is_array(array.operands[0]):
             array = array.operands[0]
         return array if array.shape == shape else self.add("reshape", (array,), shape)
 
     def transpose(self, array: Array) -> Array:
-        """With the last two axes exchanged."""
         first = array.operands[0] if array.operands else None
         if array.kind == "transpose" and isinstance(first, Array):
             return first
@@ -322,7 +306,6 @@ class Builder:
         return self.add("transpose", (array,), (*head, columns, rows))
 
     def broadcast(self, array: Array, shape: Shape) -> Array:
-        """The same numbers along axes that had length 1."""
         return array if array.shape == shape else self.add("broadcast", (array,), shape)
 
     def scatter(self, array: Array, places: Any, size: int) -> Array:
@@ -332,12 +315,6 @@ class Builder:
             return self.take(array, first)
         name = "placed" if len(unique) == len(places) else "scatter"
         return self.add("scatter", (array,), (size, *array.shape[1:]), name, places)
-
-    def assembled(self, parts: Sequence[tuple[slice, Array]], size: int) -> Array:
-        """Arrays added to slices of an array of zeros of a size."""
-        slices, arrays = zip(*parts)
-        shape = (size, *broadcast(each.shape[1:] for each in arrays))
-        return self.add("assembled", arrays, shape, detail=slices)
 
 
 def _is_steady(array: Array) -> bool:
@@ -353,7 +330,6 @@ def _is_steady(array: Array) -> bool:
 
 
 def broadcast(shapes: Iterable[Shape]) -> Shape:
-    """The shape of arrays that are broadcast against each other."""
     found: list[int] = []
     for shape in shapes:
         found = [1] * (len(shape) - len(found)) + found

@@ -28,7 +28,6 @@ def join(*parts: Any) -> Any:
 
 
 def beside(*parts: Any) -> Any:
-    """Matrices beside each other."""
     return np.concatenate(parts, 1)
 
 
@@ -50,63 +49,9 @@ def scatter(array: Any, places: Any, size: int) -> Any:
     return found
 
 
-def assembled(size: int, samples: int, *parts: Any) -> Any:
-    """An array of zeros with arrays added to slices of it, given in turn: a slice, an array."""
-    found = np.zeros((size, samples), like=parts[1])
-    for places, array in zip(parts[::2], parts[1::2]):
-        found[places] += array
-    return found
-
-
-def masked(upstream: Any, local: Any, reach: Any = 1.0) -> Any:
-    """The product; a local derivative of zero stops even an infinite gradient, and what no gradient
-    reaches sends none.
-    """
-    product = upstream * local
-    if is_finite(product):
-        return product
-    return np.where((reach == 0.0) | (local == 0.0), 0.0, product)
-
-
-def reached(upstream: Any, local: Any, reach: Any) -> Any:
-    """The product; what no gradient reaches, as it was not chosen, sends none."""
-    product = upstream * local
-    return product if is_finite(product) else np.where(reach == 0.0, 0.0, product)
-
-
-def chosen(upstream: Any, local: Any) -> Any:
-    """What comes from above, where the local derivative of a choice is not zero."""
-    return np.where(local == 0.0, 0.0, upstream)
-
-
-def matmul_where_reached(upstream: Any, other: Any, reach: Any) -> Any:
-    """The product of matrices, to which what no gradient reaches adds nothing."""
-    product = np.matmul(upstream, other)
-    if is_finite(product):
-        return product
-    return reached(upstream[..., None], other[..., None, :, :], reach[..., None]).sum(-2)
-
-
-def einsum_where_reached(subscripts: str, upstream: Any, other: Any, reach: Any) -> Any:
-    """The same for a sum over letters."""
-    product = np.einsum(subscripts, upstream, other)
-    if is_finite(product):
-        return product
-    operands, _, result = subscripts.partition("->")
-    first, second = operands.split(",")
-    summed = "".join(sorted(set(first + second) - set(result)))
-    whole = result + summed
-    factors = (upstream, first), (other, second), (reach, first)
-    spread = [_along(x, mine, whole) for x, mine in factors]
-    return reached(*spread).sum(tuple(range(len(result), len(whole))))
-
-
-def _along(array: Any, letters: str, whole: str) -> Any:
-    """An array with an axis for each letter of the whole, in their order."""
-    ordered = "".join([letter for letter in whole if letter in letters])
-    found = np.einsum(f"{letters}->{ordered}", array)
-    sizes = dict(zip(ordered, found.shape))
-    return found.reshape(*[sizes.get(letter, 1) for letter in whole])
+def masked(upstream: Any, local: Any) -> Any:
+    """The product; a local derivative of zero stops even an infinite gradient."""
+    return np.where(local == 0.0, 0.0, upstream * local)
 
 
 def is_finite(array: Any) -> bool:
@@ -139,7 +84,6 @@ def compare(a: Any, b: Any) -> Any:
 
 
 def mean(table: Any) -> Any:
-    """The mean of each row."""
     return table.sum(1) / table.shape[1]
 
 
@@ -197,7 +141,7 @@ def by_operands_of_max(table: Any, result: Any) -> Any:
 
 
 def _reduced(row: Reduction) -> Callable[[Any], Any]:
-    reduce = _own(row.on_arrays)
+    reduce = _own(row.on_arrays) if row.is_checked else row.array
     return lambda table: reduce(*_columns(table))
 
 
@@ -222,27 +166,19 @@ def _own(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def own(*operands: Any) -> Any:
-        found = function(*operands)
-        arrays = [each for each in operands if not isinstance(each, float)]
-        if not all(isinstance(each, np.ndarray) for each in arrays):  # of another library
-            return np.zeros_like(arrays[0]) + found
-        shape = np.broadcast_shapes(*[each.shape for each in arrays])
-        if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
-            is_new = found.base is None and not any(found is each for each in arrays)
-            return found if is_new else found.copy()
-        return np.broadcast_to(found, shape).astype(float, casting="same_kind")
+        shape = np.broadcast_shapes(*map(np.shape, operands))
+        return np.broadcast_to(function(*operands), shape).astype(float, casting="same_kind")
 
     return own
 
 
-NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan, "s_": np.s_}
+NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan}
 
 DISPATCHING: dict[str, Any] = {}
 """Functions as the table has them, for any kind of arrays, where programs call another one."""
 
 
 def _enter(row: Operation) -> None:
-    """Let programs call the function of a row."""
     if isinstance(row, Reduction):
         NAMESPACE[row.kernel] = _reduced(row)
         NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)
@@ -257,11 +193,7 @@ def _enter_own(row: Operation) -> None:
     if isinstance(row, Reduction):
         _enter(row)
         return
-    function = NAMESPACE[row.kernel] = row.array
-    if not isinstance(function, np.ufunc):
-        is_python = isinstance(function, np.vectorize)
-        NAMESPACE[row.kernel] = _own(row.on_arrays)
-        DISPATCHING[row.kernel] = function if is_python else NAMESPACE[row.kernel]
+    NAMESPACE[row.kernel] = row.array if isinstance(row.array, np.ufunc) else _own(row.on_arrays)
     for place in range(row.arity):
         NAMESPACE[by_operand(row, place)] = _own(partial(_partial_of, row, place))
 
@@ -274,12 +206,9 @@ def by_operand(row: Operation, place: int) -> str:
 def _partial_of(row: Operation, place: int, *given: Any) -> Any:
     """The local derivative at arrays: of the operands, and of the result."""
     wanted = tuple([each == place for each in range(row.arity)])
-    arrays = [each for each in given if not isinstance(each, float)]
     try:
         found = row.derivatives_on_arrays(given[:-1], given[-1], wanted)[place]
     except (TypeError, ValueError):  # it compares numbers, or calls functions of math
-        if not all(isinstance(each, np.ndarray) for each in arrays):
-            raise
         return np.vectorize(partial(_partial_at, row, place, wanted), otypes=[float])(*given)
     return 0.0 if found is None else found
 
@@ -306,8 +235,8 @@ for _row in TABLE.values():
     _enter(_row)
 newcomers.append(_enter_own)
 for _kernel in (
-    join, beside, total, scatter, assembled,
-    masked, reached, chosen, matmul_where_reached, einsum_where_reached,
+    join, beside, total, scatter,
+    masked,
     step, relu, compare, mean, by_operands_of_mean, dot, by_operands_of_dot, by_operands_of_prod,
     logsumexp, by_operands_of_logsumexp, by_operands_of_max,
 ):  # fmt: skip
@@ -315,7 +244,6 @@ for _kernel in (
 NAMESPACE.update(
     matmul=np.matmul,
     matmuls=np.matmul,
-    einsum=np.einsum,
     square=np.square,
     power=np.power,
     larger=np.maximum,
@@ -327,7 +255,6 @@ NAMESPACE.update(
     array=np.array,
     full=np.full,
     ones=lambda *shape: np.ones(shape),
-    ones_like=np.ones_like,
     sum=lambda table: table.sum(1),
     prod=lambda table: table.prod(1),
     max=lambda table: table.max(1),

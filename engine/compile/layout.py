@@ -3,7 +3,7 @@
 Nodes of one operation at one level (the longest path from a leaf) do not depend on each other. They
 become one array, in an order in which the operands are read as slices where that is possible.
 Groups of `dot` nodes are products of matrices where their rows fill a grid: see `products.py`. Many
-narrow groups in a row become a walk: see `walk.py`. Next: `reading.py`.
+narrow groups in a row become a walk: see `walk.py`. Next: `lower.py`.
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ _NARROW, _MOST_SOURCES = 64, 12
 """Groups are irregular if they have fewer operands, or read from more groups, on average."""
 _WIDE = 32
 """A walk goes by groups, not by scalars, if they have more operands than these on average."""
-_FEW = 4
-"""Sums of so few terms are written as a + b + c, not as sums along the rows of a table."""
 
 
 @dataclass
@@ -105,26 +103,48 @@ def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
     known = _Known(graph, batched)
     computed: list[Group] = []
     for alike in known.stretches():
-        computed += [known.walk(alike)] if len(alike) > 1 else known.placed(*alike)
-    layout = Layout(graph, [*known.leaves(computed, batched), *computed])
-    for group in computed:
-        _sort_terms(layout, group)
-    return layout
+        computed += [known.walk(alike)] if len(alike) > 1 else known.groups(*alike)
+    return Layout(graph, [*known.leaves(computed, batched), *computed])
 
 
-def walked(graph: Graph) -> Group:
-    """All that a graph computes as one walk, group by group."""
-    known = _Known(graph, frozenset())
-    return known.walk(known.alike(levels(graph)), is_wide=True)
+class Walked:
+    """All that a graph computes, level by level, with a column for each sample.
 
+    Attributes:
+        walk: how.
+        order: the nodes as the walk has them: the leaves that it reads, then those it computes.
+    """
 
-def _sort_terms(layout: Layout, group: Group) -> None:
-    """The terms of a lone sum, or sum of products, in their order in memory, constants last."""
-    if len(group) == 1 and group.row is not None and group.row.name in ("sum", "prod", "dot"):
-        (first, *_) = group.operands
-        is_constant = layout.graph.codes[first] == CONSTANT
-        order = np.lexsort([layout.position[first], layout.group_of[first], is_constant])
-        group.operands = tuple(operands[order] for operands in group.operands)
+    def __init__(self, graph: Graph) -> None:
+        known = _Known(graph, frozenset())
+        group = known.walk(known.alike(levels(graph)), is_wide=True)
+        assert group.walk is not None
+        self._graph, self.walk = graph, group.walk
+        self._read, self.nodes = group.operands[0], group.nodes
+        self.order = np.append(self._read, self.nodes)
+
+    def forward(self, width: int, *given: tuple[Any, Any]) -> Any:
+        """The numbers of all nodes, from those of leaves: nodes and their rows."""
+        numbers = np.repeat(self._graph.numbers[:, None], width, 1)
+        for nodes, rows in given:
+            numbers[nodes] = rows
+        numbers[self.nodes] = self.walk.forward(numbers[self._read])
+        return numbers
+
+    def backward(self, numbers: Any, root: int, share: float) -> tuple[Any, Any]:
+        """The gradients of the first result × share by all nodes, and whether one arrives there."""
+        upstream = np.where((self.nodes == root)[:, None], share, np.zeros(numbers.shape[1]))
+        found = self.walk.told_apart(numbers[self._read], numbers[self.nodes], upstream)
+        gradients, is_reached = np.zeros_like(numbers), np.zeros(numbers.shape, bool)
+        gradients[self.order], is_reached[self.order] = found
+        return gradients, is_reached
+
+    def first_local(self, numbers: Any) -> Any:
+        """The local derivative of each node by its first operand; 0 for leaves."""
+        found = np.zeros_like(numbers)
+        local = self.walk.local(numbers[self._read], numbers[self.nodes])
+        found[self.nodes] = local[self.walk.order[self.walk.starts[:-1]]]
+        return found
 
 
 class _Known:
@@ -132,15 +152,11 @@ class _Known:
 
     Attributes:
         depends: whether each node depends on a leaf that has samples.
-        kinds: the kind of each leaf as its place among `LEAVES`; -1 for computed nodes.
-        place: where each node lies in its group; of leaves and later nodes, that of the graph.
     """
 
     def __init__(self, graph: Graph, batched: frozenset[str]) -> None:
         self.graph = graph
         self.depends = self._depending(batched)
-        self.kinds = np.where(graph.codes < 0, graph.codes + len(LEAVES), -1)
-        self.place = np.arange(len(graph))
 
     def _depending(self, batched: frozenset[str]) -> Flags:
         kinds = [code for code, kind in zip((INPUT, CAPTURED, CONSTANT), LEAVES) if kind in batched]
@@ -239,42 +255,23 @@ class _Known:
             local[seen[is_mine[seen]]],
             list(map(len, alike)) if is_wide else (),
         )
-        self.place[nodes] = np.arange(len(nodes))
         return Group(None, nodes, (read,), walk=walk, is_batched=bool(self.depends[nodes].any()))
 
-    def placed(self, nodes: Numbers) -> list[Group]:
-        """The groups of nodes that are alike, and from now on it is known where they lie."""
+    def groups(self, nodes: Numbers) -> list[Group]:
+        """The groups of nodes that are alike: one, unless they are products of several shapes."""
         graph, row = self.graph, self.graph.row(int(nodes[0]))
         assert row is not None
-        count = graph.counts[nodes[0]]
-        operands = graph.operands[graph.starts[nodes][:, None] + np.arange(count)]
-        found = self.groups(row, nodes, operands)
+        places = graph.starts[nodes][:, None] + np.arange(graph.counts[nodes[0]])
+        operands = graph.operands[places]
+        if isinstance(row, Pairing):
+            found = self._pairings(row, nodes, operands)
+        elif isinstance(row, Reduction):
+            found = [Group(row, nodes, (operands.ravel(),), rows=len(nodes))]
+        else:
+            found = [Group(row, nodes, tuple(operands.T))]
         for group in found:
             group.is_batched = bool(self.depends[nodes[0]])
-            wanted = np.flatnonzero(group.nodes >= 0)
-            self.place[group.nodes[wanted]] = wanted
         return found
-
-    def groups(self, row: Operation, nodes: Numbers, operands: Numbers) -> list[Group]:
-        """The groups of nodes that are alike: one, unless they are products of several shapes."""
-        if isinstance(row, Pairing):
-            return self._pairings(row, nodes, operands)
-        if row.name == "sum" and operands.shape[1] <= min(_FEW, len(nodes) - 1):
-            return [self._elements(row, nodes, operands)]
-        if isinstance(row, Reduction):
-            return [Group(row, nodes, (operands.ravel(),), rows=len(nodes))]
-        return [self._elements(row, nodes, operands)]
-
-    def _elements(self, row: Operation, nodes: Numbers, operands: Numbers) -> Group:
-        """Nodes in the order of the first computed operand: it is then read as it lies.
-
-        Those that read leaves alone stay as they were recorded, as leaves can be put in any order.
-        """
-        columns = sorted(operands.T, key=lambda column: int(self.kinds[column].max()))
-        if self.kinds[columns[0]].max() >= 0:
-            return Group(row, nodes, tuple(operands.T))
-        order = np.lexsort([self.place[column] for column in columns[::-1]])
-        return Group(row, nodes[order], tuple(operands[order].T))
 
     def _pairings(self, row: Operation, nodes: Numbers, operands: Numbers) -> list[Group]:
         """Products of matrices, with what parameters multiply on the left; and the rest."""
@@ -297,19 +294,13 @@ class _Known:
         return bool(self.depends[rows].any()), bool((self.graph.codes[rows] != CAPTURED).any())
 
     def leaves(self, computed: Sequence[Group], batched: frozenset[str]) -> list[Group]:
-        """The leaves of each kind, in the order in which the groups read them, products first."""
-        readers = sorted(computed, key=_reads_late)
-        read = [operands for group in readers for operands in group.operands]
-        every = np.concatenate([*read, np.arange(len(self.graph), dtype=np.intp)])
+        """The leaves of each kind, in the order in which the groups read them."""
+        graph = self.graph
+        read = [operands for group in computed for operands in group.operands]
+        every = np.concatenate([*read, np.arange(len(graph), dtype=np.intp)])
         unique, first = np.unique(every, return_index=True)
         order = unique[np.argsort(first)]
         return [
-            Group(None, order[self.kinds[order] == i], kind=kind, is_batched=kind in batched)
-            for i, kind in enumerate(LEAVES)
+            Group(None, order[graph.codes[order] == code], kind=kind, is_batched=kind in batched)
+            for code, kind in enumerate(LEAVES, -len(LEAVES))
         ]
-
-
-def _reads_late(group: Group) -> tuple[bool, bool]:
-    """Products of matrices come first, reductions of a few long rows last."""
-    is_product = group.grid is not None and group.grid.cells.size > 1
-    return not is_product, isinstance(group.row, Reduction)

@@ -27,28 +27,22 @@ from glassgrad.engine.op import Operation, evaluators
 from glassgrad.engine.text import told
 
 Function = Callable[..., Any]
-PRECISIONS = ("float64", "float32")
 _BOOLEANS = (bool, np.bool_)
 _NUMBERS = (int, float, np.number)
 
 
 class Library:
-    """Who computes, in which precision and on which device: as JAX has it, which is near numpy.
-
-    Args:
-        module: where the functions are.
-        precision: "float64" or "float32".
+    """Who computes, in double precision, and on which device: as JAX has it, which is near numpy.
 
     Attributes:
+        module: where the functions are.
         differences: what is called otherwise than in numpy, or is missing.
         place: the precision and the device, as functions that make arrays take them.
-        kind: the precision as numpy's type.
     """
 
-    def __init__(self, module: Any, precision: str) -> None:
+    def __init__(self, module: Any) -> None:
         self.module = module
-        self.kind = np.dtype(precision)
-        self.place: dict[str, Any] = {"dtype": self.kind}
+        self.place: dict[str, Any] = {"dtype": np.dtype(float)}
         self.differences: dict[str, Function] = {
             "zeros": lambda shape: module.zeros(shape, **self.place),
             "where": lambda condition, a, b: module.where(
@@ -57,27 +51,20 @@ class Library:
         }
 
     def owns(self, thing: Any) -> bool:
-        """Whether it is an array that the library computes with."""
         return isinstance(thing, (sys.modules["jax"].Array, np.ndarray))
 
     def array(self, thing: Any) -> Any:
-        """Numbers as an array, in the precision of the library unless they are integers."""
         array = thing if self.owns(thing) else np.asarray(thing)
-        return array.astype(self.kind) if array.dtype.kind == "f" else array
+        return array.astype(float) if array.dtype.kind == "f" else array
 
     def numbers(self, thing: Any) -> Any:
-        """Numbers, integers too, as an array in the precision of the library."""
-        return self.module.asarray(thing, dtype=self.kind)
+        """Numbers, integers too, as an array of floats."""
+        return self.module.asarray(thing, dtype=float)
 
     def number(self, thing: Any) -> Any:
-        """A number in the precision of the library; all else as it is."""
-        if isinstance(thing, _BOOLEANS):
-            return thing
-        return self.kind.type(thing) if isinstance(thing, _NUMBERS) else thing
-
-    def put(self, array: Any, key: Any, numbers: Any) -> Any:
-        """The array with numbers at some places."""
-        return self.module.asarray(array).at[key].set(numbers)
+        """A number as functions take it that compute with arrays; all else as it is."""
+        is_number = isinstance(thing, _NUMBERS) and not isinstance(thing, _BOOLEANS)
+        return np.float64(thing) if is_number else thing
 
     def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
         """The array with numbers added at some places, as often as a place occurs."""
@@ -88,20 +75,15 @@ class Library:
         return isinstance(array, sys.modules["jax"].core.Tracer)
 
     def in_numpy(self, array: Any) -> Any:
-        """The array as one of numpy."""
         return np.asarray(array)
 
-    def sample(self, array: Any, *, is_stand_in: bool) -> Any:
-        """The first sample of a batch as a call takes it; or numbers that stand in for it."""
-        sample = np.ones(tuple(array.shape[1:]), self.in_numpy_kind(array))
-        if not is_stand_in:
-            sample = self.in_numpy(array[0])
-        sample = sample.astype(int) if sample.dtype.kind == "b" else sample
-        return sample if sample.ndim else sample.item()
+    def is_float(self, array: Any) -> bool:
+        return bool(array.dtype.kind == "f")
 
-    def in_numpy_kind(self, array: Any) -> Any:
-        """The type of the numbers in an array, as numpy's."""
-        return array.dtype
+    def first(self, array: Any) -> Any:
+        """The first sample of a batch, as an array of one; of a traced one 1 stands for numbers."""
+        one = np.ones((1, *array.shape[1:])) if self.is_traced(array) else self.in_numpy(array[:1])
+        return one.astype(float if self.is_float(array) else int)
 
     def silence(self) -> AbstractContextManager[Any]:
         """Within it, infinities and nan arise without a warning, and nothing else is recorded."""
@@ -128,15 +110,12 @@ class Library:
         return found
 
     def executed(self, program: Program, title: str) -> Function:
-        """The text of a program as a function of arrays of this library.
-
-        Args:
-            program: the program.
-            title: the name of the compiled function, for the error.
-
-        Raises:
-            CompilationError: a part of the program is no array operation.
-        """
+        """The text of a program as a function of arrays of this library."""
+        if row := next((row for row in program.layout.graph.rows if row.is_checked), None):
+            raise CompilationError(
+                f"{title} calls {row.name}, an operation that was defined for numpy. Other "
+                "libraries compute those of glassgrad: write it with them."
+            )
         text, given = program.pure()
         if not all(isinstance(array, np.ndarray) for array in given.values()):
             raise CompilationError(
@@ -150,29 +129,17 @@ class Library:
 
         def with_samples_first(inputs: Any, captured: Any, seed: Any) -> Any:
             given = inputs.T, captured.reshape(-1, 1), seed.reshape(1, -1)
-            result, holds, of_inputs, of_captured = run(*given)
+            result, _, of_inputs, of_captured = run(*given)
             of_inputs = None if of_inputs is None else of_inputs.T
-            return result[0], holds, of_inputs, None if of_captured is None else of_captured[:, 0]
+            return result[0], of_inputs, None if of_captured is None else of_captured[:, 0]
 
         return with_samples_first
-
-    def _by_name(self, name: str) -> Function:
-        if name in self.differences or hasattr(self.module, name):
-            return self.elementwise(name)
-
-        def missing(*operands: Any) -> Any:
-            raise CompilationError(
-                f"{name} is computed in Python, which {self.module.__name__} cannot do. "
-                f"Define operation({name!r}, ...) with a function of numpy arrays."
-            )
-
-        return missing
 
     def _carried(self, name: str, thing: Any) -> Any:
         if isinstance(thing, np.ufunc):
             return self.elementwise(thing.__name__)
         if isinstance(thing, np.vectorize):  # what numpy lacks is found by the name of the row
-            return self._by_name(name)
+            return self.elementwise(name)
         return over(thing, self) if callable(thing) else thing
 
 
@@ -186,7 +153,7 @@ def _along_an_axis(name: str) -> Callable[[Lifted, int], Lifted]:
 class Lifted(NDArrayOperatorsMixin):
     """An array of another library, with as much of numpy's behaviour as programs need.
 
-    It may be written into; arrays of JAX cannot, so then it holds another one.
+    Where something is added to it in place, it holds another array.
 
     Attributes:
         array: the array.
@@ -199,22 +166,16 @@ class Lifted(NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its size along each axis."""
         return tuple(self.array.shape)
 
     @property
     def ndim(self) -> int:
-        """How many axes it has."""
         return int(self.array.ndim)
 
     def __getitem__(self, key: Any) -> Lifted:
         return Lifted(self.array[self._lowered(key)], self.library)
 
-    def __setitem__(self, key: Any, numbers: Any) -> None:
-        self.array = self.library.put(self.array, *self._lowered((key, numbers)))
-
     def reshape(self, *shape: int) -> Lifted:
-        """The same numbers in another shape."""
         return Lifted(self.array.reshape(*shape), self.library)
 
     sum, prod, max, min = map(_along_an_axis, ("sum", "prod", "max", "min"))
@@ -284,8 +245,8 @@ evaluators[Lifted] = _read_lifted
 class JAX(Library):
     """Arrays of JAX, traced ones too. Constants stay with numpy; JAX takes them in by itself."""
 
-    def __init__(self, module: Any, precision: str) -> None:
-        super().__init__(module, precision)
+    def __init__(self, module: Any) -> None:
+        super().__init__(module)
         lax = sys.modules["jax"].lax
         self.differences |= {
             "detach": lax.stop_gradient,
@@ -298,15 +259,15 @@ class JAX(Library):
     def _with_nan(self, function: Function, array: Any, axis: int) -> Any:
         """A maximum or minimum; on CPUs XLA may miss a nan (openxla/xla, issue 21461)."""
         is_nan = self.module.isnan(array).any(axis)
-        return self.module.where(is_nan, self.kind.type(np.nan), function(array, axis))
+        return self.module.where(is_nan, np.nan, function(array, axis))
 
 
 class PyTorch(Library):
     """Tensors, on the device of the parameters. PyTorch's own derivatives are not needed."""
 
-    def __init__(self, module: Any, precision: str, device: Any) -> None:
-        super().__init__(module, precision)
-        self.place = {"dtype": getattr(module, precision), "device": device}
+    def __init__(self, module: Any, device: Any) -> None:
+        super().__init__(module)
+        self.place = {"dtype": module.float64, "device": device}
         self.differences |= {
             "absolute": module.abs,
             "arange": lambda size: module.arange(size, device=device),
@@ -317,7 +278,6 @@ class PyTorch(Library):
             "max": module.amax,
             "min": module.amin,
             "power": module.pow,
-            "repeat": module.repeat_interleave,
             "sign": lambda x: module.where(x == x, module.sign(x), x),
         }
 
@@ -340,10 +300,6 @@ class PyTorch(Library):
             return self.module.full((), bool(thing), device=self.place["device"])
         return self.module.full((), thing, **self.place) if isinstance(thing, _NUMBERS) else thing
 
-    def put(self, array: Any, key: Any, numbers: Any) -> Any:
-        array[key] = numbers
-        return array
-
     def add_at(self, array: Any, key: Any, numbers: Any) -> Any:
         return array.index_add_(0, *key, numbers)
 
@@ -353,8 +309,8 @@ class PyTorch(Library):
     def in_numpy(self, array: Any) -> Any:
         return array.detach().cpu().numpy()
 
-    def in_numpy_kind(self, array: Any) -> Any:
-        return float if array.is_floating_point() else int
+    def is_float(self, array: Any) -> bool:
+        return bool(array.is_floating_point())
 
     def silence(self) -> AbstractContextManager[Any]:
         return self.module.no_grad()  # type: ignore[no-any-return]
@@ -369,35 +325,19 @@ class PyTorch(Library):
 _torch, _jax = functools.cache(PyTorch), functools.cache(JAX)
 
 
-def library(module: Any, precision: str, array: Any) -> Library:
-    """The library of a module that was accepted, on the device of an array.
-
-    Raises:
-        RuntimeError: JAX is set up for single precision, and double was asked for.
-    """
+def library(module: Any, array: Any) -> Library:
     if module.__name__ == "torch":
-        return _torch(module, precision, getattr(array, "device", None))
-    if precision == "float64" and not sys.modules["jax"].config.jax_enable_x64:
+        return _torch(module, getattr(array, "device", None))
+    if not sys.modules["jax"].config.jax_enable_x64:
         raise RuntimeError(
             "JAX computes in single precision unless told otherwise. Call "
-            'jax.config.update("jax_enable_x64", True) before any array is made, or choose '
-            'single precision with dtype="float32".'
+            'jax.config.update("jax_enable_x64", True) before any array is made.'
         )
-    return _jax(module, precision)
+    return _jax(module)
 
 
-def accepted(module: Any, precision: str) -> None:
-    """Refuse a module that is no library known here, and a precision that it does not have.
-
-    Raises:
-        TypeError: the module is another one.
-        ValueError: the precision is another one.
-    """
+def check_module(module: Any) -> None:
     name = getattr(module, "__name__", None)
-    if name == "numpy":
-        raise ValueError(f'With numpy the dtype is "float64", not {told(precision)}.')
     if name not in ("torch", "jax.numpy"):
         given = name if isinstance(name, str) else told(module)
         raise TypeError(f"namespace is numpy, torch or jax.numpy, the module, not {given}.")
-    if precision not in PRECISIONS:
-        raise ValueError(f'dtype is "float64" or "float32", not {told(precision)}.')

@@ -1,25 +1,30 @@
 """From a layout to array instructions: the values of each group, and the comparisons.
 
-A group of scalars is an array with a row for each; what it reads from others is a slice where it
-can be (`reading.py`). Next: `vjp.py`, the gradients.
+A group of scalars is an array with a row for each. A list of nodes that it reads becomes a few
+pieces, each from one group: a run of places with a fixed step, each place repeated, or the whole
+run tiled; anything else is an array of indices. Next: `vjp.py`, the gradients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from glassgrad.engine.compile.graph import CONSTANT, Numbers
 from glassgrad.engine.compile.ir import SAMPLES, Array, Builder
 from glassgrad.engine.compile.layout import Group, Layout
-from glassgrad.engine.compile.reading import Piece, pieces
 from glassgrad.engine.compile.trace import Guard
-from glassgrad.engine.op import TABLE, Pairing, Reduction
+from glassgrad.engine.op import TABLE, Pairing
 from glassgrad.engine.text import counted
 
 _LETTERS = "abcdefgh"
+_MOST_PIECES = 12
+"""Of more pieces than these the groups are joined and read by one index."""
 
 
 class Check(NamedTuple):
@@ -48,7 +53,6 @@ class Lowered(NamedTuple):
 
 
 def lowered(layout: Layout, guards: Sequence[Guard]) -> Lowered:
-    """The instructions for the values of all groups, in their order."""
     builder = Builder()
     lower = _Lower(layout, builder)
     for index, group in enumerate(layout.groups):
@@ -95,12 +99,7 @@ class _Lower:
             self.labelled(self.operand(nodes), index, place)
             for place, nodes in enumerate(group.operands)
         ]
-        if not isinstance(group.row, Reduction):
-            return builder.row(group.row, operands)
-        total: Array | float = operands[0]
-        for operand in operands[1:]:
-            total = builder.row(TABLE["add"], (total, operand))
-        return total
+        return builder.row(group.row, operands)
 
     def _reduction(self, index: int, group: Group) -> Array:
         assert group.row is not None
@@ -125,8 +124,10 @@ class _Lower:
         left = self.table(group.operands[0], *head, rows, length)
         right = self.table(group.operands[1], *head, columns, length)
         if left.has_samples and right.has_samples:
-            subscripts = "brks,bcks->brcs" if head else "rks,cks->rcs"
-            found = builder.einsum(subscripts, left, right)
+            left = builder.reshape(left, (*head, rows, 1, length, SAMPLES))
+            right = builder.reshape(right, (*head, 1, columns, length, SAMPLES))
+            products = builder.call("mul", left, right, row=(TABLE["mul"], (left, right)))
+            found = builder.sum(products, len(head) + 2)
         elif left.has_samples or rows == 1:  # a column for each sample, or for the one there is
             right = self.labelled(builder.reshape(right, right.shape[:-1]), index, 1)
             if rows == 1:
@@ -186,7 +187,6 @@ class _Lower:
         return self.builder.join(parts)
 
     def table(self, nodes: Numbers, *sizes: int) -> Array:
-        """The values of some scalars as a table."""
         found = self.read(nodes)
         return self.builder.reshape(found, (*sizes, found.shape[-1]))
 
@@ -212,7 +212,6 @@ class _Lower:
         return builder.reshape(spread, (piece.length, samples))
 
     def checks(self, guards: Sequence[Guard]) -> list[Check]:
-        """Comparisons that have to come out as they did while recording."""
         graph = self.layout.graph
         outcomes = [guard.outcome for guard in guards]
         compared = graph.roots[-2 * len(guards) :]
@@ -230,7 +229,6 @@ class _Lower:
 
 
 def described(group: Group) -> str:
-    """Which scalars an array stands for."""
     if group.walk is not None:
         steps = f"in {len(group.walk.groups)} steps" if group.walk.groups else "one by one"
         return f"{len(group):,} scalars {steps}"
@@ -243,3 +241,81 @@ def described(group: Group) -> str:
     length = group.grid.left.shape[2]
     times = f"{blocks} × " * (blocks > 1)
     return f"{title} of {length}: {times}{rows} × {length} by {length} × {columns}"
+
+
+# How a list of nodes is read.
+
+
+@dataclass
+class Piece:
+    """Places of one group, or of several joined, in the order in which they are read.
+
+    Attributes:
+        groups: the groups, by index; several are joined, one after the other.
+        length: how many places are read, each as often as it is read.
+        start, step, count: the run of places.
+        repeat: how often each place is read before the next.
+        tile: how often the whole run is read.
+        index: the places, if they are no such run; else None.
+    """
+
+    groups: tuple[int, ...]
+    length: int
+    start: int = 0
+    step: int = 1
+    count: int = 1
+    repeat: int = 1
+    tile: int = 1
+    index: Numbers | None = None
+
+    def places(self) -> slice | Numbers:
+        """The places that are read, each once: a slice or an index."""
+        if self.index is not None:
+            return self.index
+        return slice(self.start, self.start + (self.count - 1) * self.step + 1, self.step)
+
+
+def pieces(layout: Layout, nodes: Numbers) -> list[Piece]:
+    groups, places = layout.group_of[nodes], layout.position[nodes]
+    edges = np.flatnonzero(np.diff(groups)) + 1
+    if len(edges) >= _MOST_PIECES:
+        return [_joined(layout, groups, places)]
+    starts = [0, *edges.tolist(), len(nodes)]
+    return [_piece((int(groups[a]),), places[a:b]) for a, b in pairwise(starts)]
+
+
+def _joined(layout: Layout, groups: Numbers, places: Numbers) -> Piece:
+    used = np.unique(groups)
+    sizes = [len(layout.groups[group]) for group in used]
+    offset = np.zeros(len(layout.groups), np.intp)
+    offset[used] = np.cumsum([0, *sizes[:-1]])
+    return _piece(tuple(used.tolist()), places + offset[groups])
+
+
+def _piece(groups: tuple[int, ...], places: Numbers) -> Piece:
+    size = len(places)
+    repeat = _first(np.diff(places) != 0, size)
+    if size % repeat == 0:
+        table = places.reshape(-1, repeat)
+        if (table == table[:, :1]).all() and (step := _step(table[:, 0])):
+            return Piece(groups, size, int(places[0]), step, size // repeat, repeat)
+    period = _first(places[1:] == places[0], size)
+    if size % period == 0:
+        table = places.reshape(-1, period)
+        if (table == table[0]).all() and (step := _step(table[0])):
+            return Piece(groups, size, int(places[0]), step, period, tile=size // period)
+    return Piece(groups, size, index=places)
+
+
+def _first(is_so: npt.NDArray[np.bool_], otherwise: int) -> int:
+    """One more than the first index at which something is so."""
+    found = np.flatnonzero(is_so)
+    return int(found[0]) + 1 if len(found) else otherwise
+
+
+def _step(places: Numbers) -> int:
+    """The step of a run of places, 0 if they are none."""
+    if len(places) == 1:
+        return 1
+    step = int(places[1] - places[0])
+    return step if step > 0 and (np.diff(places) == step).all() else 0

@@ -78,7 +78,6 @@ def _release(plan: Plan, free: dict[Shape, list[int]], released: Sequence[int]) 
 
 
 def _buffer(plan: Plan, free: dict[Shape, list[int]], shape: Shape) -> int:
-    """A buffer of a shape that is free, or a new one."""
     if free.get(shape):
         return free[shape].pop()
     plan.buffers.append(shape)
@@ -97,20 +96,18 @@ def _is_fixed(plan: Plan, array: Array) -> bool:
 
 
 def takes_out(array: Array) -> bool:
-    """Whether what computes an array can write it into a buffer."""
     if array.is_view:
         return False
     if array.kind == "call":
         return isinstance(NAMESPACE[array.name], np.ufunc)
     if array.kind == "reduce":
         return array.name in UFUNCS
-    if array.kind in ("matmul", "einsum"):
+    if array.kind == "matmul":
         return not array.name
     return array.kind in ("sum", "take", "join", "broadcast") or is_placed(array)
 
 
 def is_contiguous(array: Array) -> bool:
-    """Whether the numbers of an array lie one after the other."""
     if array.kind == "reshape":
         return is_contiguous(array.arrays[0])
     if array.kind == "take" and array.is_view:
@@ -119,7 +116,6 @@ def is_contiguous(array: Array) -> bool:
 
 
 def base_of(array: Array) -> Array:
-    """The array that a view looks at."""
     while array.is_view:
         (array,) = array.arrays
     return array
@@ -165,7 +161,6 @@ def shape_text(shape: Shape) -> str:
 
 
 def slice_text(places: slice) -> str:
-    """A slice as Python writes it."""
     text = f"{size_text(places.start)}:{size_text(places.stop)}"
     return text + f":{places.step}" * (places.step not in (None, 1))
 
@@ -178,6 +173,5 @@ def size_text(size: int) -> str:
 
 
 def bytes_a_sample(buffers: Sequence[Shape]) -> float:
-    """How much memory buffers take for each sample."""
     sizes: list[Any] = [np.prod(np.abs(shape)) for shape in buffers]
     return 8.0 * float(sum(sizes))

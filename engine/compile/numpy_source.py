@@ -34,7 +34,7 @@ from glassgrad.engine.printers import number_text
 _RUN = "    "
 _WORDS = {"0.0": "zero", "0.5": "half", "1.0": "one", "2.0": "two"}
 """Names of numbers; all others are numbered."""
-_WALKS = {"walk": "forward", "walk_back": "backward", "walk_reach": "reach"}
+_WALKS = {"walk": "forward", "walk_back": "backward"}
 """The methods of a walk that give an array."""
 
 
@@ -70,23 +70,14 @@ class Outputs(NamedTuple):
     checks: Sequence[Check]
     gradients: Sequence[Array | None] = (None, None)
 
-    def compared(self) -> list[Array]:
-        """The arrays that are compared."""
-        sides = [side for check in self.checks for side in (check.left, check.right)]
-        return [side for side in sides if is_array(side)]
-
     def arrays(self) -> list[Array]:
-        """All arrays that are needed after the last line."""
+        sides = [side for check in self.checks for side in (check.left, check.right)]
         gradients = [each for each in self.gradients if each is not None]
-        return [self.result, *self.compared(), *gradients]
+        return [self.result, *filter(is_array, sides), *gradients]
 
 
 class NumpySource:
     """The lines of a program, and the arrays that they name.
-
-    Args:
-        order: all instructions; those that are not needed are left out.
-        outputs: what it gives.
 
     Attributes:
         outputs: what it gives.
@@ -209,7 +200,6 @@ class NumpySource:
                 self._write(array, part, places)
 
     def _write(self, array: Array, part: Array, places: slice, about: str = "") -> None:
-        """A part of joined arrays."""
         where = slice_text(places) if array.detail == 0 else f":, {slice_text(places)}"
         self._line(array, f"{self._names[array]}[{where}] = {self._names[part]}", about)
 
@@ -273,8 +263,6 @@ class NumpySource:
         if array.kind == "broadcast":
             shape = shape_text(array.shape)
             return f"copyto({out}, {listed})" if out else f"broadcast_to({listed}, {shape})"
-        if array.kind == "einsum":
-            return f'{array.name or "einsum"}("{array.detail}", {listed}{into})'
         if array.kind == "scatter":
             index = self._array("i", array.detail)
             return (
@@ -282,10 +270,6 @@ class NumpySource:
                 if out
                 else f"scatter({listed}, {index}, {array.shape[0]})"
             )
-        if array.kind == "assembled":
-            texts = [f"s_[{slice_text(p)}], {name}" for p, name in zip(array.detail, operands)]
-            samples = shape_text(array.shape[1:])[1:-2]
-            return f"assembled({array.shape[0]}, {samples}, {', '.join(texts)})"
         if array.kind in _WALKS:
             return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
         return f"{array.name or array.kind}({listed}{into})"
@@ -315,10 +299,9 @@ class NumpySource:
             ones = f"ones{shape_text((size, 1) if array.detail else (1, size))}"
             name = self._once.setdefault(ones, f"ones{len(self._once)}")
             return ", ".join([*operands, name] if array.detail else [name, *operands])
-        return ", ".join(operands) if is_sent_to_rows(array) else ""
+        return ", ".join(operands) if _is_sent_to_rows(array) else ""
 
     def _view(self, array: Array, name: str) -> str:
-        """What looks at the array of a name."""
         if array.kind == "take":
             return f"{name}[{slice_text(array.detail)}]"
         if array.kind == "transpose":
@@ -412,7 +395,7 @@ def _is_plain(product: Array) -> bool:
     return not may_be_one and all(len(shape) == 2 for shape in shapes)
 
 
-def is_sent_to_rows(array: Array) -> bool:
+def _is_sent_to_rows(array: Array) -> bool:
     """Whether it is a gradient that each sample sends to several rows, × a number for each row."""
     shapes = [each.shape for each in array.arrays]
     is_mul = array.name == "mul" and array.half == "backward" and [*map(len, shapes)] == [2, 2]

@@ -43,11 +43,6 @@ class Grid:
 def grids(nodes: Numbers, left: Numbers, right: Numbers) -> tuple[list[Grid], Numbers]:
     """The grids among `dot` nodes of one length.
 
-    Args:
-        nodes: the `dot` nodes.
-        left: their left operands, a row each.
-        right: their right operands.
-
     Returns:
         The grids, and the indices of the nodes in none of them.
     """

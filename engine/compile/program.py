@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.graph import Graph
+from glassgrad.engine.compile.graph import LEAVES, Graph
 from glassgrad.engine.compile.ir import Array
 from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
-from glassgrad.engine.compile.layout import laid_out
+from glassgrad.engine.compile.layout import Walked, laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
 from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
@@ -37,21 +37,16 @@ class Program:
     """A graph as source text, and the function made from it.
 
     Args:
-        graph: the recorded graph, simplified.
         guards: how the last roots were compared, two and two.
         batched: the kinds of leaves that have an axis of samples.
         wanted: the kinds of leaves whose gradients are computed.
-        by: of the captured Values those whose gradients are, as booleans; None for all.
         inputs: how many numbers a call gives, needed or not.
         has_several: whether the result is a row of numbers, without gradients.
 
     Attributes:
-        text: the source text.
-        lines: the same, line by line, with what each belongs to.
+        text, lines: the source text, and line by line what each belongs to.
         arrays: the arrays that the text names.
-        layout: the groups that it computes.
         orders: which input, or captured Value, stands at each place of those arrays.
-        is_in_order: whether all inputs stand as they are given, or none is read.
         operations: how many array operations the forward half is.
         walked: how many scalars it computes one by one instead.
         group_of: the group of each recorded node, by index; -1 for one that is not needed.
@@ -64,57 +59,64 @@ class Program:
         batched: frozenset[str],
         wanted: frozenset[str],
         *,
-        by: Any,
         inputs: int,
         has_several: bool,
     ) -> None:
         self._guards, self._has_several = guards, has_several
-        self._batched, self._wanted, self._by = batched, wanted, by
+        self._batched, self._wanted = batched, wanted
         self.layout = laid_out(graph, batched)
         self.orders = {
             group.kind: graph.numbers[group.nodes].astype(int) for group in self.layout.groups[:2]
         }
         order = self.orders["input"]
         self.is_in_order = not len(order) or np.array_equal(order, np.arange(inputs))
-        source = self._source(careful=False)
-        self._pool = self._pool_of(source)
+        source = self._source()
+        self._pool = Pool(source, is_batched=bool(batched), has_several=has_several)
         self.text, self.lines, self.arrays = self._pool.text, source.lines, source.arrays
         self.operations = sum(group.row is not None for group in self.layout.groups)
         self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)
         places = np.append(self.layout.group_of, -1)
         self.group_of = places[graph.places]
-        self._is_careful = False
 
-    def _source(self, *, careful: bool) -> NumpySource:
+    def _source(self, *, has_masks: bool = False) -> NumpySource:
         builder, groups, result, checks = lowered(self.layout, self._guards)
         leaves = zip(self.layout.groups[:2], groups)
         wanted = [array if group.kind in self._wanted else None for group, array in leaves]
         arrays = [array for array in wanted if array is not None]
         how: dict[str, Any] = {
-            "rows": {} if self._by is None else {groups[1]: self._by[self.orders["captured"]]},
-            "compared": Outputs(result, checks).compared() if careful else None,
             "is_batched": bool(self._batched),
+            "has_masks": has_masks,
         }
         found = iter(gradients(builder, result, arrays, **how) if self._wanted else [])
         slopes = [None if array is None else next(found) for array in wanted]
         return NumpySource(builder.arrays, Outputs(result, checks, slopes))
 
     @cached_property
-    def _careful(self) -> Pool:
-        """The program that tells 0 × infinity apart; see `vjp.py`."""
-        return self._pool_of(self._source(careful=True))
+    def _walked(self) -> Walked:
+        return Walked(self.layout.graph)
 
-    def _pool_of(self, source: NumpySource) -> Pool:
-        return Pool(source, is_batched=bool(self._batched), has_several=self._has_several)
+    def _told_apart(self, inputs: Sequence[Any], captured: Any, share: float) -> list[Any]:
+        """The gradients where 0 × infinity has to be told apart; see `vjp.py`."""
+        given, outside = [group.nodes for group in self.layout.groups[:2]]
+        rows = np.concatenate(inputs, -1)
+        columns = rows.T if self._batched else rows[:, None]
+        leaves = (given, columns), (outside, np.asarray(captured)[:, None])
+        root = int(self.layout.graph.roots[0])
+        with np.errstate(all="ignore"):
+            numbers = self._walked.forward(columns.shape[1], *leaves)
+            gradients, _ = self._walked.backward(numbers, root, share)
+            found = gradients[given], gradients[outside].sum(1, keepdims=True)
+        kinds = zip(LEAVES, found)
+        return [_copied(each) if kind in self._wanted else None for kind, each in kinds]
 
     def instructions(self) -> tuple[list[Array], Outputs]:
         """The array instructions, in their order, and what they give."""
-        source = self._source(careful=False)
+        source = self._source()
         return source.order, source.outputs
 
     def pure(self) -> tuple[str, dict[str, Any]]:
         """The text of a function of arrays, for other libraries, and the arrays that it names."""
-        source = self._source(careful=True)
+        source = self._source(has_masks=True)
         return source.without_memory(), source.arrays
 
     def size_in_bytes(self) -> int:
@@ -140,24 +142,16 @@ class Program:
             captured: those of the captured Values, in the order of `orders["captured"]`.
             share: the gradient of every result; None where none are wanted.
         """
-        pool = self._careful if self._is_careful else self._pool
-        frame = pool.taken(len(inputs[0]) if self._batched else 1, share)
+        frame = self._pool.taken(len(inputs[0]) if self._batched else 1, share)
         found = frame.quietly(frame, inputs, captured)
-        pool.given_back(frame)
-        if found[-1] or self._is_careful:
+        self._pool.given_back(frame)
+        if found[-1] or share is None:
             return found[:-1]
-        # Where numbers are infinite or nan once, they often are again.
-        self._is_careful = True
-        return self.run(inputs, captured, share)
+        return *found[:3], *self._told_apart(inputs, captured, share)
 
 
 class Frame:
     """The buffers of a program for a number of samples.
-
-    Args:
-        pool: that of the program.
-        samples: how many.
-        share: the gradient of every result.
 
     Attributes:
         quietly: `run`, where numpy warns of nothing; it is not shared, as it keeps what to restore.
@@ -202,7 +196,6 @@ class Pool:
     """The text of a program, and its buffers for several numbers of samples, and several calls.
 
     Args:
-        source: the text.
         is_batched: whether the arguments have an axis of samples.
         has_several: whether the result is a row of numbers.
 
@@ -226,7 +219,6 @@ class Pool:
         self.free: dict[tuple[int, float | None], deque[Frame]] = {}
 
     def taken(self, samples: int, share: float | None) -> Frame:
-        """Buffers that nobody uses now."""
         key = samples, share
         try:
             return self.free[key].pop()
@@ -242,7 +234,6 @@ class Pool:
         return Frame(self, *key)
 
     def given_back(self, frame: Frame) -> None:
-        """Buffers for the next call."""
         if (kept := self.free.get(frame.key)) is not None:
             kept.append(frame)
 

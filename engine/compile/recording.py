@@ -7,9 +7,8 @@ text. Next: `trace.py`, what observes the run.
 from __future__ import annotations
 
 import gc
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from operator import is_
 from time import perf_counter, thread_time
@@ -35,17 +34,12 @@ from glassgrad.engine.vectors import data_vector
 
 _LONG = 64
 """So many places in a row are copied as a slice."""
-_MOST_PROGRAMS = 8
-"""Of so many programs on, gradients by other captured Values are those of the program for all."""
 
 
 class Recording:
     """A function as it ran once.
 
     Args:
-        title: the name of the function.
-        function: the function.
-        args, named: the arguments of that run.
         at: gives the numbers of Values, where others count than their own.
         has_several: whether it may return several numbers, for `map`.
 
@@ -59,7 +53,6 @@ class Recording:
         origins: where each computed node was made, in their order.
         seconds: how long it took to record, and to write the programs.
         run_seconds: how long the function itself kept the processor busy.
-        is_watched: whether it opens a block such as `trap()`, which no program can repeat.
         reads: what it reads that no program repeats, and where; None if nothing.
     """
 
@@ -86,69 +79,35 @@ class Recording:
                 again, others, _ = traced_run(title, function, args, named, **how)
                 _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
             self.simplified, self.nodes_after = simplified(self.graph)
-            self.is_watched, self.reads = tracer.is_watched, tracer.reads
-            self.guards, self.origins = tracer.guards, tracer.origins()
+            self.reads, self.guards = tracer.reads, tracer.guards
+            self.origins = tracer.origins()
             del tracer, results  # before the collector looks at all nodes
         self._redefined = len(redefined)
         self.seconds = perf_counter() - began
         self._programs: dict[Any, Program] = {}
         self._values: dict[Program, tuple[Value, ...]] = {}
         self._places: dict[Program, Any] = {}
-        self._last_among: tuple[tuple[Value, ...] | None, Any] = None, None
 
-    def program(
-        self,
-        batched: frozenset[str],
-        wanted: frozenset[str],
-        among: tuple[Value, ...] | None = None,
-    ) -> Program:
-        """The program for inputs with or without samples, and for some gradients.
-
-        Args:
-            batched: the kinds of leaves that have an axis of samples.
-            wanted: the kinds of leaves whose gradients are computed.
-            among: the captured Values whose gradients are; None for all.
-
-        Raises:
-            CompilationError: a captured Value was computed from one of `among`.
-        """
-        by = None if among is None else self._captured_among(among)
-        key = (batched, wanted, None if by is None else by.tobytes())
-        program = self._programs.get(key)
-        if program is None and by is not None and len(self._programs) >= _MOST_PROGRAMS:
-            return self.program(batched, wanted)  # it computes all of them, and those among them
+    def program(self, batched: frozenset[str], wanted: frozenset[str]) -> Program:
+        """The program for inputs with or without samples, and for some gradients."""
+        program = self._programs.get((batched, wanted))
         if program is None:
             began = perf_counter()
             with _no_collection():
-                program = self._programs[key] = Program(
+                program = self._programs[batched, wanted] = Program(
                     self.simplified,
                     self.guards,
                     batched,
                     wanted,
-                    by=by,
                     inputs=len(self.leaves[0]),
                     has_several=self.has_several,
                 )
             self.seconds += perf_counter() - began
         return program
 
-    def _captured_among(self, among: tuple[Value, ...]) -> Any:
-        """Which captured Values are among some, as booleans; None for all."""
-        last, by = self._last_among
-        if last is not among:
-            self.check_leaves(among)
-            known = set(map(id, among))
-            by = np.array([id(value) in known for value in self.captured], bool)
-            by = None if by.all() else by
-            self._last_among = among, by
-        return by
-
-    def check_leaves(self, parameters: Sequence[Value]) -> None:
+    def _check_leaves(self, parameters: Sequence[Value]) -> None:
         """Refuse gradients by parameters from which a captured Value was computed: a part would be
         missing.
-
-        Raises:
-            CompilationError: there is such a Value.
         """
         inner = [value for value in self.captured if value.operation is not None]
         if not inner:
@@ -196,7 +155,6 @@ class Recording:
         return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
 
     def programs(self) -> Iterator[Program]:
-        """Those made so far."""
         return iter(self._programs.values())
 
     def values(self, program: Program) -> tuple[Value, ...]:
@@ -207,7 +165,6 @@ class Recording:
         return self._values[program]
 
     def numbers(self, program: Program) -> Any:
-        """The numbers of the captured Values as they are now, in the order of a program."""
         return data_vector(self.values(program))
 
     @cached_property
@@ -221,14 +178,13 @@ class Recording:
         return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
 
     def places(self, program: Program, among: tuple[Value, ...]) -> Places:
-        """Where captured Values stand, in the arrays of a program and among some parameters."""
         known = self._places.get(program)
         if known is None or known[0] is not among:
+            self._check_leaves(among)
             known = self._places[program] = among, Places(self.values(program), among)
         return known[1]
 
     def report(self) -> str:
-        """How many scalars became how many array operations, pass by pass."""
         graph, programs = self.graph, list(self._programs.values())
         programs.sort(key=lambda program: program.operations)
         became = _became(programs[0]) if programs else "no program yet"
@@ -243,7 +199,6 @@ class Recording:
         return "\n".join(lines)
 
     def size(self) -> int:
-        """The bytes of the graphs and of the arrays of the programs."""
         graphs = sum(graph.size_in_bytes() for graph in (self.graph, self.simplified))
         return graphs + sum(program.size_in_bytes() for program in self._programs.values())
 
@@ -272,29 +227,15 @@ def traced_run(
     try:
         result = tracer.run(function, *args, **named)
     except TypeError as fault:
-        owner = _missing_owner(function, args, named)
-        if not owner:
+        takes: Any = getattr(getattr(function, "__code__", None), "co_varnames", ())
+        is_of_call = "positional argument" in str(fault)
+        if not (is_of_call and takes[:1] in (("self",), ("cls",))):
             raise
-        raise TypeError(
-            f"{fault} It was called without its {owner}: call it on an object of the class, and "
-            "for a classmethod write @compiled above @classmethod."
+        raise TypeError(  # from Python 3.13 on a classmethod around it hands on nothing but calls
+            f"{fault}. If it was called without its {takes[0]}, call it on an object of the class, "
+            "and for a classmethod write @compiled above @classmethod."
         ) from fault
     return (tracer, *outputs_of(title, result if has_several else one_value(title, result)))
-
-
-def _missing_owner(function: Callable[..., Any], args: Any, named: Mapping[str, Any]) -> str:
-    """What a function of a class calls the object that it works on, if it was called without it.
-
-    From Python 3.13 on a classmethod around a compiled function hands on nothing but calls.
-    """
-    with suppress(TypeError, ValueError):  # there may be no signature to look at
-        signature = inspect.signature(function)
-        first = next(iter(signature.parameters), "")
-        try:
-            signature.bind(*args, **named)
-        except TypeError:
-            return first if first in ("self", "cls") else ""
-    return ""
 
 
 def _check_found(
@@ -303,9 +244,6 @@ def _check_found(
     """Refuse what was computed while the function ran, but is not among what it computed.
 
     A node that was computed before, and is read, is the same one when the function runs again.
-
-    Raises:
-        CompilationError: there is another one.
     """
     known = {id(value) for value in (*found, *tracer.nodes)}
     for value in again:
@@ -318,12 +256,7 @@ def _check_found(
 
 
 class Places:
-    """How an array of parameters and the captured numbers of a program belong together.
-
-    Args:
-        captured: the Values that the program reads, in its order.
-        parameters: the Values of the array.
-    """
+    """How an array of parameters and the captured numbers of a program belong together."""
 
     def __init__(self, captured: Sequence[Value], parameters: Sequence[Value]) -> None:
         place = {id(value): i for i, value in enumerate(parameters)}

@@ -32,7 +32,6 @@ class Part(NamedTuple):
     """The samples of a batch that one recording serves; those of a call are one.
 
     Attributes:
-        recording, program: what served them.
         places: which samples they are.
         numbers: those of the captured Values.
         result: the result of each; without an axis of samples if it is the same for all.
@@ -55,8 +54,6 @@ class _Served(Reduction):
     """An operation of one compiled call, which computes by methods and not by rules.
 
     Args:
-        title: the name of the function.
-        samples: of a batch how many there were.
         operand_numbers: the numbers of the operands in that call, in an array or a list.
     """
 
@@ -112,8 +109,6 @@ class Replay(_Served):
     """The operation of one compiled call: its operands are the Values that it depends on.
 
     Args:
-        recording: what is run.
-        program: how it is run.
         leaves: the recorded leaf that each operand stands for.
         numbers: those of the arguments.
 
@@ -142,7 +137,6 @@ class Replay(_Served):
         return _copied, (self.name, graph, self.leaves, numbers, self.operand_numbers)
 
     def forward(self, operands: tuple[float, ...]) -> float:
-        """The result for other numbers, node by node."""
         return self.again([Value(x) for x in operands])._number
 
     def derivatives(
@@ -153,16 +147,11 @@ class Replay(_Served):
         return tuple(grad(self.again(stand_ins), stand_ins, differentiable=True))
 
     def nodes(self, operands: Sequence[Any]) -> list[Any]:
-        """All recorded nodes once more as ordinary ones, by their numbers.
-
-        Args:
-            operands: Values, or numbers, for the operands.
-        """
+        """All recorded nodes once more as ordinary ones, by their numbers."""
         leaves = {**self.recording.known(self.numbers), **dict(zip(self.leaves, operands))}
         return replayed(self.recording.graph, self.recording.origins, leaves)
 
     def again(self, operands: Sequence[Any]) -> Value:
-        """The result as an ordinary graph of Values given for the operands."""
         return as_value(self.nodes(operands)[self.root], self.name)
 
 
@@ -175,13 +164,7 @@ def _copied(title: str, graph: Any, leaves: Any, numbers: Any, operand_numbers: 
 
 
 class Total(_Served):
-    """The operation of a compiled function over a batch; its gradient is numbers only.
-
-    Args:
-        title: the name of the function.
-        samples: how many there were.
-        operand_numbers: the numbers of the operands in that call.
-    """
+    """The operation of a compiled function over a batch; its gradient is numbers only."""
 
     def __init__(self, title: str, samples: int, operand_numbers: Any) -> None:
         self.samples = samples
@@ -191,7 +174,6 @@ class Total(_Served):
         return Total, (self.name, self.samples, self.operand_numbers)
 
     def forward(self, operands: tuple[float, ...]) -> NoReturn:
-        """Refuse to compute it again."""
         self.derivatives(operands, None)
 
     def derivatives(self, operands: Any, result: Any, wanted: Wanted = None) -> NoReturn:
@@ -203,7 +185,6 @@ class Total(_Served):
 
 
 def result_of(part: Part, given: Arguments) -> Value:
-    """The result of one call as a node."""
     recording, program = part.recording, part.program
     parents: list[Value] = []
     partials: list[float] = []
@@ -225,7 +206,6 @@ def result_of(part: Part, given: Arguments) -> Value:
 
 
 def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
-    """The result over a batch as a node, from the gradients of its parts."""
     total = sum([part.total for part in parts])
     found = [part for part in parts if part.gradient is not None]
     if not found:
@@ -245,7 +225,6 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
 
 
 def array_of_results(title: str, samples: int, parts: Sequence[Part]) -> Any:
-    """The results for all samples as an array, for `map`."""
     shape = one_shape(title, [part.recording.shape for part in parts])
     found, count = np.empty((samples, *shape)), int(np.prod(shape, dtype=int))
     for part in parts:

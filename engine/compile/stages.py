@@ -143,9 +143,6 @@ def _instructions(order: Iterable[Array], names: dict[Array, str], half: str) ->
 
 def _instruction(array: Array, names: dict[Array, str]) -> str:
     read = [_operand(each, names) for each in array.operands]
-    if array.kind == "assembled":
-        places = zip(array.detail, read)
-        return f"assembled({', '.join(f'{slice_text(p)} from {name}' for p, name in places)})"
     kind = array.name if array.kind in ("call", "reduce", "partials") else array.kind
     return f"{kind}({', '.join([*read, *_details(array)])})"
 
@@ -158,8 +155,6 @@ def _details(array: Array) -> list[str]:
         return [_numbers(array.detail)]
     if array.kind in ("take", "scatter"):
         return [slice_text(array.detail) if array.is_view else f"[{_numbers(array.detail)}]"]
-    if array.kind == "einsum":
-        return [array.detail]
     return [f"axis {array.detail}"] if array.kind == "sum" else []
 
 

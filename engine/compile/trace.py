@@ -56,6 +56,7 @@ DETACHED = Operation(
     notation=Notation("detach(%s)", r"\operatorname{detach}(%s)", 9),
     domain=((-3.0, 3.0),),
 )
+DETACHED.is_checked = False  # it is no row of a user's
 
 
 class Guard(NamedTuple):
@@ -83,19 +84,15 @@ class Tracer(Observer):
     """The operations and guards of one run of a function.
 
     Args:
-        title: the name of the function, for errors.
         inputs: the Values that stand for its arguments; it is filled before the run.
         at: gives the numbers of Values, where the function is to run as if they had those. No Value
             is touched: they are carried along beside the nodes, and comparisons come out by them.
 
     Attributes:
-        rows: the operations, in the order in which they were computed.
-        operands: those of each, Values or floats.
-        nodes: what stands for the result of each.
+        rows, operands, nodes: the operations in their order, the operands of each, Values or
+            floats, and what stands for its result.
         guards: the comparisons.
-        is_watched: whether the function opens a block of its own, such as `trap()`, in which
-            single nodes are looked at: no program can repeat that.
-        reads: what it reads that no program repeats, such as a text, and where; None if nothing.
+        reads: what it does that no program repeats, such as to read a text; None if nothing.
     """
 
     repeats = True
@@ -103,7 +100,6 @@ class Tracer(Observer):
     def __init__(self, title: str, inputs: list[Value], at: At = None) -> None:
         self.title, self.inputs = title, inputs
         self._at, self._computed = None if at is None else at(), 0
-        self.is_watched = False
         self.reads: str | None = None
         self._fault: CompilationError | None = None
         self._known = 0
@@ -115,7 +111,6 @@ class Tracer(Observer):
         self.guards: list[Guard] = []
 
     def run(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
-        """Call the function, and observe it."""
         context = Context(True, (self,), current().scope)
         try:
             watching.append(self)  # in here, as Ctrl-C may come right after it
@@ -129,7 +124,7 @@ class Tracer(Observer):
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
         if len(current().observers) > 1:
-            self.is_watched = True
+            self.reads = "opens a block such as trap() inside, in which nodes are looked at"
         if node.is_constant:
             if operation is not _POS:
                 self.rows.append(operation)
@@ -172,15 +167,11 @@ class Tracer(Observer):
         return [next(origins) if kinds[type(node)] else None for node in self.nodes]
 
     def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
-        """A comparison becomes a guard; how it comes out.
-
-        Raises:
-            CompilationError: == of two Values, of which one is no Value from outside: it is not
-                known whether the caller gave Values, which are told apart, or numbers.
-        """
+        """A comparison becomes a guard; how it comes out."""
         if relation == "is":
             made = {id(node) for node in (*self.inputs, *self.nodes)}
             if id(left) in made or id(right) in made:
+                # The caller may have given Values, which are told apart, or numbers.
                 self.used("compares by == with another Value", left)
             return outcome
         if self._at is not None:
@@ -190,14 +181,8 @@ class Tracer(Observer):
         return outcome
 
     def used(self, what: str, node: Value) -> None:
-        """Stop where a recording could not be repeated.
-
-        Raises:
-            CompilationError: unless it is the label, the parents or the text of a Value: then the
-                function runs as it is written from now on. Of what has nothing to do with the
-                arguments, such as a parameter, label and parents stay what they are.
-        """
-        if what in _OF_A_NODE:
+        """Stop where a recording could not be repeated."""
+        if what in _OF_A_NODE:  # of a parameter they stay what they are
             if what == _TEXT or self._depends_on_this_run(node):
                 self.reads = f"{what} {name(node)}{_place()}"
             return
@@ -209,11 +194,7 @@ class Tracer(Observer):
         raise self._fault
 
     def used_elsewhere(self, what: str, node: Any) -> None:
-        """Stop where work on the nodes of this run is given to another thread.
-
-        Raises:
-            CompilationError: the node is one of them, or computed from one.
-        """
+        """Stop where work on the nodes of this run is given to another thread."""
         if self._depends_on_this_run(node):
             self._fault = CompilationError(
                 f"{self.title} {what} {name(node)}{_place()} in another thread, or in a context of "
@@ -253,13 +234,7 @@ def _place() -> str:
 def graph_of(
     tracer: Tracer, result: Value | Sequence[Value], inputs: list[Value]
 ) -> tuple[Graph, list[Value], list[Value]]:
-    """The recorded graph, the Values from outside that it captured, and constants from there.
-
-    Args:
-        tracer: what observed the function.
-        result: what the function returned, one Value or several.
-        inputs: the Values that stood for the arguments.
-    """
+    """The recorded graph, the Values from outside that it captured, and constants from there."""
     compared = chain.from_iterable((guard.left, guard.right) for guard in tracer.guards)
     roots = [each if isinstance(each, Value) else _nearest(each) for each in compared]
     results = [result] if isinstance(result, Value) else result
@@ -330,12 +305,8 @@ def _addresses(nodes: Sequence[Any]) -> Numbers:
 def replayed(
     graph: Graph, origins: Sequence[Origin | None], leaves: Mapping[int, Any]
 ) -> list[Any]:
-    """All nodes of a recorded graph once more, as ordinary ones that were made where they were.
-
-    Args:
-        graph: the recording.
-        origins: where the computed nodes were made.
-        leaves: what stands for every leaf that is no constant, a Value or a number.
+    """All nodes of a recorded graph once more, as ordinary ones that were made where they were;
+    `leaves` has a Value or a number for every leaf that is no constant.
     """
     made: list[Any] = []
     numbers, first = graph.numbers.tolist(), len(graph) - len(origins)

@@ -7,17 +7,15 @@ spread it over devices, and PyTorch runs it wherever its tensors lie: `docs/dist
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import compress
 from math import isfinite
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, Batch, Sample
-from glassgrad.engine.compile.audit import TOLERANCE
+from glassgrad.engine.compile.arguments import Batch, Sample, sample_of, structure_of
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, Cache
-from glassgrad.engine.compile.libraries import Library, accepted, library
+from glassgrad.engine.compile.libraries import Library, check_module, library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.errors import CompilationError, NonFiniteError
@@ -25,53 +23,21 @@ from glassgrad.engine.misuse import name
 from glassgrad.engine.text import describe
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.value import Value, is_parameter
-from glassgrad.engine.vectors import Mask, frozen_among
 
-_APART = (
-    "The samples of {} take different ways through its comparisons. On arrays of another library "
-    "than numpy all take one: choose with maximum, where or clip instead of an if."
-)
-_TRACED = (
-    "{} compares, or uses an integer as an index, and while JAX traces it there are no numbers to "
-    "compare. Choose with maximum, where or clip instead, or call it without jit."
+_COMPARES = (
+    "{} compares, or uses an integer as an index. On arrays of another library than numpy all "
+    "samples take one way: choose with maximum, where or clip instead of an if."
 )
 
 
 class Evaluation:
-    """The value and the gradient over a batch as a function of arrays of numpy.
+    """The value and the gradient over a batch as a function of arrays of numpy."""
 
-    Args:
-        cache: the recordings of the function.
-        parameters: the Values whose numbers stand in the first array.
-        reduction: "mean" or "sum".
-        skip_frozen: whether the gradient by frozen parameters is 0, and not computed.
-    """
-
-    def __init__(
-        self,
-        cache: Cache,
-        parameters: tuple[Value, ...],
-        reduction: str,
-        skip_frozen: bool = False,
-    ) -> None:
+    def __init__(self, cache: Cache, parameters: tuple[Value, ...], reduction: str) -> None:
         self._cache = cache
         self._parameters, self._reduction = parameters, reduction
-        self._skips_frozen = skip_frozen
-        self._last_wanted = b"", parameters
 
     def __call__(self, array: Any, *batch: Any) -> tuple[float, Any]:
-        """The value and the gradient by the parameters.
-
-        Args:
-            array: the numbers of the parameters.
-            batch: what one call of the function takes, with an axis of samples in front.
-
-        Raises:
-            ValueError: the shapes do not belong together, or none of the parameters is read.
-            TypeError: there is something else than numbers.
-            CompilationError: the samples take too many ways through comparisons, or the function
-                does not depend on its arguments and the parameters alone.
-        """
         given = _numbers(array)
         self._check_shape(given.shape)
         samples = Batch.of(batch)
@@ -85,11 +51,7 @@ class Evaluation:
             )
 
     def _check_finite(self, total: float, gradient: Any) -> None:
-        """What `trap()` does, where no single node is looked at.
-
-        Raises:
-            NonFiniteError: the value or a gradient is nan or infinite.
-        """
+        """What `trap()` does, where no single node is looked at."""
         found = np.flatnonzero(~np.isfinite(gradient))
         if isfinite(total) and not found.size:
             return
@@ -101,19 +63,8 @@ class Evaluation:
             f"arose, call {self._cache.title} on the samples one by one inside trap()."
         )
 
-    def _wanted(self, frozen: Mask | None) -> tuple[Value, ...]:
-        """The parameters whose gradients are computed: the same tuple while they are the same."""
-        if frozen is None:
-            return self._parameters
-        known, wanted = self._last_wanted
-        if known != (now := frozen.tobytes()):
-            wanted = tuple(compress(self._parameters, ~frozen))
-            self._last_wanted = now, wanted
-        return wanted
-
     def _evaluated(self, given: Any, samples: Batch) -> tuple[float, Any]:
         parameters = self._parameters
-        frozen = frozen_among(parameters) if self._skips_frozen else None
 
         def numbers(recording: Recording, program: Program) -> Any:
             places = recording.places(program, parameters)
@@ -124,7 +75,6 @@ class Evaluation:
             samples,
             share=1.0 / samples.size if self._reduction == "mean" else 1.0,
             wanted=CAPTURED,
-            among=self._wanted(frozen),
             numbers_of=numbers,
             at=lambda: _by_address(parameters, given),
         )
@@ -140,8 +90,6 @@ class Evaluation:
             )
         if gradient is None:
             gradient = np.zeros(len(parameters))
-        elif frozen is not None:
-            gradient = np.where(frozen, 0.0, gradient)
         if is_trapping():
             self._check_finite(total, gradient)
         return total, gradient
@@ -153,7 +101,6 @@ def _by_address(values: Iterable[Value], array: Any) -> dict[int, float]:
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
-    """The parameters, if they are leaf Values, each once."""
     wanted = "value_and_grad takes leaf Values, for example model.parameters()"
     if not isinstance(parameters, Iterable):
         raise TypeError(f"{wanted}, not {describe(parameters)}.")
@@ -174,98 +121,61 @@ def _numbers(array: Any) -> Any:
 
 
 class ArrayFunction(Evaluation):
-    """The same as a pure function of arrays of a library.
-
-    Args:
-        namespace: the module of the library, torch or jax.numpy.
-        dtype: the precision, "float64" or "float32".
-
-    Raises:
-        TypeError: the namespace is no such module.
-        ValueError: there is no such precision.
-    """
+    """The same as a pure function of arrays of a library."""
 
     def __init__(
-        self,
-        cache: Cache,
-        parameters: tuple[Value, ...],
-        reduction: str,
-        namespace: Any,
-        dtype: str,
+        self, cache: Cache, parameters: tuple[Value, ...], reduction: str, namespace: Any
     ) -> None:
         super().__init__(cache, parameters, reduction)
-        accepted(namespace, dtype)
-        self._namespace, self._dtype = namespace, dtype
+        check_module(namespace)
+        self._namespace = namespace
         self._runs: dict[tuple[Program, Library], Callable[..., Any]] = {}
 
     def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
-        """The value and the gradient by the parameters, from their numbers and a batch.
-
-        Raises:
-            ValueError: the shapes do not belong together.
-            RuntimeError: JAX is set up for single precision, and double was asked for.
-            CompilationError: the samples take different ways through comparisons, or JAX traces
-                the function and there are comparisons, or a part of it is no array operation.
-        """
-        host = library(self._namespace, self._dtype, array)
+        host = library(self._namespace, array)
         given = host.numbers(array)
         self._check_shape(given.shape)
         arrays = [host.array(each) for each in batch]
-        _check_batch(arrays)
         with np.errstate(all="ignore"), host.silence():
             return self._cache.trusted(
                 lambda: self._evaluated_by(host, given, arrays), self._cache.refuse
             )
 
     def _evaluated_by(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
-        size = arrays[0].shape[0]
+        kinds = [(tuple(each.shape), "d" if host.is_float(each) else "l") for each in arrays]
+        structure, size = structure_of("value_and_grad", *kinds), arrays[0].shape[0]
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
         inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
         numbers = lambda: _by_address(self._parameters, host.in_numpy(given))
         at = None if is_traced else numbers
-
-        def sample(is_stand_in: bool = is_traced) -> Sample:
-            return tuple([host.sample(each, is_stand_in=is_stand_in) for each in arrays]), {}
-
-        structure = Arguments.of(*sample(is_stand_in=True)).structure
-        is_first_served = False
-        for case, is_new in self._cache.candidates(structure, sample, at=at):
-            if is_new and is_first_served:
-                break
-            recording, began = case.recording, perf_counter()
-            if recording.guards and is_traced:
-                raise CompilationError(_TRACED.format(self._cache.title))
-            results, value, gradient, holds = self._run(host, recording, given, inputs)
-            compared: Any = host.in_numpy(holds) if recording.guards else True
-            found = np.broadcast_to(compared, size)
-            if not found.all():
-                is_first_served |= bool(found[0])
-                continue
-            if not is_traced and self._cache.is_due(case, began):
-                ours = [float(host.in_numpy(results[0]))]
-                tolerance = max(TOLERANCE, 1e3 * float(np.finfo(self._dtype).eps))
-                self._cache.audit(case, sample(), ours, at, tolerance)
-            if is_trapping() and not is_traced:
-                self._check_finite(float(host.in_numpy(value)), host.in_numpy(gradient))
-            return value, gradient
-        raise CompilationError(_APART.format(self._cache.title))
+        sample: Callable[[], Sample] = lambda: sample_of([host.first(each) for each in arrays], 0)
+        case, _ = next(self._cache.candidates(structure, sample, at=at), (None, False))
+        if case is None:
+            raise self._cache.too_many(structure)
+        if case.recording.guards:
+            raise CompilationError(_COMPARES.format(self._cache.title))
+        began = perf_counter()
+        results, value, gradient = self._run(host, case.recording, given, inputs)
+        if not is_traced and self._cache.is_due(case, began):
+            ours = [float(host.in_numpy(results[0]))]
+            self._cache.audit(case, sample(), ours, at)
+        if is_trapping() and not is_traced:
+            self._check_finite(float(host.in_numpy(value)), host.in_numpy(gradient))
+        return value, gradient
 
     def _run(
         self, host: Library, recording: Recording, given: Any, inputs: Any
-    ) -> tuple[Any, Any, Any, Any]:
-        """The results, their sum or mean, the gradient, and whether comparisons come out as they
-        were recorded.
-        """
+    ) -> tuple[Any, Any, Any]:
         size = inputs.shape[0]
         share = 1.0 / size if self._reduction == "mean" else 1.0
         program = recording.program(INPUT, CAPTURED)
         run = self._runs.get((program, host))
         if run is None:
             run = self._runs[program, host] = self._wired(host, recording, program)
-        result, gradient, holds = run(given, inputs, host.function("zeros")((size, 1)) + share)
+        result, gradient = run(given, inputs, host.function("zeros")((size, 1)) + share)
         results = host.function("broadcast_to")(result, (size,))
-        return results, results.sum() * share, gradient, holds
+        return results, results.sum() * share, gradient
 
     def _wired(self, host: Library, recording: Recording, program: Program) -> Callable[..., Any]:
         """The program as a function of parameters, inputs and the share of each sample.
@@ -273,7 +183,6 @@ class ArrayFunction(Evaluation):
         Behind the parameters follow all captured Values, if some are none, and a zero behind the
         gradient.
         """
-        recording.check_leaves(self._parameters)
         values, count = recording.values(program), len(self._parameters)
         places = recording.places(program, self._parameters)
         captured = count + np.arange(len(values))
@@ -288,18 +197,9 @@ class ArrayFunction(Evaluation):
         def wired(given: Any, inputs: Any, shares: Any) -> Any:
             if not places.is_covered:
                 given = join((given, host.numbers([value.data for value in values])), 0)
-            result, holds, _, gradient = run(inputs[:, order], given[captured], shares)
+            result, _, gradient = run(inputs[:, order], given[captured], shares)
             zero = host.function("zeros")((1,))  # JAX makes another one for what it traces
             slopes = (zero,) if gradient is None else (gradient, zero)
-            return result, join(slopes, 0)[parameters], holds
+            return result, join(slopes, 0)[parameters]
 
         return wired
-
-
-def _check_batch(arrays: Sequence[Any]) -> None:
-    counts = {tuple(array.shape[:1]) for array in arrays}
-    if len(counts) != 1 or counts <= {(), (0,)}:
-        shapes = ", ".join(str(tuple(array.shape)) for array in arrays) or "nothing"
-        raise ValueError(
-            f"A batch is arrays whose first axis is that of the samples, not {shapes}."
-        )

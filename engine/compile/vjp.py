@@ -5,31 +5,27 @@ sent, and sends upstream × local on to its operands, as `backward()` does with 
 computed for what nobody asked for. Next: `memory.py`, where the arrays lie.
 
 Where numbers are infinite or nan, 0 × infinity has to be told apart: what is switched off sends 0,
-what no `where` chose sends nothing. Where a gradient arrives is known from the conditions, not from
-its number: a gradient of 0 × infinity is nan. That takes more instructions, so there are two
-gradients: the usual one, and a careful one that is taken where something in the usual one is not
-finite.
+what no `where` chose sends nothing. These instructions multiply everywhere, and make nan of it:
+`program.py` then goes through the scalars once more. Other libraries, where nobody looks at
+numbers, mask at least what is switched off.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.compile.ir import SAMPLES, SEED, Array, Builder, is_array, needed, unshaped
+from glassgrad.engine.compile.ir import SAMPLES, SEED, Array, Builder, is_array, unshaped
 from glassgrad.engine.compile.kernels import by_operand
 from glassgrad.engine.compile.memory import takes_out
 from glassgrad.engine.formula import Formula, as_formula
 from glassgrad.engine.op import TABLE, Operation, Reduction
 from glassgrad.engine.table import relu
 
-_FEW = 3
-"""More terms are written below each other and summed at once, where all samples share them: arrays
-with a number for each sample take longer than a call of numpy, and leave the cache if joined.
-"""
 _ADD, _MUL, _SUM = (TABLE[name] for name in ("add", "mul", "sum"))
 
 
@@ -57,9 +53,8 @@ def gradients(
     result: Array,
     wanted: Sequence[Array],
     *,
-    rows: Mapping[Array, Any],
-    compared: Sequence[Array] | None,
     is_batched: bool,
+    has_masks: bool,
 ) -> list[Array]:
     """The gradients of the sum of the results × seed.
 
@@ -67,30 +62,17 @@ def gradients(
         builder: the instructions of the values; those of the gradients are added.
         result: a row with the result of each sample.
         wanted: by which inputs.
-        rows: of some of these the rows that are wanted, as booleans; the gradient by the others is
-            of no use, and may be anything.
-        compared: what the guards compare, where infinities and nan are told apart; see above.
         is_batched: whether there are samples: the result counts for each, also if all share it.
+        has_masks: whether what is switched off sends 0 even of an infinite gradient.
     """
     builder.half = "backward"
     seed = builder.input(SEED, 1, SAMPLES if is_batched else 1)
-    reach = None if compared is None else _Reach(builder, wanted, rows).known(result, compared)
-    return _Backward(builder, wanted, rows, reach).of(result, seed)
+    return _Backward(builder, wanted, has_masks).of(result, seed)
 
 
 class _Backward:
-    """The gradients of arrays; with `reach`, by array where they arrive, the careful ones."""
-
-    letter, way_back = "d", "walk_back"
-
-    def __init__(
-        self,
-        builder: Builder,
-        wanted: Sequence[Array],
-        rows: Mapping[Array, Any],
-        reach: Mapping[Array, Array] | None = None,
-    ) -> None:
-        self.builder, self.wanted, self.rows, self.reach = builder, wanted, rows, reach
+    def __init__(self, builder: Builder, wanted: Sequence[Array], has_masks: bool) -> None:
+        self.builder, self.wanted, self.has_masks = builder, wanted, has_masks
         self.forward = [each for each in builder.arrays if each.half == "forward"]
         self.sent: dict[Array, list[Contribution]] = {}
         self.needs: set[Array] = set()
@@ -120,12 +102,9 @@ class _Backward:
         operand = operands[place]
         if not is_array(operand) or operand not in self.needs:
             return False
-        if array.kind == "take" and operand in self.rows:
-            return bool(self.rows[operand][array.detail].any())
         return row is None or row.rules[place] is not None
 
     def of(self, result: Array, seed: Array) -> list[Array]:
-        """The gradients of what is wanted."""
         self._send(result, self.builder.unbroadcast(seed, result.shape))
         self._go_back()
         return [self._gradient(array) for array in self.wanted]
@@ -165,7 +144,7 @@ class _Backward:
         found = self._summed(whole)
         self.sent[array] = [found]
         if array.label and not found.label:
-            found.label = f"{self.letter}{array.label.lstrip('v')}"
+            found.label = f"d{array.label.lstrip('v')}"
         return found
 
     def _summed(self, arrays: Sequence[Array]) -> Array:
@@ -173,15 +152,7 @@ class _Backward:
             array if count == 1 else self._row(_MUL, float(count), array)
             for array, count in Counter(arrays).items()
         ]
-        first, *others = terms
-        is_table = all(each.shape == first.shape for each in others) and not first.has_samples
-        if len(terms) > _FEW and is_table:
-            rows = self.builder.join(terms[::-1])
-            table = self.builder.reshape(rows, (len(terms), *first.shape))
-            return self.builder.reshape(self.builder.sum(table, 0), first.shape)
-        for other in others:
-            first = self._row(_ADD, first, other)
-        return first
+        return reduce(partial(self._row, _ADD), terms)
 
     def _row(self, row: Operation, *operands: Array | float) -> Array:
         found = self.builder.row(row, operands)
@@ -236,8 +207,11 @@ class _Backward:
             scattered = self.builder.scatter(rows, places - start, int(stop - start))
             sums.setdefault((int(start), int(stop), 1), []).append(scattered)
         found = sorted((key, self._summed(arrays)) for key, arrays in sums.items())
-        return [self._tiled(found, size) or self.builder.assembled(
-            [(slice(*key), array) for key, array in found], size)]  # fmt: skip
+        if tiled := self._tiled(found, size):
+            return [tiled]
+        rows = self.builder.join([array for _, array in found])
+        places = np.concatenate([np.arange(*key) for key, _ in found])
+        return [self.builder.scatter(rows, places, size)]
 
     def _tiled(self, parts: Sequence[tuple[Indices, Array]], size: int) -> Array | None:
         """The parts one after the other, if that is all."""
@@ -257,12 +231,12 @@ class _Backward:
             upstream = self.builder.broadcast(upstream, array.shape)
         if row is relu:  # the same numbers as step(x), in one operation instead of two
             sign = self.builder.row(TABLE["sign"], (array,))
-            self._send(operands[0], self._times(array, row, upstream, sign))
+            self._send(operands[0], self._times(row, upstream, sign))
             return
         wanted = tuple(self._leads(array, place) for place in range(len(operands)))
         for operand, local in zip(operands, self._locals(array, wanted)):
             if local is not None:
-                self._send(operand, self._times(array, row, upstream, local))
+                self._send(operand, self._times(row, upstream, local))
 
     def _locals(self, array: Array, wanted: tuple[bool, ...]) -> list[Array | float | None]:
         """The local derivatives of a call by the operands of the row that want one."""
@@ -304,21 +278,15 @@ class _Backward:
         """Whether arrays can be written wherever they are wanted."""
         return not self.joined.intersection(arrays) and all(map(takes_out, arrays))
 
-    def _times(self, array: Array, row: Operation, upstream: Array, local: Array | float) -> Array:
+    def _times(self, row: Operation, upstream: Array, local: Array | float) -> Array:
         """Upstream × local, where 0 × infinity is 0 if that is said of the row, and it matters."""
         if local == 1.0:
             return upstream
         if local == -1.0:
             return self._negated(upstream)
-        reach, is_masked = self._reach_of(array), row.masks or row.selects
-        if reach is None and (self.reach is None or not is_masked):
-            return self._row(_MUL, upstream, local)
-        factors: list[Array | float] = [upstream, local]
-        if reach is not None:
-            is_table = array.kind == "reduce"
-            factors.append(self.builder.reshape(reach, upstream.shape) if is_table else reach)
-        name = "masked" if is_masked else "reached"
-        return self.builder.call(name, *factors, row=(_MUL, (upstream, local)))
+        if self.has_masks and (row.masks or row.selects):
+            return self.builder.call("masked", upstream, local, row=(_MUL, (upstream, local)))
+        return self._row(_MUL, upstream, local)
 
     def _negated(self, array: Array) -> Array:
         """With the other sign, which a steady factor takes."""
@@ -328,36 +296,17 @@ class _Backward:
                 return self._row(_MUL, self._negated(first), *others)
         return self._row(TABLE["neg"], array)
 
-    def _reach_of(self, array: Array) -> Array | None:
-        """Where the gradient of an array arrives, if that is known, and not everywhere."""
-        return None if self.reach is None else self.reach.get(array)
-
-    def _factor(self, operand: Array) -> Array:
-        """By what the gradient of a product goes to its other operand."""
-        return operand
-
     def matmul(self, array: Array, upstream: Array) -> None:
         """Two more products."""
         left, right = array.arrays
-        builder, reach = self.builder, self._reach_of(array)
-        if array.shape == (1, 1) and unshaped(left) is unshaped(right) and reach is None:
-            once = self._row(_MUL, self._factor(right), upstream)  # the square of a length
-            self._send(right, self._row(_MUL, 2.0, once))
+        transposed = self.builder.transpose
+        if array.shape == (1, 1) and unshaped(left) is unshaped(right):  # the square of a length
+            self._send(right, self._row(_MUL, 2.0, self._row(_MUL, right, upstream)))
             return
         if left in self.needs:
-            other = builder.transpose(self._factor(right))
-            if reach is None:
-                self._send_product(left, upstream, other)
-            else:
-                self._send(left, self._product_where_reached(upstream, other, reach))
+            self._send_product(left, upstream, transposed(right))
         if right in self.needs:
-            other = self._factor(left)
-            if reach is None:
-                self._send_product(right, builder.transpose(other), upstream)
-            else:
-                turned = map(builder.transpose, (upstream, reach))
-                found = self._product_where_reached(next(turned), other, next(turned))
-                self._send(right, builder.transpose(found))
+            self._send_product(right, transposed(left), upstream)
 
     def _send_product(self, operand: Array, left: Array, right: Array) -> None:
         """A product to be summed with others, or one of many matrices at once."""
@@ -367,31 +316,6 @@ class _Backward:
         is_flat = len(left.shape) == len(right.shape) == 2
         self._send(operand, Product(left, right) if is_flat else self.builder.matmul(left, right))
 
-    def _product_where_reached(self, upstream: Array, other: Array, reach: Array) -> Array:
-        found = self.builder.matmul(upstream, other)
-        if found.kind != "matmul":
-            row = (_MUL, (upstream, other))
-            return self.builder.call("reached", upstream, other, reach, row=row)
-        operands = (upstream, other, reach)
-        return self.builder.add("matmul", operands, found.shape, "matmul_where_reached")
-
-    def einsum(self, array: Array, upstream: Array) -> None:
-        """The same sum over other letters, with upstream in the place of an operand."""
-        left, right = array.arrays
-        first, second, result = array.detail.replace("->", ",").split(",")
-        reach = self._reach_of(array)
-        for operand, mine, other, letters in (
-            (left, first, right, second),
-            (right, second, left, first),
-        ):
-            if operand in self.needs:
-                subscripts = f"{result},{letters}->{mine}"
-                found = self.builder.einsum(subscripts, upstream, self._factor(other))
-                if reach is not None:
-                    operands, name = (*found.operands, reach), "einsum_where_reached"
-                    found = self.builder.add("einsum", operands, found.shape, name, subscripts)
-                self._send(operand, found)
-
     def reduce(self, array: Array, upstream: Array) -> None:
         """To each number of a row what its result got, × its local derivative."""
         (table,), row = array.arrays, array.detail
@@ -400,7 +324,7 @@ class _Backward:
         assert isinstance(row, Reduction)
         if row is not _SUM:
             local = self.builder.partials(row, table, array)
-            upstream = self._times(array, row, upstream, local)
+            upstream = self._times(row, upstream, local)
         self._send(table, upstream)
 
     def sum(self, array: Array, upstream: Array) -> None:
@@ -439,7 +363,6 @@ class _Backward:
         self._send(operand, self.builder.reshape(upstream, shape))
 
     def transpose(self, array: Array, upstream: Array) -> None:
-        """Transposed back."""
         self._send(array.arrays[0], self.builder.transpose(upstream))
 
     def broadcast(self, array: Array, upstream: Array) -> None:
@@ -447,14 +370,12 @@ class _Backward:
         self._send(array.arrays[0], upstream)
 
     def walk(self, array: Array, upstream: Array) -> None:
-        """The walk back."""
         (outside,) = array.arrays
         if array.has_samples and not outside.has_samples:
             raise AssertionError("a walk has samples only where it reads some")
-        reach = self._reach_of(array)
-        operands = (outside, array, upstream, *([] if reach is None else [reach]))
-        kind = self.way_back
-        self._send(outside, self.builder.add(kind, operands, outside.shape, detail=array.detail))
+        operands = outside, array, upstream
+        found = self.builder.add("walk_back", operands, outside.shape, detail=array.detail)
+        self._send(outside, found)
 
 
 def _symbols(array: Array) -> dict[str, Any]:
@@ -464,49 +385,4 @@ def _symbols(array: Array) -> dict[str, Any]:
 
 
 def _names(formula: Formula) -> set[str]:
-    """The symbols of a formula."""
     return {formula.name} - {""} | {name for each in formula.operands for name in _names(each)}
-
-
-class _Reach(_Backward):
-    """Where gradients arrive: the same way back with local derivatives of 1, and of 0 for what a
-    `where` did not choose. So each number counts the ways from the result, and is 0 without one.
-    """
-
-    letter, way_back = "r", "walk_reach"
-
-    def known(self, result: Array, compared: Sequence[Array]) -> dict[Array, Array]:
-        """The ways to each number of the arrays that they may not all lead to."""
-        self.parted = self._parted(compared)
-        everywhere = self.builder.constant(np.ones((1, 1)))
-        self.sent = {array: [everywhere] for array in needed([result]) - self.parted}
-        self._send(result, everywhere)
-        self._go_back()
-        found = [array for array in self.forward if array in self.parted and array in self.sent]
-        return {each: self.builder.broadcast(self._received(each), each.shape) for each in found}
-
-    def _parted(self, compared: Sequence[Array]) -> set[Array]:
-        """What a `where` may leave out, a rule of None, or a comparison that alone reads it."""
-        found = set(compared)
-        for array in reversed(self.forward):
-            if array.kind == "walk" or self._may_cut(array):
-                found.add(array)
-            if array in found:
-                found.update(array.arrays)
-        return found
-
-    def _may_cut(self, array: Array) -> bool:
-        row = array.detail[0] if array.kind == "call" else None
-        return row is not None and (row.selects or None in row.rules)
-
-    def _send(self, operand: Array, contribution: Contribution) -> None:
-        if operand in self.parted:
-            super()._send(operand, contribution)
-
-    def _times(self, array: Array, row: Operation, upstream: Array, local: Array | float) -> Array:
-        if not row.selects:
-            return upstream
-        return self.builder.call("chosen", upstream, local)
-
-    def _factor(self, operand: Array) -> Array:
-        return self.builder.call("ones_like", operand)

@@ -37,11 +37,6 @@ class Alike(NamedTuple):
     operands: Numbers
 
     def values(self, numbers: Any) -> Any:
-        """The values of the scalars.
-
-        Args:
-            numbers: those of all places, a row each.
-        """
         table, function = numbers.take(self.operands, 0), NAMESPACE[self.row.kernel]
         return function(table.swapaxes(0, 1)) if self._is_reduction else function(*table)
 
@@ -161,7 +156,6 @@ class Walk:
         return runs(order + self.outside, keys[order])
 
     def _alike(self, nodes: Numbers | slice) -> Alike:
-        """Scalars of one operation, with the places of their operands."""
         places = np.arange(nodes.start, nodes.stop) if isinstance(nodes, slice) else nodes
         row = self.rows[self.codes[places[0] - self.outside]]
         return Alike(row, nodes, self.operands[self._edges_of(places)])
@@ -174,11 +168,6 @@ class Walk:
         return found
 
     def forward(self, outside: Any) -> Any:
-        """The values of all scalars, a row for each.
-
-        Args:
-            outside: the numbers that are read from outside, a row for each.
-        """
         width = outside.shape[1]
         if not self.groups:
             numbers = self._one_by_one(_listed(outside))
@@ -216,19 +205,13 @@ class Walk:
         places = self.operands[self.starts[node] : self.starts[node + 1]]
         return tuple([numbers[place] for place in places.tolist()])
 
-    def backward(self, outside: Any, values: Any, upstream: Any, reach: Any = None) -> Any:
-        """The gradients of what is read from outside; see `gradients`."""
-        return self.gradients(outside, values, upstream, reach)[: self.outside]
-
-    def gradients(self, outside: Any, values: Any, upstream: Any, reach: Any = None) -> Any:
-        """The gradients of what is read from outside, and of the scalars behind it.
+    def backward(self, outside: Any, values: Any, upstream: Any) -> Any:
+        """The gradients of what is read from outside.
 
         Args:
             outside: as for `forward`.
             values: what `forward` gave.
             upstream: the gradients of the scalars that others have sent.
-            reach: 0 for scalars that no gradient reaches, where infinities and nan are told apart:
-                what is switched off sends 0; what is not reached, since it was not chosen, nothing.
         """
         local = self.local(outside, values).take(self.place, 0)
         found = self._of_seen(upstream)
@@ -236,17 +219,19 @@ class Walk:
             found = self._sent(found, lambda sent, edges: sent * local[edges], np.add)
         else:
             found = self._sent_one_by_one(found, local)
-        if reach is not None and not np.isfinite(found).all():
-            is_reached = self._reached(reach, local).take(self.owners, 0)
-            is_sent = is_reached & ~self._is_stopped(local, "selects", "masks")
-            carefully = lambda sent, edges: np.where(is_sent[edges], sent * local[edges], 0.0)
-            found = self._sent(self._of_seen(upstream), carefully, np.add)
-        return found
+        return found[: self.outside]
 
-    def reach(self, outside: Any, values: Any, reach: Any) -> Any:
-        """1 where a gradient arrives at what is read from outside, else 0; see `gradients`."""
-        found = self._reached(reach, self.local(outside, values).take(self.place, 0))
-        return found[: self.outside].astype(float)
+    def told_apart(self, outside: Any, values: Any, upstream: Any) -> tuple[Any, Any]:
+        """By groups, the gradients of all numbers, and whether one arrives at each: what is
+        switched off sends 0, what no gradient reaches, since it was not chosen, nothing.
+        """
+        local = self.local(outside, values).take(self.place, 0)
+        is_open = ~self._is_stopped(local, "selects")
+        either = lambda sent, edges: sent & is_open[edges]
+        is_reached = self._sent(self._of_seen(upstream) != 0.0, either, np.logical_or)
+        is_sent = is_reached.take(self.owners, 0) & ~self._is_stopped(local, "selects", "masks")
+        sent = lambda sent, edges: np.where(is_sent[edges], sent * local[edges], 0.0)
+        return self._sent(self._of_seen(upstream), sent, np.add), is_reached
 
     def local(self, outside: Any, values: Any) -> Any:
         """The local derivatives, kind by kind: that by the operand at a place is row `order` of it.
@@ -274,9 +259,6 @@ class Walk:
         for edges, starts, to in self.back:
             sent = send(found.take(self.owners[edges], 0), edges)
             found[to] = plus(found[to], plus.reduceat(sent, starts, 0))
-        if not self.groups:
-            for edge, (owner, receiver) in enumerate(zip(self.owners, self.receivers)):
-                found[receiver] = plus(found[receiver], send(found[owner], edge))
         return found
 
     def _sent_one_by_one(self, found: Any, local: Any) -> Any:
@@ -287,12 +269,6 @@ class Walk:
         ):
             gradients[receiver] += gradients[owner] * partial
         return np.array(gradients).reshape(found.shape)
-
-    def _reached(self, reach: Any, local: Any) -> Any:
-        """Whether a gradient arrives at each number: the choices alone decide."""
-        is_open = ~self._is_stopped(local, "selects")
-        found = self._of_seen(reach) != 0.0
-        return self._sent(found, lambda sent, edges: sent & is_open[edges], np.logical_or)
 
     def _is_stopped(self, local: Any, *properties: str) -> Any:
         """Whether a local derivative of 0 stops what is sent, as the row has one of properties."""
