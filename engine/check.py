@@ -21,7 +21,7 @@ import numpy as np
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.context import recording
 from glassgrad.engine.errors import GradientMismatchError
-from glassgrad.engine.functional import check_replaceable, value_and_grad
+from glassgrad.engine.functional import value_and_grad
 from glassgrad.engine.gradient import grad
 from glassgrad.engine.misuse import other_signature, real
 from glassgrad.engine.op import Operation, Pairing, Reduction
@@ -59,9 +59,9 @@ def check_gradients(
         GradientMismatchError: names the argument, the derivative and the difference quotient; or
             says why there is nothing to compare with: a kink, the edge of the domain, or a function
             that nudges of its argument do not move in the digits it has.
-        TypeError: the first argument is no function, the second no list of real numbers, or one of
-            Values of a class of the user's own, the tolerance no real number, or the function takes
-            more or fewer arguments than there are numbers.
+        TypeError: the first argument is no function, the second no list of real numbers, the
+            tolerance no real number, or the function takes more or fewer arguments than there are
+            numbers.
         ValueError: there is no number, no such order, or the tolerance is nan or negative.
 
     >>> from glassgrad import check_gradients, tanh
@@ -79,8 +79,6 @@ def check_gradients(
         raise ValueError("check_gradients takes at least one number: there is nothing to compare.")
     if any(map(is_sequence, xs)):
         raise TypeError(f"check_gradients takes one number per argument, no lists. {_ONE_LIST}")
-    for x in xs:
-        check_replaceable(x, "check_gradients")
     point = [as_value(x, "check_gradients").data for x in xs]
     _check_takes(function, len(point))
     if order not in range(1, _MOST_ORDERS):

@@ -8,8 +8,7 @@ differentiated by; all others, and keyword arguments, are handed on as they are.
 
 Raises, all of them:
     TypeError: there is no function, there is no argument at one of the positions, an argument to
-        differentiate by holds something that is no number, or a Value of a class of the user's own;
-        or the result holds what is no number.
+        differentiate by holds something that is no number; or the result holds what is no number.
 
 Next: `check.py`, which compares derivatives with differences.
 """
@@ -27,20 +26,13 @@ from glassgrad.engine.backward import order_of
 from glassgrad.engine.context import derive, recording
 from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import grad, local_derivatives, partials_to
-from glassgrad.engine.misuse import is_real, name, names, not_replaced, remedy
+from glassgrad.engine.misuse import is_real, names, remedy
 from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.tree import aligned, is_sequence, leaves_of, like, scalar_of, settled
-from glassgrad.engine.value import (
-    Value,
-    as_value,
-    constant,
-    has_own_methods,
-    is_parameter,
-    number_of,
-)
+from glassgrad.engine.value import Value, as_value, constant, is_parameter, number_of
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
@@ -264,7 +256,6 @@ class _Call:
             for leaf in leaves:
                 if not _is_number(leaf):
                     raise TypeError(self._no_number(leaf, position, arguments))
-                check_replaceable(leaf, self._role)
         self._counts = list(map(len, parts))
         given = [leaf for leaves in parts for leaf in leaves]
         self.leaves = [_fresh(x) for x in given]
@@ -377,12 +368,6 @@ class _Call:
 
 def _is_number(thing: Any) -> bool:
     return isinstance(thing, Value) or is_real(thing)
-
-
-def check_replaceable(argument: Any, role: str) -> None:
-    """Refuse a Value with methods of its own, where a fresh one would take its place."""
-    if isinstance(argument, Value) and has_own_methods(type(argument)):
-        raise TypeError(not_replaced(role, name(argument), type(argument).__name__))
 
 
 def _fresh(argument: Any) -> Value:

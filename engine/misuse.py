@@ -172,17 +172,10 @@ released = (
     "The graph behind {} was released by forget(), which released "
     "everything it shared with other results too. Compute it again."
 ).format
-not_frozen = (
-    "Only parameters of the class Value can be frozen, not those of {}, a class of your own. Leave "
-    "them out of the optimiser instead."
-).format
-not_replaced = (
-    "{0} computes with fresh Values in the place of {1}, which would not have the methods of its "
-    "class, {2}. Give {0} a plain Value, +v, or its number; or write grad(f(v), v)."
-).format
-told_apart_otherwise = (
-    "{} derives from Value and has its own {}. A graph tells Values apart by which they are: if "
-    "equal ones were the same, gradients would be wrong. Compare v.data and w.data instead."
+derived = (
+    "{} derives from Value. Results of operations, and what functions are called with to be "
+    "differentiated or compiled, are plain Values, which would not have its methods. Write a class "
+    "that has a Value as an attribute, or functions of Values."
 ).format
 _CONSTANT = "it came from detach(), no_grad() or a plain number, so "
 backward_of_constant = (

@@ -112,8 +112,8 @@ class Value(Refusals, Numeric):
     with tensors of PyTorch and arrays of JAX it is not compared.
 
     Raises:
-        TypeError: `data` is no real number, or a class derived from it defines `__eq__` or
-            `__hash__`. The message says what to do instead.
+        TypeError: `data` is no real number, or a class is derived from it. The message says what
+            to do instead.
         OverflowError: `data` is an integer beyond the range of floats.
 
     Example:
@@ -144,11 +144,9 @@ class Value(Refusals, Numeric):
     is_constant = False
     is_frozen = False
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
-        for method in ("__eq__", "__ne__", "__hash__"):
-            if getattr(cls, method) is not getattr(Value, method) and not is_ours(cls):
-                raise TypeError(misuse.told_apart_otherwise(cls.__name__, method))
+    def __init_subclass__(cls) -> None:
+        if not is_ours(cls):
+            raise TypeError(misuse.derived(cls.__name__))
 
     def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
         if type(data) is not float:
@@ -280,8 +278,6 @@ class Value(Refusals, Numeric):
         tell_used("reads a copy of", self)
         if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
-        if type(self) not in (Value, Constant, Frozen):  # with its attributes, as any object
-            return super().__reduce_ex__(max(protocol, 2))
         return _leaf, (self.is_constant, self._number, self.label, self._grad, self.is_frozen)
 
     if TYPE_CHECKING:  # given by `backward.py`, and written from the table by `methods.py`
@@ -335,38 +331,10 @@ class Frozen(Value):
         return object.__new__(cls)
 
 
-def has_own_methods(kind: type) -> bool:
-    """Whether a class of Values computes otherwise than they do: by methods of its own."""
-    if kind is Value:  # it is asked for each Value among the arguments of a call
-        return False
-    own = kind.__mro__[: kind.__mro__.index(Value)]
-    return any(
-        (callable(thing) or isinstance(thing, property)) and name not in ("__init__", "__new__")
-        for kind in own
-        if not is_ours(kind)
-        for name, thing in vars(kind).items()
-    )
-
-
 def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
-    """Make Values frozen, or frozen ones Values again; either have no gradient then.
-
-    Raises:
-        TypeError: one is of a class of the user's own, which cannot be frozen.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.engine.value import set_frozen
-    >>> x = Value(3.0)
-    >>> set_frozen([x], True)
-    >>> (x * x).backward()
-    >>> x.is_frozen, x
-    (True, Value(data=3.0, grad=–))
-    """
+    """Make Values frozen, or frozen ones Values again; either have no gradient then."""
     old, new = (Value, Frozen) if frozen else (Frozen, Value)
     Frozen.were_made |= frozen
-    for parameter in parameters:
-        if frozen and type(parameter) not in (old, new):
-            raise TypeError(misuse.not_frozen(type(parameter).__name__))
     for parameter in parameters:
         if type(parameter) is old:
             _set_gradient(parameter, NOT_COMPUTED)

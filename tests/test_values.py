@@ -23,15 +23,9 @@ from outputs import assert_is_sentence
 from glassgrad import (
     NOT_COMPUTED,
     Value,
-    check_gradients,
     engine,
     grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
     scope,
-    value_and_grad,
 )
 from glassgrad.engine.misuse import HABITS, is_real
 
@@ -600,26 +594,10 @@ def test_a_habit_is_no_attribute(habit: str) -> None:
     assert re.fullmatch(r"[A-Z+v].*\.", HABITS[habit])
 
 
-@pytest.mark.parametrize("method", ["__eq__", "__ne__", "__hash__"])
-def test_a_class_of_ones_own_cannot_take_equal_values_for_the_same(method):
-    mixin = type("Mixin", (), {method: lambda self, *other: hash(self.data)})
-    for bases, own in (((Value,), dict(vars(mixin))), ((mixin, Value), {})):
-        with pytest.raises(TypeError, match=f"Own derives from Value and .* {method}") as caught:
-            type("Own", bases, own)
-        assert_is_sentence(str(caught.value))
-
-
-class Shifted(Value):
-    """A class of a user's own: with attributes, a slot, and a `*` of its own."""
-
-    __slots__ = ("__dict__", "unit")
-
-    def __init__(self, data, shift):
-        super().__init__(data, "w")
-        self.shift, self.unit = shift, "m"
-
-    def __mul__(self, other):
-        return super().__mul__(other) + self.shift
+def test_no_class_derives_from_value():
+    with pytest.raises(TypeError, match="Own derives from Value") as caught:
+        type("Own", (Value,), {})
+    assert_is_sentence(str(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -631,48 +609,16 @@ class Shifted(Value):
     ],
 )
 @pytest.mark.parametrize("gradient", [NOT_COMPUTED, 0.0, 2.5])
-@pytest.mark.parametrize("make", [lambda: Value(3.0, "w"), lambda: Shifted(3.0, 100.0)])
-def test_a_copy_is_a_leaf_of_the_same_class(make, gradient, remake):
-    w = make()
+def test_a_copy_is_a_leaf_of_the_same_class(gradient, remake):
+    w = Value(3.0, "w")
     w.grad = gradient
     found = remake(w)
     assert found is not w
     assert (type(found), found.data, found.label, found.parents) == (type(w), 3.0, "w", ())
     assert repr(found.grad) == repr(gradient)
     assert (found.grad is NOT_COMPUTED) == (gradient is NOT_COMPUTED)
-    assert getattr(found, "shift", 100.0) == 100.0
-    assert getattr(found, "unit", "m") == "m"
     y = found * 2.0
     y.backward()
     assert (y.data, found.grad) == ((w * 2.0).data, gradient + 2.0)
     with pytest.raises(TypeError, match="Cannot copy or pickle"):
         remake(y)
-
-
-def test_functions_with_fresh_arguments_refuse_a_class_of_ones_own():
-    w = Shifted(3.0, 100.0)
-    f = lambda v: (v[0] if isinstance(v, list) else v) * 2.0
-    calls = {
-        "value_and_grad": lambda: value_and_grad(f)(w),
-        "jacobian": lambda: jacobian(f)([w]),
-        "hessian": lambda: hessian(f)([w]),
-        "hvp": lambda: hvp(f)([w], [1.0]),
-        "jvp": lambda: jvp(f, (w,), (1.0,)),
-        "check_gradients": lambda: check_gradients(f, [w]),
-    }
-    for role, call in calls.items():
-        with pytest.raises(TypeError, match=f"^{role} .* w = 3, .* class, Shifted") as caught:
-            call()
-        assert_is_sentence(str(caught.value))
-    assert value_and_grad(f)(+w)[0].data == 6.0
-    assert grad(f(w), w) == 2.0
-    assert value_and_grad(lambda x, v: v * x, argnums=0)(2.0, w)[0].data == 106.0
-
-
-def test_a_class_of_ones_own_has_gradients_as_values_have():
-    class Own(Value):
-        pass
-
-    a, b = Own(2.0), Own(2.0)
-    (a * a + 3 * b).backward()
-    assert (a.grad, b.grad) == (4.0, 3.0)
