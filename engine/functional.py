@@ -16,7 +16,7 @@ Next: `check.py`, which compares derivatives with differences.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -31,7 +31,7 @@ from glassgrad.engine.provenance import place
 from glassgrad.engine.table import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
-from glassgrad.engine.tree import aligned, is_sequence, leaves_of, like, scalar_of, settled
+from glassgrad.engine.tree import aligned, leaves_of, like, scalar_of, settled
 from glassgrad.engine.value import Value, as_value, constant, is_parameter, number_of
 
 Function = Callable[..., Any]
@@ -39,7 +39,7 @@ Argnums = int | Sequence[int]
 
 
 def value_and_grad(
-    function: Function, argnums: Argnums | None = None, *, has_aux: bool = False
+    function: Function, argnums: Argnums | None = None
 ) -> Callable[..., tuple[Any, Any]]:
     """A function that gives the value of `function` and its gradient by its arguments.
 
@@ -51,12 +51,9 @@ def value_and_grad(
         argnums: the position of the argument to differentiate by, for one gradient, or a tuple of
             positions, for a tuple of gradients. All positional arguments, if left out: one
             gradient for one argument, a tuple for several.
-        has_aux: `function` gives a pair: the value, and anything else that is to be handed out.
-            The result is ((value, anything else), gradient). Values in anything else come out as
-            the value does; iterators and sets are handed out as they are.
 
     Raises:
-        TypeError: also where `function` does not give one value, or with `has_aux` no pair.
+        TypeError: also where `function` does not give one value.
 
     >>> from glassgrad import value_and_grad
     >>> value_and_grad(lambda x, y: x * y)(2.0, 5.0)
@@ -69,13 +66,10 @@ def value_and_grad(
     def evaluated(*arguments: Any, **named: Any) -> tuple[Any, Any]:
         with recording():
             call = _Call(value_and_grad, function, arguments, named, argnums)
-            result, aux = call.pair() if has_aux else (call.result, None)
-            y = call.number(result)
+            y = call.number()
             gradients = call.reshape(grad(y, call.leaves, differentiable=call.gives_values))
         is_single = len(gradients) == 1 if argnums is None else not isinstance(argnums, Sequence)
-        gradient = gradients[0] if is_single else gradients
-        value, aux = (y, aux) if call.gives_values else (y.data, _with_floats(aux))
-        return ((value, aux), gradient) if has_aux else (value, gradient)
+        return y if call.gives_values else y.data, gradients[0] if is_single else gradients
 
     return evaluated
 
@@ -171,8 +165,7 @@ def hessian(function: Function, argnums: Argnums = 0) -> Function:
     def evaluated(*arguments: Any, **named: Any) -> Any:
         with recording():
             call = _Call(hessian, function, arguments, named, argnums)
-            y = call.number(call.result)
-            matrix = call.derivatives_of(grad(y, call.leaves, differentiable=True))
+            matrix = call.derivatives_of(grad(call.number(), call.leaves, differentiable=True))
         if not isinstance(argnums, Sequence):
             return matrix
         return tuple(call.split(rows, axis=1) for rows in call.split(matrix, axis=0))
@@ -206,8 +199,7 @@ def hvp(function: Function) -> Function:
     def evaluated(point: Any, vector: Any, *arguments: Any, **named: Any) -> Any:
         with recording():
             call = _Call(hvp, function, (point, *arguments), named, 0)
-            y = call.number(call.result)
-            (slope,) = call.tangents_of([y], "vector", [vector], as_graphs=True)
+            (slope,) = call.tangents_of([call.number()], "vector", [vector], as_graphs=True)
             products = grad(slope, call.leaves, differentiable=call.gives_values)
         return call.reshape(products)[0]
 
@@ -255,41 +247,31 @@ class _Call:
         for position, leaves in zip(positions, parts):
             for leaf in leaves:
                 if not _is_number(leaf):
-                    raise TypeError(self._no_number(leaf, position, arguments))
+                    raise TypeError(
+                        f"{self._role} of {self._title} differentiates by argument {position}, and "
+                        f"{describe(leaf)} is no number. {remedy(leaf)} To hand an argument on as "
+                        f"it is, write {self._role}(lambda x: f(x, ...))."
+                    )
         self._counts = list(map(len, parts))
         given = [leaf for leaves in parts for leaf in leaves]
         self.leaves = [_fresh(x) for x in given]
         for position, replaced in zip(positions, self.reshape(self.leaves)):
             arguments[position] = replaced
-        result = function(*arguments, **(named or {}))
-        # What comes beside a value is handed out as it is.
-        self.result = result if derivative is value_and_grad else settled(result)
+        self.result = settled(function(*arguments, **(named or {})))
         own = set(self.leaves)
-        behind = order_of(*_values_in(self.result))
+        behind = order_of(*[x for x in leaves_of(self.result) if isinstance(x, Value)])
         self.gives_values = any(isinstance(x, Value) for x in given) or any(
             is_parameter(x) and x not in own for x in behind
         )
 
-    def pair(self) -> tuple[Any, Any]:
-        """The value and what comes beside it, if the result is such a pair."""
-        if isinstance(self.result, (tuple, list)) and len(self.result) == 2:
-            return self.result[0], self.result[1]
-        raise TypeError(
-            f"With has_aux=True {self._title} gives a pair (value, anything else), "
-            f"not {describe(self.result)}."
-        )
-
-    def number(self, result: Any) -> Value:
+    def number(self) -> Value:
         """The result, if it is a single Value or number."""
-        result = scalar_of(result)
+        result = scalar_of(self.result)
         if _is_number(result):
             return as_value(result, self._role)
-        hint = ""
-        if self._role == value_and_grad.__name__:
-            hint = " Of several, jacobian takes the derivatives; has_aux=True hands out a second."
         raise TypeError(
             f"{self._role} differentiates one number, and {self._title} gives "
-            f"{describe(result)}.{hint}"
+            f"{describe(result)}. Of several, jacobian takes the derivatives."
         )
 
     def outputs(self) -> list[Value]:
@@ -350,21 +332,6 @@ class _Call:
             )
         return positions
 
-    def _no_number(self, leaf: Any, position: int, arguments: Sequence[Any]) -> str:
-        """What to write for an argument that is not to be differentiated by."""
-        problem = (
-            f"{self._role} of {self._title} differentiates by argument {position}, and "
-            f"{describe(leaf)} is no number. "
-        )
-        numbers = [i for i, x in enumerate(arguments) if all(map(_is_number, leaves_of(x)))]
-        if not numbers or self._role != value_and_grad.__name__:
-            return problem + remedy(leaf)
-        by = numbers[0] if len(numbers) == 1 else tuple(numbers)
-        return problem + (
-            f"Name those to differentiate by, value_and_grad(f, argnums={by}), "
-            "or fix the others: value_and_grad(lambda x: f(x, ...))."
-        )
-
 
 def _is_number(thing: Any) -> bool:
     return isinstance(thing, Value) or is_real(thing)
@@ -410,38 +377,3 @@ def _tangents(
                 f"The node was created {place(node.line)}."
             )
     return tangent_of
-
-
-def _values_in(thing: Any) -> list[Value]:
-    """The Values in what a function gave, but for what is only to be handed out."""
-    if isinstance(thing, Value):
-        return [thing]
-    return [] if _is_whole(thing) else [x for part in _parts(thing) for x in _values_in(part)]
-
-
-def _is_whole(thing: Any) -> bool:
-    """Whether something is not looked into: it has no parts, or no order, or is read only once."""
-    has_order = is_sequence(thing) or isinstance(thing, Mapping)
-    return not has_order or isinstance(thing, Iterator)
-
-
-def _parts(thing: Any) -> list[Any]:
-    if isinstance(thing, Mapping):
-        return list(thing.values())
-    array = isinstance(thing, np.ndarray) or hasattr(thing, "__array__")
-    return leaves_of(thing) if array else list(thing)
-
-
-def _with_floats(thing: Any) -> Any:
-    """A nested result with the number of each Value in it; everything else stays as it is."""
-    if isinstance(thing, Value):
-        return thing.data
-    if not _values_in(thing):
-        return thing
-    if isinstance(thing, dict):
-        return {key: _with_floats(part) for key, part in thing.items()}
-    if isinstance(thing, np.ndarray):
-        plain = np.asarray(np.frompyfunc(_with_floats, 1, 1)(thing))
-        return plain.astype(float) if all(map(is_real, plain.flat)) else plain
-    parts = [_with_floats(part) for part in thing]
-    return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)
