@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import wraps
 from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar, cast
@@ -199,7 +199,7 @@ def call_in(
 
 
 class Block(AbstractContextManager[Any]):
-    """What a `with` block changes. It can be opened again, and put before a function.
+    """What a `with` block changes. It serves once, or is put before a function.
 
     Args:
         title: the call that made it, for errors.
@@ -213,20 +213,14 @@ class Block(AbstractContextManager[Any]):
     def __enter__(self) -> Any:
         if self._open is not None:
             raise RuntimeError(
-                f"This block of {self._title} is open already. Write {self._title} anew for each "
-                "block that is open at the same time."
+                f"This block of {self._title} was opened before. Write {self._title} anew for each."
             )
         self._open = self._opened()
-        try:
-            return self._open.__enter__()
-        except BaseException:
-            self._open = None
-            raise
+        return self._open.__enter__()
 
     def __exit__(self, *fault: Any) -> bool | None:
-        ended, self._open = self._open, None
-        assert ended is not None
-        return ended.__exit__(*fault)
+        assert self._open is not None
+        return self._open.__exit__(*fault)
 
     def __call__(self, function: _Function) -> _Function:
         """The function, which runs in a block of its own in each call.
@@ -252,50 +246,34 @@ class Block(AbstractContextManager[Any]):
         return cast(_Function, inside)
 
 
-def block(generator: Callable[..., Iterator[Any]]) -> Callable[..., Block]:
-    """What makes a `Block` of a title and more, of which the generator opens and ends one."""
-    opened = contextmanager(generator)
-
-    @wraps(generator)
-    def made(title: str, *others: Any) -> Block:
-        return Block(title, partial(opened, title, *others))
-
-    return made
+def changed(title: str, change: Callable[[Context], Context]) -> Block:
+    """During a `with` block, nodes are made in another context, made from the one around it."""
+    return Block(title, lambda: _changed(title, change))
 
 
-@block
-def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
-    """During a `with` block, nodes are made in another context, made from the one around it.
-
-    Raises:
-        RuntimeError: the block is left while one that was opened in it is open, or elsewhere.
-    """
+@contextmanager
+def _changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
     around = current()
     context = change(around)
-    if context is around:
-        yield context.scope
-        return
     context.around = around
-    is_entered = is_closed = is_failing = False
+    fault: type[BaseException] | None = None
     try:
         set_context(context)
-        is_entered = True
         yield context.scope
-    except GeneratorExit:
-        # Python closes a generator some time later, when the blocks around it may have ended as
-        # well: this one, if Ctrl-C came at the very end of the block, or one with the block in it.
-        is_closed = True
-        raise
-    except BaseException:
-        is_failing = True  # Ctrl-C may have kept a block inside from being left
+    except BaseException as caught:
+        fault = type(caught)
         raise
     finally:
+        # Ctrl-C may have kept a block inside from being left. But Python closes a generator some
+        # time later, when the blocks around it may have ended as well: this one, if Ctrl-C came at
+        # the very end of the block, or one with the block in it.
+        is_failing = fault not in (None, GeneratorExit)
         try:
             is_taken_back = _take_back(context, is_failing)
         except BaseException:  # Ctrl-C at this very moment; nobody else would do it
             _take_back(context, True)
             raise
-        if not is_taken_back and is_entered and not is_closed and not is_failing:
+        if not is_taken_back and fault is None:
             raise RuntimeError(
                 f"A block of {title} was left out of order: one opened inside it is still open, or "
                 "it was opened in another thread. Leave blocks in the reverse order, each where it "
@@ -344,10 +322,7 @@ def no_grad() -> Block:
 
 def recording() -> Block:
     """During a `with` block, results are recorded even inside `no_grad`."""
-    return changed(
-        "recording()",
-        lambda now: now if now.recording else Context(True, now.observers, now.scope, now.caller),
-    )
+    return changed("recording()", lambda now: Context(True, now.observers, now.scope, now.caller))
 
 
 def scope(name: str, kind: str = "Scope") -> Block:
@@ -368,15 +343,19 @@ def scope(name: str, kind: str = "Scope") -> Block:
     return changed(f"scope({name!r})", lambda now: now.within(_scope_named(name, kind, now.scope)))
 
 
-@block
-def observing(title: str, observer: Observer) -> Iterator[None]:
+def observing(title: str, observer: Observer) -> Block:
     """During a `with` block, an observer is told what happens."""
+    return Block(title, lambda: _observing(title, observer))
+
+
+@contextmanager
+def _observing(title: str, observer: Observer) -> Iterator[None]:
     try:
         watching.append(observer)  # in here, as Ctrl-C may come right after it
-        with changed(
-            title,
-            lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller),
-        ):
+        inside = lambda now: Context(
+            now.recording, (*now.observers, observer), now.scope, now.caller
+        )
+        with _changed(title, inside):
             yield
     finally:
         watching.remove(observer)

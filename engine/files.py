@@ -20,7 +20,7 @@ from itertools import accumulate
 from math import inf, isfinite, isinf, nan
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, Union, cast, get_args, get_origin, get_type_hints
 
 from glassgrad.engine.text import clipped, describe, some_of
 
@@ -256,7 +256,8 @@ def decode(kind: Any, data: Any, what: str = "it") -> Any:
         return None if data is None else decode(other, data, what)
     if is_dataclass(kind):
         needed = {field.name for field in fields(kind) if _is_needed(field)}
-        return kind(**_fields(get_type_hints(kind), needed, data, what))
+        found = _fields(get_type_hints(kind), needed, data, what)
+        return cast(Any, kind)(**found)
     if isinstance(kind, dict):
         return _fields(kind, set(kind), data, what)
     if kind is float:
