@@ -50,7 +50,8 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
     """
     require_value(y, "the first argument of grad")
     if foreign or xs is None:
-        raise TypeError(misuse.grad_without_by(next(iter(foreign), None)))
+        unknown = [f"grad has no argument {argument!r}. " for argument in foreign]
+        raise TypeError("".join(unknown) + misuse.GRAD_TAKES)
     xs = settled(xs)
     leaves = leaves_of(xs)
     for leaf in leaves:

@@ -136,29 +136,15 @@ def not_defined(name: str) -> str:
     )
 
 
-def foreign_function(function: str, written: str | None) -> str:
-    """A function of another library is called on Values; `written` is how to write it here."""
-    remedy = "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."
-    if written:
-        remedy = f"Write {written}."
-    return f"{clipped(function)} cannot follow the gradient of a Value. {remedy}"
-
-
 def no_operand(operand: object, role: str) -> str:
     """Something that is no Value and no number is given to an operation."""
     return f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
 
 
-def not_compared(node: str, relation: str, thing: object) -> str:
-    """A Value is compared with an array of another library, or asked whether it is less than what
-    is no real number.
-    """
-    return (
-        f"{node} {relation} {describe(thing)}: a Value is compared with Values and real numbers. "
-        f"{remedy(thing)}"
-    )
-
-
+foreign_function = (
+    "{} cannot follow the gradient of a Value. Use the methods of Value, such as v.tanh(), or the "
+    "functions of glassgrad."
+).format
 value_of_a_value = (
     "Value(...) takes a number, not a Value ({}). "
     "Use the Value itself, +v for a copy in the graph, or v.detach() for a constant."
@@ -194,73 +180,32 @@ GRAD_OF_FUNCTION = (
     " Of a function f, value_and_grad(f)(x) gives (value, gradient), "
     "and lambda x: value_and_grad(f)(x)[1] is the gradient as a function."
 )
-_GRAD_WITH = {
-    "create_graph": "Write grad(y, x, differentiable=True).",
-    "grad_outputs": "Differentiate y * g instead of y.",
-}
-
-
-def grad_without_by(argument: str | None) -> str:
-    """grad(y) without what to differentiate by, or with an argument of another library."""
-    if argument in _GRAD_WITH:
-        return f"grad(y, xs) has no argument {argument!r}. {_GRAD_WITH[argument]}"
-    problem = f"has no argument {argument!r}" if argument else "lacks the second one"
-    return (
-        f"grad(y, xs) {problem}: it takes a Value and what to differentiate it by. "
-        "Write grad(y, x), or grad(y, [x, w])."
-    )
-
+GRAD_TAKES = (
+    "grad takes a Value and what to differentiate it by: write grad(y, x), or grad(y, [x, w]); "
+    "for gradients that are graphs grad(y, x, differentiable=True)."
+)
 
 # Habits, and conversions that would cut a gradient.
-
-_NUMBER = "v.data is the number"
-_ONE = "A Value is one number"
-_FLOAT = f"{_ONE}, kept as a float"
-_AXES = f"{_ONE}, and has no axes."
 
 HABITS = {
     name: remedy.format(name)
     for names, remedy in {
-        # of micrograd
         "_prev": "v.parents are its operands.",
         "_op": "v.operation is what made it; None for a leaf.",
         "_backward": "v.partials are its local derivatives; v.backward() applies the chain rule.",
-        # of PyTorch and JAX
-        "item value": f"{_NUMBER}.",
-        "numpy": f"{_NUMBER}; data_vector(values) is an array of several.",
-        "tolist": f"{_NUMBER}; [v.data for v in values] those of several.",
-        "gradient": "v.grad is its gradient, after backward().",
-        "requires_grad requires_grad_": "Write Value(...) and nothing more: every Value takes part "
-        "in gradients; module.freeze() leaves parameters out of a training, v.detach() gives a "
-        "constant, and no_grad() many.",
-        "retain_grad": "Every node keeps its gradient: read v.grad after backward().",
-        "grad_fn": "v.operation is what made it, and v.parents are its operands; "
-        "draw(v) shows the graph.",
-        "is_leaf": "A leaf is a Value without operands: not v.parents.",
+        "gradient retain_grad": "v.grad is its gradient, after backward(): every node keeps one.",
+        "requires_grad requires_grad_": "Every Value takes part in gradients; module.freeze() "
+        "leaves parameters out of a training, v.detach() gives a constant, and no_grad() many.",
+        "grad_fn is_leaf": "v.operation is what made it; None for a leaf.",
         "clone copy": "+v is the same number as a node of its own; v.detach() is cut off from the "
         "graph.",
-        "zero_grad": "Write v.grad = 0.0, or zero_grad(values) for several.",
-        "zero_": "Write v.data = 0.0, or v.grad = 0.0 for its gradient.",
-        # of arrays
-        "shape ndim squeeze flatten": _AXES,
-        "size": f"{_ONE}; a list of them has len(values).",
-        "T": f"{_AXES} Of an array of Values it is np.array(rows).T.",
-        "reshape view": f"{_AXES} Make an array of several: np.array(values).reshape(...).",
-        "unsqueeze": f"{_AXES} Write [v] for a list of one.",
-        "astype float double": f"{_FLOAT}: {_NUMBER}.",
-        "to": f"{_FLOAT}: there is no device or type to choose.",
-        "cpu": f"{_FLOAT}: there is no device to choose.",
-        "cuda": f"{_FLOAT}: there is no device to choose. compiled(f) makes it fast.",
-        "int long": f"{_FLOAT}: int(v.data) is a whole number.",
-        "round": f"{_NUMBER}: round(v.data, 2).",
-        "floor": f"{_NUMBER}: math.floor(v.data).",
-        "ceil": f"{_NUMBER}: math.ceil(v.data).",
-        "matmul": f"{_ONE}. Of two sequences it is dot(ws, xs).",
-        "argmax": f"{_ONE}. Of several it is np.argmax(data_vector(values)).",
-        "argmin": f"{_ONE}. Of several it is np.argmin(data_vector(values)).",
-        "dot sum mean prod max min softmax logsumexp": f"{_ONE}. Of several it is {{}}(values), a "
-        "function of glassgrad.engine.",
-        "std var": f"{_ONE}. Of several it is np.{{}}(np.array(values)).",
+        "zero_grad zero_": "Write v.grad = 0.0, or zero_grad(values) for several.",
+        "item value numpy tolist astype float double int long round floor ceil to cpu cuda shape "
+        "ndim size T squeeze flatten reshape view unsqueeze argmax argmin matmul": "A Value is one "
+        "number, and has no axes, type or device: v.data is the number, data_vector(values) an "
+        "array of several, and np.array(values) one of Values.",
+        "dot sum mean prod max min softmax logsumexp std var": "A Value is one number. Of several "
+        "it is {}(values), a function of glassgrad.engine.",
     }.items()
     for name in names.split()
 }

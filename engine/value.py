@@ -33,10 +33,12 @@ from glassgrad.engine.misuse import (
     is_tensor,
     name,
     real,
+    remedy,
 )
 from glassgrad.engine.op import TABLE, Operation
 from glassgrad.engine.provenance import SourceLine, is_of_user, is_ours, line_of
 from glassgrad.engine.table import pos
+from glassgrad.engine.text import describe
 from glassgrad.engine.tree import scalar_of
 
 Operand = Any
@@ -271,8 +273,7 @@ class Value(Refusals, Numeric):
         cls, function: Any, types: Any, operands: Sequence[Any] = (), named: Any = None
     ) -> Any:
         """PyTorch asks here what its functions make of Values."""
-        title = getattr(function, "__name__", "...")
-        raise TypeError(misuse.foreign_function(f"torch.{title}", _written_here(title)))
+        raise TypeError(misuse.foreign_function(f"torch.{getattr(function, '__name__', '...')}"))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         tell_used("reads a copy of", self)
@@ -473,7 +474,8 @@ def _compared(left: Value, right: object, relation: str) -> Any:
     elif is_tensor(right) or (relation not in ("==", "!=") and is_refused(right)):
         if isinstance(right, np.ndarray):  # which compares itself element by element
             return NotImplemented
-        raise TypeError(misuse.not_compared(name(left), relation, right))
+        what = f"{name(left)} {relation} {describe(right)}"
+        raise TypeError(f"{what}: it is compared with Values and real numbers. {remedy(right)}")
     else:
         return NotImplemented
     if watching:
@@ -496,13 +498,6 @@ def _stored(number: Any, role: str) -> float:
     if isinstance(number, Value):
         raise TypeError(misuse.assigned_a_value(name(number)))
     return real(number, role)
-
-
-def _written_here(function: str) -> str | None:
-    row, is_method = TABLE.get(function), hasattr(Value, function) and function[0] != "_"
-    if row is not None and not (is_method and row.arity == 1):
-        return f"engine.{function}(...)"
-    return f"v.{function}()" if is_method else None
 
 
 def _leaf(

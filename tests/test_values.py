@@ -207,23 +207,10 @@ def test_a_conversion_is_refused_with_advice_that_fits_every_function(
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "advice"),
-    [
-        ("tanh", "Write v.tanh()."),
-        ("arctan", "Write v.arctan()."),
-        ("atan2", "Write engine.atan2(...)."),
-        ("mean", "Write engine.mean(...)."),
-        ("mse_loss", "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."),
-        ("__get__", "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."),
-    ],
-)
-def test_pytorch_is_told_the_function_that_fits(name: str, advice: str) -> None:
-    function = SimpleNamespace(__name__=name)  # PyTorch asks so, which need not be there
-    with pytest.raises(TypeError) as caught:
+def test_pytorch_is_told_which_functions_follow_a_gradient() -> None:
+    function = SimpleNamespace(__name__="tanh")  # PyTorch asks so, which need not be there
+    with pytest.raises(TypeError, match=r"^torch\.tanh cannot follow .* v\.tanh\(\), or the func"):
         Value.__torch_function__(function, (Value,), (Value(2.0),), {})
-    said = f"torch.{name} cannot follow the gradient of a Value. {advice}"
-    assert str(caught.value) == said
 
 
 @pytest.mark.needs("torch")
@@ -231,7 +218,7 @@ def test_pytorch_takes_no_values_and_its_tensors_are_no_operands() -> None:
     import torch
 
     t, v = torch.tensor(1.0), Value(2.0)
-    with pytest.raises(TypeError, match=r"Write v\.tanh\(\)\."):
+    with pytest.raises(TypeError, match=r"such as v\.tanh\(\)"):
         torch.tanh(v)
     remedy = r"not Tensor tensor\(1\.\)\. Convert it first: tensor\.item"
     for compute in (lambda: t * v, lambda: v * t, lambda: t**v, lambda: v.maximum(t)):
@@ -262,7 +249,7 @@ def test_arrays_of_other_libraries_are_not_compared(
     array, v = importlib.import_module(library).asarray(data), Value(2.0, "v")
     for compute in (lambda: compare(v, array), lambda: compare(array, v)):
         with pytest.raises(
-            TypeError, match=r"^v = 2 .*: a Value is compared with .*\.item"
+            TypeError, match=r"^v = 2 .*: it is compared with .*\.item"
         ) as caught:
             compute()
         assert_is_sentence(str(caught.value))
