@@ -362,7 +362,7 @@ def test_jvp_of_several_outputs_has_their_structure() -> None:
 def test_jvp_wants_a_tangent_per_number() -> None:
     with pytest.raises(ValueError, match="one tangent per argument: 2, not 1"):
         jvp(lambda x, y: x * y, (1.0, 2.0), (1.0,))
-    with pytest.raises(ValueError, match=r"tangent has the structure .*: 2 numbers, not float 1"):
+    with pytest.raises(ValueError, match=r"tangent has the structure .*: 2 parts, not float 1"):
         jvp(lambda x, y: x[0] * y, ([1.0, 2.0], 3.0), (1.0, [2.0, 3.0]))
 
 
@@ -526,13 +526,13 @@ def test_hvp_of_values_can_be_differentiated() -> None:
 @pytest.mark.parametrize(
     ("point", "vector", "says"),
     [
-        ([1.0, 2.0], [1.0, 2.0, 3.0], "2 numbers, not 3 numbers"),
-        ({"a": 1.0, "b": 2.0}, {"a": 1.0, "c": 2.0}, "2 numbers, 'a', 'b', not 2 .*'a', 'c'"),
-        ({"a": 1.0, "b": 2.0}, [1.0, 2.0], "2 numbers, 'a', 'b', not 2 numbers"),
+        ([1.0, 2.0], [1.0, 2.0, 3.0], "2 parts, not 3 parts"),
+        ({"a": 1.0, "b": 2.0}, {"a": 1.0, "c": 2.0}, "2 parts, 'a', 'b', not 2 .*'a', 'c'"),
+        ({"a": 1.0, "b": 2.0}, [1.0, 2.0], "2 parts, 'a', 'b', not 2 parts"),
         (np.ones((2, 3)), np.ones((3, 2)), "2 parts, not 3 parts"),
-        (np.ones((2, 3)), np.ones(6), "2 parts, not 6 numbers"),
-        ([1.0], None, "1 number, not NoneType None"),
-        (1.0, [1.0], "float 1.0, not 1 number"),
+        (np.ones((2, 3)), np.ones(6), "2 parts, not 6 parts"),
+        ([1.0], None, "1 part, not NoneType None"),
+        (1.0, [1.0], "float 1.0, not 1 part"),
     ],
 )
 def test_the_vector_of_hvp_has_the_structure_of_the_point(

@@ -248,9 +248,7 @@ def test_arrays_of_other_libraries_are_not_compared(
 ) -> None:
     array, v = importlib.import_module(library).asarray(data), Value(2.0, "v")
     for compute in (lambda: compare(v, array), lambda: compare(array, v)):
-        with pytest.raises(
-            TypeError, match=r"^v = 2 .*: it is compared with .*\.item"
-        ) as caught:
+        with pytest.raises(TypeError, match=r"^v = 2 .*: it is compared with .*\.item") as caught:
             compute()
         assert_is_sentence(str(caught.value))
     assert compare(v, np.asarray(array)).tolist() == compare(2.0, np.asarray(array)).tolist()
