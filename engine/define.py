@@ -65,8 +65,7 @@ def operation(
 
     Raises:
         ValueError: the name is taken by glassgrad, or no name of a function.
-        TypeError: the value or a rule is no function, or no rule is given; or a rule takes no
-            Values, since it calls `math`.
+        TypeError: the value or a rule is no function, or no rule is given.
 
     >>> from glassgrad import Value, operation
     >>> cube = operation("cube", "x³", lambda x: x * x * x, None, lambda x, y: 3.0 * x * x)

@@ -44,11 +44,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.context import Context, call_in, current
+from glassgrad.engine.context import Context, current
 from glassgrad.engine.define import newcomers, reserved
-from glassgrad.engine.errors import RoundingError
 from glassgrad.engine.misuse import is_real, is_refused
-from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, Reduction, evaluators
+from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators
 from glassgrad.engine.provenance import files_of_user, made_by
 from glassgrad.engine.row_source import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.value import (
@@ -93,12 +92,10 @@ def method({signature}) -> Value:
         return finished(operation, operands, y, partials, context, caller)
 """
 _READ = """\
-if {0}.__class__ is Value: {1} = {0}._number
-        elif {0}.__class__ is float: {1} = {0}
-        elif {0}.__class__ is int: {1} = {0} = float({0})
+if other.__class__ is Value: {0} = other._number
+        elif other.__class__ is float: {0} = other
+        elif other.__class__ is int: {0} = other = float(other)
         else: return with_others(operation, ({operands}))"""
-_LOCALS = frozenset("abcy") | {"node", "partials", "operands", "operation", "context", "caller"}
-"""The names that a method uses itself, so that its operand cannot have one of them."""
 
 
 def source_of(row: Operation, *, reflected: bool = False) -> str | None:
@@ -141,16 +138,15 @@ def _text(row: Operation, written: RowSource, reflected: bool, depth: int = 1) -
     names, signature = ["self"], ["self"]
     lines = [f"{written.operands[mine]} = self._number"]
     if row.arity == 2:
-        other, number = _name_of_other(row), written.operands[1 - mine]
-        names.insert(1 - mine, other)
+        names.insert(1 - mine, "other")
         default = f" = {row.defaults[0]!r}" if row.defaults else ""
-        signature.append(f"{other}: Operand{default}")
-        lines.append(_READ.format(other, number, operands=", ".join(names)))
+        signature.append(f"other: Operand{default}")
+        lines.append(_READ.format(written.operands[1 - mine], operands=", ".join(names)))
     lines += [f"{name} = {text}" for name, text in written.lines]
     partials = _in_tuple(written.partials)
     if row.arity == 2:
         if_number = [p if i == mine else "None" for i, p in enumerate(written.partials)]
-        partials += f" if {other}.__class__ is Value else ({', '.join(if_number)})"
+        partials += f" if other.__class__ is Value else ({', '.join(if_number)})"
     lines.append(f"partials = {partials}")
     start = _METHOD.format(
         signature=", ".join(signature),
@@ -173,11 +169,6 @@ def _in_tuple(partials: list[str]) -> str:
 
 
 _NUMBER = re.compile(r"-?\d+\.\d+|nan")
-
-
-def _name_of_other(row: Operation) -> str:
-    _, *others = row.operand_names() or ("",)
-    return others[0] if others and others[0] not in _LOCALS else "other"
 
 
 _SHARED = {
@@ -334,32 +325,6 @@ def _titled(method: Callable[..., Any], row: Operation) -> Callable[..., Any]:
     return method
 
 
-def _check_rules(row: Operation) -> None:
-    """Refuse a row of one's own whose rules take floats and no Values, before it is entered.
-
-    They would serve first derivatives alone, and fail late: in a second one, or when compiled.
-    """
-    domains = row.domain * 2 if isinstance(row, Reduction) else row.domain
-    for share in (1 / 6, 5 / 6):  # a rule may choose
-        point = tuple(low + share * (high - low) for low, high in domains)
-        try:
-            result = row.forward(point)
-            row.derivatives(point, result)
-        except Exception:  # the call that meets it says so, with its numbers
-            continue
-        try:
-            # Wherever it is defined, as inside a trap() or a compiled function:
-            call_in(Context(), row.derivatives, tuple(map(Value, point)), Value(result))
-        except RoundingError:  # flat between its jumps, as a remainder's: right as far as it goes
-            continue
-        except Exception as error:
-            raise TypeError(
-                f"The rule of {row.name} calls a function that takes no Values, as those of math: "
-                "second derivatives and compiled functions need it to. Write it with operators and "
-                "the functions of glassgrad, such as glassgrad.cosh(x)."
-            ) from error
-
-
 def _enter(row: Operation) -> None:
     """Give Value the methods and the operator of a row, and Constant those for all operands."""
     for kind in (Value, Constant):
@@ -397,7 +362,6 @@ def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
 
 for _row in TABLE.values():
     _enter(_row)
-newcomers.insert(0, _check_rules)
 newcomers.append(_enter)
 reserved.update(dir(Value), ("backward",))
 evaluators[Value] = evaluators[Constant] = _evaluate

@@ -19,7 +19,6 @@ from typing import Any, NoReturn, SupportsFloat
 
 import numpy as np
 
-from glassgrad.engine.errors import RoundingError
 from glassgrad.engine.text import clipped, describe, told
 
 REAL = (float, int, Rational, np.floating, np.bool_)
@@ -249,7 +248,7 @@ class Refusals:
         call = "round(v)" if digits is None else f"round(v, {digits})"
         remedy = call.replace("v", "v.data")
         refusal = _ROUNDED.format(call, name(self), remedy)
-        return round(_number_for_test(self, refusal, RoundingError), digits)
+        return round(_number_for_test(self, refusal), digits)
 
 
 _CUT_OFF = (
@@ -282,10 +281,8 @@ _REFUSED = {
 
 
 def _refusal(sentence: str, call: str, remedy: str) -> Callable[..., NoReturn]:
-    kind = TypeError if sentence == _CUT_OFF else RoundingError
-
     def refused(self: Refusals, *others: object) -> NoReturn:
-        raise kind(sentence.format(call, name(self), remedy))
+        raise TypeError(sentence.format(call, name(self), remedy))
 
     return refused
 
@@ -336,9 +333,9 @@ def is_checker(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith(_TESTING)
 
 
-def _number_for_test(node: Any, refusal: str, kind: type[TypeError] = TypeError) -> float:
+def _number_for_test(node: Any, refusal: str) -> float:
     """The number, if a checker of tests asks the method that called this for it."""
     if not is_checker(sys._getframe(2)):
-        raise kind(refusal)
+        raise TypeError(refusal)
     number: float = node.data
     return number

@@ -210,23 +210,12 @@ def test_what_is_no_float_is_never_a_node(
         too_few(Value(1.0), Value(2.0), Value(3.0))
 
 
-@pytest.mark.parametrize(
-    "rules",
-    [
-        (lambda x, y: 1.0 / math.cosh(x) ** 2,),
-        (lambda x, y: y if x < 0.0 else math.exp(x),),
-        (1.0, lambda a, b, y: float(a)),
-        (lambda x, y: float(x.is_integer()),),
-    ],
-)
-def test_a_rule_that_takes_floats_alone_is_refused_when_it_is_defined(rules: tuple) -> None:
-    with pytest.raises(TypeError, match=r"rule of mine calls a function that takes no Values"):
-        operation("mine", "", lambda x, *others: x, None, *rules)
-    with pytest.raises(TypeError, match=r"rule of mine calls .* Write it with operators and"):
-        operation("mine", "", lambda *xs: 0.0, None, lambda xs, y: tuple(map(math.sin, xs)),
-                  kind=Reduction, domain=((0.0, 1.0),))  # fmt: skip
-    assert "mine" not in TABLE
-    assert not hasattr(Value, "mine")
+def test_a_rule_that_takes_floats_alone_is_refused_where_it_is_read_on_values() -> None:
+    mine = operation("mine", "", math.tanh, None, lambda x, y: 1.0 / math.cosh(x) ** 2)
+    x = Value(0.5)
+    assert grad(mine(x), x) == 1.0 / math.cosh(0.5) ** 2
+    with pytest.raises(TypeError, match=r"Use the methods of Value, such as v\.tanh\(\)"):
+        grad(mine(x), x, differentiable=True)
 
 
 @pytest.mark.parametrize(
