@@ -74,18 +74,12 @@ def sweep(
     derivatives: Callable[[Value], Sequence[Any]] | None = None,
     observers: Sequence[Observer] = (),
 ) -> dict[Value, Any]:
-    """Send gradients back along an order, from its end: the chain rule.
+    """Send gradients back along an order, from its end, whose gradient is `upstream`: the chain
+    rule. It gives the gradient of each node, `NOT_COMPUTED` where nothing was sent to it.
 
-    Args:
-        order: nodes, each after its operands; the last one is the root.
-        upstream: the gradient of the root.
-        derivatives: of a node the local derivative by each operand, None for an edge that carries
-            nothing, () if none does: numbers, or Values for a gradient that is a graph. If left
-            out, as by `backward()`, those that the nodes keep.
-        observers: who is told what is sent.
-
-    Returns:
-        The gradient of each node, in order; `NOT_COMPUTED` where nothing was sent to it.
+    The local derivatives by the operands of a node are numbers, or Values for a gradient that is a
+    graph; None for an edge that carries nothing, () if none does. `backward()` takes those that
+    the nodes keep.
     """
     # A Value is a key by identity. What was not computed plus a number is that number.
     gradients: dict[Value, Any] = dict.fromkeys(order, NOT_COMPUTED)
@@ -196,9 +190,8 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
 
 
 class Leaves(tuple[Value, ...]):
-    """Operands that are leaves, each of them once: a leaf stays one, so nobody looks again.
-
-    The result of a compiled function has them: one node with all parameters below it.
+    """Operands that are leaves, each of them once, as those of the result of a compiled function:
+    a leaf stays one, so nobody looks again.
     """
 
     __slots__ = ()

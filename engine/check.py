@@ -251,18 +251,13 @@ def _problem(exact: float, found: Finding, tolerance: float) -> str:
 
 
 def rounding_error(nodes: Iterable[tuple[float, float, Sequence[float]]]) -> float:
-    """About how far the roundings of all nodes may move a result.
-
-    That is more than the last digit of the result where large numbers cancelled on the way.
-
-    Args:
-        nodes: of each the slope of the result by it, its number, and those of its operands. One
-            that only hands on the number of its operand, or negates it, rounds nothing.
+    """About how far the roundings of all nodes may move a result: of each the slope of the result
+    by it, its number, and those of its operands. It is much where large numbers cancel.
     """
     rounded = [
         abs(slope * number) * _EPSILON
         for slope, number, operands in nodes
-        if len(operands) != 1 or abs(operands[0]) != abs(number)
+        if len(operands) != 1 or abs(operands[0]) != abs(number)  # to hand on rounds nothing
     ]
     return sum(filter(isfinite, rounded))
 

@@ -81,17 +81,14 @@ class Scope:
 
 
 class Observer:
-    """Someone who is told what happens while a context is current; by default nothing is done.
-
-    Attributes:
-        sees_rules: whether the rules of the table, computed on Values for a gradient that is a
-            graph, are of interest. They pass through infinity on the way to finite derivatives.
-        repeats: whether what happens will be repeated without running the code, so that a number
-            read out of a Value would be frozen.
-    """
+    """Someone who is told what happens while a context is current; by default nothing is done."""
 
     sees_rules = True
+    """Whether rules of the table, computed on Values for a gradient that is a graph, are of
+    interest. They pass through infinity on the way to finite derivatives."""
     repeats = False
+    """Whether what happens will be repeated without running the code, so that a number read out of
+    a Value would be frozen."""
 
     def computed(self, operation: Any, operands: Any, data: float, frame: Any) -> None:
         """An operation gave a number, of which no node is made yet; operands may be floats."""
@@ -136,23 +133,15 @@ Made = tuple[CodeType | None, int]
 class Context:
     """One combination of circumstances; compared by identity, never changed.
 
-    Attributes:
+    Args:
         recording: whether results remember how they were computed.
         observers: who is told what happens.
         scope: the part of the computation that is open, or None.
         caller: the line of the user's that called the part of a library which is running; None if
             that is to be looked for.
-        order: how often the results were differentiated; see `Scope`.
-        tag: what nodes made here get.
-        is_special: whether more is to be done here than to make a node.
-        around: the context around the `with` block that made this one, or None.
-        is_left: whether that block was left.
     """
 
-    __slots__ = (
-        *("around", "caller", "is_left", "is_special", "observers", "order", "recording", "scope"),
-        "tag",
-    )
+    __slots__ = "around caller is_left is_special observers order recording scope tag".split()
 
     def __init__(
         self,
@@ -166,10 +155,10 @@ class Context:
         self.scope = scope
         self.caller = caller
         self.order = 0 if scope is None else scope.order
-        self.tag = Tag(scope, None)
+        self.tag = Tag(scope, None)  # what nodes made here get
         self.is_special = bool(observers) or not recording or self.order > 0
-        self.around: Context | None = None
-        self.is_left = False
+        self.around: Context | None = None  # around the block that made this one
+        self.is_left = False  # whether that block was left
 
     def within(self, scope: Scope, caller: Made | None = None) -> Context:
         """The same circumstances inside a scope."""
@@ -199,12 +188,7 @@ def call_in(
 
 
 class Block(AbstractContextManager[Any]):
-    """What a `with` block changes. It serves once, or is put before a function.
-
-    Args:
-        title: the call that made it, for errors.
-        opened: gives what opens and ends it once.
-    """
+    """What a `with` block changes. It serves once, or is put before a function."""
 
     def __init__(self, title: str, opened: Callable[[], AbstractContextManager[Any]]) -> None:
         self._title, self._opened = title, opened
@@ -223,11 +207,7 @@ class Block(AbstractContextManager[Any]):
         return self._open.__exit__(*fault)
 
     def __call__(self, function: _Function) -> _Function:
-        """The function, which runs in a block of its own in each call.
-
-        Raises:
-            TypeError: in a call, which gives a generator or a coroutine: its code runs later.
-        """
+        """The function, which runs in a block of its own in each call."""
 
         @wraps(function)
         def inside(*arguments: Any, **named: Any) -> Any:

@@ -107,23 +107,14 @@ def possible(path: str | Path) -> Path:
 
 
 def json_text(data: Any, indent: int | None = None, *, escaped: bool = True) -> str:
-    """Data as JSON. Numbers that JSON does not have become the texts "nan", "inf" and "-inf".
-
-    Halves of surrogate pairs, which are no characters, become question marks. What is not ASCII is
-    escaped, unless that is declined.
-
-    >>> json_text({"x": [1.0, float("inf")]})
-    '{"x": [1.0, "inf"]}'
+    """Data as JSON. Numbers that JSON does not have become the texts "nan", "inf" and "-inf", and
+    halves of surrogate pairs, which are no characters, question marks.
     """
     return json.dumps(_acceptable(data), indent=indent, ensure_ascii=escaped, allow_nan=False)
 
 
 def sealed(data: dict[str, Any], indent: int | None = None, *, escaped: bool = True) -> bytes:
-    """Data as the JSON of a file, whose last field is the SHA-256 digest of all before it.
-
-    >>> sealed({"x": 1.0})[:42]
-    b'{"x": 1.0, "digest": "cfaa9199ae8abbbdb896'
-    """
+    """Data as the JSON of a file, whose last field is the SHA-256 digest of all before it."""
     text = json_text({**data, "digest": _NO_DIGEST}, indent, escaped=escaped) + "\n"
     content, end = text.encode(), text[text.rindex(_NO_DIGEST) + 64 :].encode()
     content = content[: -64 - len(end)]
@@ -131,15 +122,8 @@ def sealed(data: dict[str, Any], indent: int | None = None, *, escaped: bool = T
 
 
 def seal(content: bytes) -> bool | None:
-    """Whether a file is what `sealed` made, to the last bit; None if it ends with no digest.
-
-    Lines may end as on Windows, where other programs see to that.
-
-    >>> content = sealed({"x": 1.0})
-    >>> seal(content), seal(content.replace(b"1", b"3", 1)), seal(b'{"x": 1.0}')
-    (True, False, None)
-    """
-    content = content.replace(b"\r\n", b"\n")
+    """Whether a file is what `sealed` made, to the last bit; None if it ends with no digest."""
+    content = content.replace(b"\r\n", b"\n")  # as other programs end lines on Windows
     found = _SEAL.search(content, max(0, len(content) - 100))
     if found is None:
         return None
@@ -161,14 +145,7 @@ def _acceptable(data: Any) -> Any:
 def parsed(content: bytes) -> Any:
     """The data of a JSON file by any hand: no name twice, no number that is no float, not too deep.
 
-    Raises:
-        ValueError: it is something else; the message says what "it" is, without a full stop.
-
-    >>> parsed(b'{"x": [1, -0]}')
-    {'x': [1, -0.0]}
-    >>> parsed(b'{"x": 1, "x": 2}')
-    Traceback (most recent call last):
-    ValueError: it has "x" twice
+    A ValueError says what "it" is else, without a full stop.
     """
     try:
         text = content.decode()
@@ -230,18 +207,10 @@ def quoted(thing: object) -> str:
 def decode(kind: Any, data: Any, what: str = "it") -> Any:
     """What a type says, made of data that JSON can hold; the counterpart of `json_text`.
 
-    Args:
-        kind: a dataclass, a dict of types by their names, float, int, str, bool, `Any`,
-            `... | None`, or a list, a tuple or a dict of such. A field with a default may be left
-            out.
-        data: what a file holds, or what a reader of other files made.
-        what: the name of the data, to say which part of it is wrong.
+    The type is a dataclass, a dict of types by their names, float, int, str, bool, `Any`,
+    `... | None`, or a list, a tuple or a dict of such. A field with a default may be left out.
+    `what` is the name of the data, for the ValueError that says which part of it is wrong.
 
-    Raises:
-        ValueError: something else is there; the message has no full stop.
-
-    >>> decode(dict[str, list[float]], {"loss": [1, "inf"]}, "columns")
-    {'loss': [1.0, inf]}
     >>> decode(dict[str, list[float]], {"loss": [1, "x"]}, "columns")
     Traceback (most recent call last):
     ValueError: columns["loss"][1] is "x", and not a number

@@ -221,13 +221,9 @@ def _check(derivative: Function, function: Any, argnums: Any) -> None:
 
 
 class _Call:
-    """One call of a function, on fresh nodes for the arguments that are differentiated by.
-
-    Attributes:
-        leaves: the fresh nodes, one per number in those arguments.
-        result: what the function gave.
-        gives_values: whether it depends on Values from outside, so that plain numbers would cut it
-            off from them.
+    """One call of a function, on fresh nodes, `leaves`, for the numbers in the arguments that are
+    differentiated by. It `gives_values` if the result depends on Values from outside, from which
+    plain numbers would cut it off.
     """
 
     def __init__(

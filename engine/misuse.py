@@ -64,12 +64,7 @@ def other_signature(function: Callable[..., Any], count: int) -> Signature | Non
 
 
 def real(number: Any, role: str) -> float:
-    """`number` as a float; `role` names it in errors, for example "Value(...)".
-
-    Raises:
-        TypeError: it is not a real scalar.
-        OverflowError: it is an integer or a fraction beyond the range of floats.
-    """
+    """`number` as a float; `role` names it in errors, for example "Value(...)"."""
     if type(number) is float:
         return number
     if not is_real(number):

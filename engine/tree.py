@@ -249,7 +249,8 @@ def _plain_numbers(rows: Array, role: str, hint: str) -> Array:
         if not is_real(thing):
             where = f"{role}[{', '.join(map(str, place))}]"
             raise TypeError(f"{where} is {describe(thing)}, and no real number. {hint}".rstrip())
-    return np.array([real(thing, role) for thing in rows.flat]).reshape(rows.shape)
+    numbers: Array = np.array([real(thing, role) for thing in rows.flat])
+    return numbers.reshape(rows.shape)
 
 
 def _array_of(thing: Any) -> Any:

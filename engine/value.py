@@ -369,12 +369,7 @@ def number_of(operand: Value | float) -> float:
 
 
 def write_gradients(nodes: Collection[Value], gradients: Iterable[float]) -> None:
-    """Set `.grad` of many nodes, all or none, also when Ctrl-C comes in between.
-
-    Args:
-        nodes: Values alone.
-        gradients: as many floats, or a number `repeat`ed.
-    """
+    """Set `.grad` of many nodes, all or none, also when Ctrl-C comes in between."""
     try:
         for node, gradient in zip(nodes, gradients):  # twice as fast as `deque(map(...))`
             node._grad = gradient
@@ -387,22 +382,12 @@ _set_gradient = vars(Value)["_grad"].__set__
 
 
 def is_parameter(thing: object) -> TypeGuard[Value]:
-    """Whether something is a Value that training can move: a leaf, and no constant.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.engine.value import is_parameter
-    >>> x = Value(3.0)
-    >>> is_parameter(x), is_parameter(x * x), is_parameter(x.detach()), is_parameter(3.0)
-    (True, False, False, False)
-    """
+    """Whether something is a Value that training can move: a leaf, and no constant."""
     return isinstance(thing, Value) and thing.operation is None and not thing.is_constant
 
 
 def as_value(operand: Operand, role: str) -> Value:
     """A Value as it is, a real number as a constant; `role` names the place in errors.
-
-    Raises:
-        TypeError: it is neither.
 
     >>> from glassgrad import as_value
     >>> as_value(2, "this example").is_constant
@@ -412,11 +397,7 @@ def as_value(operand: Operand, role: str) -> Value:
 
 
 def checked_operand(operand: Operand, role: str) -> Value | float:
-    """A Value as it is, a real number as a float.
-
-    Raises:
-        TypeError: it is neither.
-    """
+    """A Value as it is, a real number as a float."""
     if type(operand) is float or isinstance(operand, Value):
         return operand
     if isinstance(operand, np.ndarray) and not operand.ndim:
