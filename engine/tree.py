@@ -249,8 +249,9 @@ def _plain_numbers(rows: Array, role: str, hint: str) -> Array:
         if not is_real(thing):
             where = f"{role}[{', '.join(map(str, place))}]"
             raise TypeError(f"{where} is {describe(thing)}, and no real number. {hint}".rstrip())
-    numbers: Array = np.array([real(thing, role) for thing in rows.flat])
-    return numbers.reshape(rows.shape)
+    numbers: Array = np.empty(rows.shape)
+    numbers.flat = [real(thing, role) for thing in rows.flat]
+    return numbers
 
 
 def _array_of(thing: Any) -> Any:
