@@ -113,10 +113,9 @@ def remedy(thing: object) -> str:
 
 def is_tensor(thing: object) -> bool:
     """Whether `thing` is an array of PyTorch or JAX, which need not be installed to be asked."""
-    kind = type(thing)
-    if hasattr(kind, "__torch_function__"):
-        return not isinstance(thing, Refusals)
-    return hasattr(kind, "__array_namespace__") and not isinstance(thing, (np.ndarray, np.generic))
+    kind, of_arrays = type(thing), hasattr(type(thing), "__array_namespace__")
+    is_of_numpy = isinstance(thing, (np.ndarray, np.generic))
+    return hasattr(kind, "__torch_function__") or (of_arrays and not is_of_numpy)
 
 
 # Sentences. A text that ends in `.format` is called with what stands in its braces.
@@ -135,10 +134,6 @@ def no_operand(operand: object, role: str) -> str:
     return f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
 
 
-foreign_function = (
-    "{} cannot follow the gradient of a Value. Use the methods of Value, such as v.tanh(), or the "
-    "functions of glassgrad."
-).format
 value_of_a_value = (
     "Value(...) takes a number, not a Value ({}). "
     "Use the Value itself, +v for a copy in the graph, or v.detach() for a constant."

@@ -372,13 +372,8 @@ def _for_tables(name: str) -> str:
 
 def _refuse_named(name: str, named: Mapping[str, Any]) -> None:
     for argument in named:
-        if argument in ("axis", "dim", "keepdims", "keepdim"):
-            problem = f"{argument}: it takes the numbers of one row. {_for_tables(name)}"
-        elif argument in ("ddof", "correction", "unbiased"):
-            problem = f"{argument}: it divides by n. For n - 1 use var(xs) * (n / (n - 1))."
-        else:
-            problem = f"argument {argument!r}; it takes the operands alone."
-        raise TypeError(f"{name} has no {problem}")
+        problem = f"{name} has no {argument}: it takes the numbers of one row, all of them."
+        raise TypeError(f"{problem} {_for_tables(name)}")
 
 
 def _float(number: Any, name: str, what: str) -> float:

@@ -249,8 +249,7 @@ def _plain_numbers(rows: Array, role: str, hint: str) -> Array:
         if not is_real(thing):
             where = f"{role}[{', '.join(map(str, place))}]"
             raise TypeError(f"{where} is {describe(thing)}, and no real number. {hint}".rstrip())
-    numbers: Array = np.empty(rows.shape)
-    numbers.flat = [real(thing, role) for thing in rows.flat]
+    numbers: Array = array_of([real(thing, role) for thing in rows.flat], rows.shape)
     return numbers
 
 

@@ -268,13 +268,6 @@ class Value(Refusals, Numeric):
     def __bool__(self) -> bool:
         return bool(self != 0.0)
 
-    @classmethod
-    def __torch_function__(
-        cls, function: Any, types: Any, operands: Sequence[Any] = (), named: Any = None
-    ) -> Any:
-        """PyTorch asks here what its functions make of Values."""
-        raise TypeError(misuse.foreign_function(f"torch.{getattr(function, '__name__', '...')}"))
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         tell_used("reads a copy of", self)
         if self.operation is not None:

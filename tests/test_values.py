@@ -14,7 +14,6 @@ import time
 import unittest
 from collections.abc import Callable
 from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -207,18 +206,12 @@ def test_a_conversion_is_refused_with_advice_that_fits_every_function(
     )
 
 
-def test_pytorch_is_told_which_functions_follow_a_gradient() -> None:
-    function = SimpleNamespace(__name__="tanh")  # PyTorch asks so, which need not be there
-    with pytest.raises(TypeError, match=r"^torch\.tanh cannot follow .* v\.tanh\(\), or the func"):
-        Value.__torch_function__(function, (Value,), (Value(2.0),), {})
-
-
 @pytest.mark.needs("torch")
 def test_pytorch_takes_no_values_and_its_tensors_are_no_operands() -> None:
     import torch
 
     t, v = torch.tensor(1.0), Value(2.0)
-    with pytest.raises(TypeError, match=r"such as v\.tanh\(\)"):
+    with pytest.raises(TypeError, match="must be Tensor, not Value"):
         torch.tanh(v)
     remedy = r"not Tensor tensor\(1\.\)\. Convert it first: tensor\.item"
     for compute in (lambda: t * v, lambda: v * t, lambda: t**v, lambda: v.maximum(t)):
