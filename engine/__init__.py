@@ -38,7 +38,6 @@ from glassgrad.engine.backward import contribution as contribution
 from glassgrad.engine.backward import forget as forget
 from glassgrad.engine.backward import topological_order as topological_order
 from glassgrad.engine.check import check_gradients as check_gradients
-from glassgrad.engine.check import check_operation as check_operation
 from glassgrad.engine.context import Scope as Scope
 from glassgrad.engine.context import no_grad as no_grad
 from glassgrad.engine.context import scope as scope
