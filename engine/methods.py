@@ -98,18 +98,11 @@ if other.__class__ is Value: {0} = other._number
         else: return with_others(operation, ({operands}))"""
 
 
-def source_of(row: Operation, *, reflected: bool = False) -> str | None:
+def source_of(row: Operation) -> str | None:
     r"""The source text of the method of Value that a row becomes; None if it has none.
 
-    Rows of one or two operands whose value and rules can be written down have one; the others are
-    computed by calling these, which takes longer.
-
-    Args:
-        row: a row of the table.
-        reflected: the method for a number on the left, as `__rmul__`.
-
-    Raises:
-        ValueError: `reflected`, and the row does not take two operands.
+    Rows of glassgrad of one or two operands have one; the others are computed by calling their
+    value and rules, which takes longer.
 
     >>> from glassgrad import TABLE
     >>> from glassgrad.engine.methods import source_of
@@ -120,20 +113,15 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
             y = -a
             partials = (-1.0, )
     """
-    if reflected and row.arity != 2:
-        raise ValueError(
-            f"{row.name} has no method for a number on the left: it takes {row.takes()}. "
-            "Leave reflected out."
-        )
     written = _written_down(row)
-    return None if written is None else _text(row, written, reflected)
+    return None if written is None else _text(row, written)
 
 
 def _written_down(row: Operation) -> RowSource | None:
     return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
 
 
-def _text(row: Operation, written: RowSource, reflected: bool, depth: int = 1) -> str:
+def _text(row: Operation, written: RowSource, reflected: bool = False, depth: int = 1) -> str:
     mine = 1 if reflected else 0
     names, signature = ["self"], ["self"]
     lines = [f"{written.operands[mine]} = self._number"]
@@ -211,9 +199,8 @@ def finished(  # noqa: PLR0917  as `node_of`, which is called as often
     context: Context,
     caller: FrameType | None,
 ) -> Value:
-    """The node of an operation where the circumstances ask for more, or for less.
-
-    Without partials all operands are constants, and the result is one.
+    """The node of an operation where the circumstances ask for more, or for less; without partials
+    it is a constant, as all operands are.
     """
     for observer in context.observers:
         observer.computed(operation, operands, data, caller)
