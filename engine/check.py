@@ -22,23 +22,17 @@ from glassgrad.engine.errors import GradientMismatchError
 from glassgrad.engine.functional import value_and_grad
 from glassgrad.engine.gradient import grad
 from glassgrad.engine.misuse import other_signature, real
-from glassgrad.engine.text import describe, function_name, told
+from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence
 from glassgrad.engine.value import Value, as_value
 
 RealFunction = Callable[[float], float]
 
-_TOLERANCE = 1e-7
-_MOST_ORDERS = 100
 _EPSILON, _SMALLEST = sys.float_info.epsilon, 5e-324
 
 
 def check_gradients(
-    function: Callable[..., Any],
-    xs: Sequence[Any],
-    *,
-    order: int = 1,
-    tolerance: float = _TOLERANCE,
+    function: Callable[..., Any], xs: Sequence[Any], *, order: int = 1, tolerance: float = 1e-7
 ) -> float:
     """Compare the derivatives of a function with finite differences.
 
@@ -56,29 +50,26 @@ def check_gradients(
         GradientMismatchError: names the argument, the derivative and the difference quotient; or
             says why there is nothing to compare with: a kink, the edge of the domain, or a function
             that nudges of its argument do not move in the digits it has.
-        TypeError: the first argument is no function, the second no list of real numbers, the
-            tolerance no real number, or the function takes more or fewer arguments than there are
-            numbers.
-        ValueError: there is no number, no such order, or the tolerance is nan or negative.
 
     >>> from glassgrad import check_gradients, tanh
     >>> check_gradients(lambda x, y: tanh(x * y), [0.5, 2.0], order=2) < 1e-7
     True
     """
-    if not callable(function):
-        problem = f"check_gradients takes a function first, not {describe(function)}."
+    if not callable(function) or not is_sequence(xs):
+        given = f"{describe(function)} and {told(xs)}"
+        problem = f"check_gradients takes a function and a list of numbers, not {given}."
         raise TypeError(f"{problem} Write check_gradients(f, [1.0, 2.0]).")
-    if not is_sequence(xs):
-        problem = f"check_gradients takes a list of numbers as the point, not {told(xs)}."
-        raise TypeError(f"{problem} Write check_gradients(f, [1.0]) for a function of one number.")
     xs = list(xs)
     if not xs:
         raise ValueError("check_gradients takes at least one number: there is nothing to compare.")
-    if any(map(is_sequence, xs)):
-        raise TypeError(f"check_gradients takes one number per argument, no lists. {_ONE_LIST}")
+    if other_signature(function, len(xs)) or any(map(is_sequence, xs)):
+        raise TypeError(
+            f"check_gradients calls {function_name(function)} with {counted(len(xs), 'argument')}, "
+            "each a number, which it does not take. For a function of one list write "
+            "check_gradients(lambda *xs: f(xs), [1.0, 2.0])."
+        )
     point = [as_value(x, "check_gradients").data for x in xs]
-    _check_takes(function, len(point))
-    if order not in range(1, _MOST_ORDERS):
+    if order not in range(1, 100):
         raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
     tolerance = real(tolerance, "tolerance")
     if not tolerance >= 0.0:  # a comparison with nan would let every error pass
@@ -87,17 +78,6 @@ def check_gradients(
     of_leaves = lambda *xs: function(*[x if isinstance(x, Value) else Value(x) for x in xs])
     with recording():
         return _worst_error(of_leaves, function_name(function), point, tolerance, order)
-
-
-_ONE_LIST = "For a function of one list write check_gradients(lambda *xs: f(xs), [1.0, 2.0])."
-
-
-def _check_takes(function: Callable[..., Any], count: int) -> None:
-    if (found := other_signature(function, count)) is not None:
-        raise TypeError(
-            f"check_gradients calls the function with one argument per number, {count} in all, "
-            f"but {function_name(function)} takes {found}. {_ONE_LIST}"
-        )
 
 
 def _worst_error(
