@@ -97,23 +97,22 @@ def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -
     ({'product': 10.0, 'double': 4.0}, {'product': 5.0, 'double': 2.0})
     """
     _check(jvp, function, None)
-    for given in (arguments, tangents):
-        if not isinstance(given, (list, tuple)):
-            problem = f"jvp takes a tuple with one entry per argument, not {describe(given)}."
-            raise TypeError(f"{problem} Write jvp(f, (x,), (dx,)).")
-    if len(arguments) != len(tangents):
-        raise ValueError(
-            f"jvp needs one tangent per argument: {len(arguments)}, not {len(tangents)}."
+    if not isinstance(arguments, (list, tuple)) or not isinstance(tangents, (list, tuple)):
+        raise TypeError(
+            "jvp takes two tuples. Write jvp(f, (x,), (dx,))."
         )
+    if len(arguments) != len(tangents):
+        problem = f"jvp needs one tangent per argument: {len(arguments)}, not {len(tangents)}."
+        raise ValueError(problem)
     with recording():
         call = _Call(jvp, function, arguments)
         ys = call.outputs()
-        slopes = call.tangents_of(ys, "tangent", tangents)
+        slopes = call.tangents_of(ys, tangents)
     values = ys if call.gives_values else [y.data for y in ys]
     return like(call.result, iter(values)), like(call.result, iter(slopes))
 
 
-def jacobian(function: Function, argnums: Argnums = 0) -> Function:
+def jacobian(function: Function, argnums: int = 0) -> Function:
     """A function that gives the matrix of derivatives of a vector function by a vector.
 
     The vector is a list, tuple or array, or nested ones; the function gets it as the same kind, and
@@ -121,11 +120,10 @@ def jacobian(function: Function, argnums: Argnums = 0) -> Function:
 
     Args:
         function: takes the vector, and whatever else it is called with.
-        argnums: the position of the vector among the arguments, or a tuple of positions.
+        argnums: the position of the vector among the arguments.
 
     Returns:
-        An array of floats or Values of shape (outputs, inputs). For a tuple of positions a tuple
-        of such arrays.
+        An array of floats or Values of shape (outputs, inputs).
 
     >>> from glassgrad import jacobian
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
@@ -137,23 +135,23 @@ def jacobian(function: Function, argnums: Argnums = 0) -> Function:
     def evaluated(*arguments: Any, **named: Any) -> Any:
         with recording():
             call = _Call(jacobian, function, arguments, named, argnums)
-            matrix = call.derivatives_of(call.outputs())
-        return call.split(matrix, axis=1) if isinstance(argnums, Sequence) else matrix
+            ys = call.outputs()
+            kind = object if call.gives_values else float
+            matrix = np.empty((len(ys), len(call.leaves)), dtype=kind)
+            for i, y in enumerate(ys):
+                matrix[i, :] = grad(y, call.leaves, differentiable=call.gives_values)
+        return matrix
 
     return evaluated
 
 
-def hessian(function: Function, argnums: Argnums = 0) -> Function:
-    """A function that gives the matrix of second derivatives of a function by a vector.
+def hessian(function: Function, argnums: int = 0) -> Function:
+    """A function that gives the matrix of second derivatives of a function by a vector: the
+    Jacobian of its gradient, symmetric up to rounding.
 
     Args:
         function: takes the vector, and whatever else it is called with, and gives one Value.
-        argnums: the position of the vector among the arguments, or a tuple of positions.
-
-    Returns:
-        An array of floats or Values of shape (inputs, inputs), symmetric up to rounding. For a
-        tuple of positions, a tuple of tuples of blocks: in block [i][j], row k is about number k
-        of argument i, and columns are about argument j.
+        argnums: the position of the vector among the arguments.
 
     >>> from glassgrad import hessian
     >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
@@ -161,22 +159,14 @@ def hessian(function: Function, argnums: Argnums = 0) -> Function:
            [ 6.,  0.]])
     """
     _check(hessian, function, argnums)
-
-    def evaluated(*arguments: Any, **named: Any) -> Any:
-        with recording():
-            call = _Call(hessian, function, arguments, named, argnums)
-            matrix = call.derivatives_of(grad(call.number(), call.leaves, differentiable=True))
-        if not isinstance(argnums, Sequence):
-            return matrix
-        return tuple(call.split(rows, axis=1) for rows in call.split(matrix, axis=0))
-
-    return evaluated
+    both = value_and_grad(function, argnums)
+    return jacobian(lambda *arguments, **named: both(*arguments, **named)[1], argnums)
 
 
 def hvp(function: Function) -> Function:
     """A function that gives the Hessian of `function` at a point, times a vector.
 
-    The matrix is not built: the product is the gradient of the derivative in the direction of the
+    The matrix is not built: the product is the derivative of the gradient in the direction of the
     vector, which costs a few gradients, whatever the number of inputs (B. A. Pearlmutter, "Fast
     exact multiplication by the Hessian", 1994). `scipy.optimize.minimize` takes it as `hessp`.
 
@@ -187,21 +177,16 @@ def hvp(function: Function) -> Function:
         A function of the point, the vector in the same structure, and what else `function` takes.
         Its result has that structure too.
 
-    Raises:
-        ValueError: also where point and vector have not the same structure.
-
     >>> from glassgrad import hvp
     >>> hvp(lambda v: v[0] ** 2 * v[1])([3.0, 5.0], [1.0, 2.0])
     [22.0, 6.0]
     """
     _check(hvp, function, 0)
+    both = value_and_grad(function, 0)
 
     def evaluated(point: Any, vector: Any, *arguments: Any, **named: Any) -> Any:
-        with recording():
-            call = _Call(hvp, function, (point, *arguments), named, 0)
-            (slope,) = call.tangents_of([call.number()], "vector", [vector], as_graphs=True)
-            products = grad(slope, call.leaves, differentiable=call.gives_values)
-        return call.reshape(products)[0]
+        gradient = lambda p: both(p, *arguments, **named)[1]
+        return jvp(gradient, (point,), (vector,))[1]
 
     return evaluated
 
@@ -212,11 +197,13 @@ def _check(derivative: Function, function: Any, argnums: Any) -> None:
     if not callable(function):
         hint = " Of a Value, write grad(y, x)." if isinstance(function, Value) else ""
         raise TypeError(f"{role} takes a function, not {describe(function)}.{hint}")
-    positions = argnums if isinstance(argnums, Sequence) else [0 if argnums is None else argnums]
+    positions = [0 if argnums is None else argnums]
+    if derivative is value_and_grad and isinstance(argnums, Sequence):
+        positions = list(argnums)
     if not positions or not all(isinstance(i, (int, np.integer)) for i in positions):
         raise TypeError(
-            f"argnums is the position of an argument to differentiate by, or a tuple of positions, "
-            f"not {describe(argnums)}. The arguments come after it: {role}(f)(x)."
+            "argnums is the position of an argument to differentiate by, in value_and_grad also a "
+            f"tuple, not {describe(argnums)}. The arguments come after it: {role}(f)(x)."
         )
 
 
@@ -248,7 +235,6 @@ class _Call:
                         f"{describe(leaf)} is no number. {remedy(leaf)} To hand an argument on as "
                         f"it is, write {self._role}(lambda x: f(x, ...))."
                     )
-        self._counts = list(map(len, parts))
         given = [leaf for leaves in parts for leaf in leaves]
         self.leaves = [_fresh(x) for x in given]
         for position, replaced in zip(positions, self.reshape(self.leaves)):
@@ -274,35 +260,20 @@ class _Call:
         """All numbers of the result."""
         return [as_value(y, f"The result of {self._title}") for y in leaves_of(self.result)]
 
-    def derivatives_of(self, ys: Sequence[Value]) -> Any:
-        """The matrix of derivatives of `ys` by the leaves."""
-        kind = object if self.gives_values else float
-        matrix = np.empty((len(ys), len(self.leaves)), dtype=kind)
-        for i, y in enumerate(ys):
-            matrix[i, :] = grad(y, self.leaves, differentiable=self.gives_values)
-        return matrix
-
-    def split(self, matrix: Any, axis: int) -> tuple[Any, ...]:
-        """The blocks of a matrix that belong to the arguments."""
-        return tuple(np.split(matrix, np.cumsum(self._counts)[:-1], axis))
-
-    def tangents_of(
-        self, ys: Sequence[Value], what: str, tangents: Sequence[Any], as_graphs: bool = False
-    ) -> list[Any]:
+    def tangents_of(self, ys: Sequence[Value], tangents: Sequence[Any]) -> list[Any]:
         """The derivatives of `ys` where the arguments move along tangents of their structure."""
         try:
             pairs = zip(tangents, self._shapes)
             given = [t for tangent, shape in pairs for t in aligned(tangent, shape)]
         except ValueError as fault:
-            raise ValueError(
-                f"{self._role}: the {what} has the structure of the argument: {fault}."
-            ) from None
+            problem = "A tangent, or the vector of hvp, has the structure of the argument"
+            raise ValueError(f"{problem}: {fault}.") from None
         directions = [as_value(t, self._role) for t in given]
         self.gives_values |= any(isinstance(t, Value) for t in given)
         moves = zip(self.leaves, directions)
         moving = {leaf: t for leaf, t in moves if not (t.is_constant and t.data == 0.0)}
         watched = is_trapping()
-        if as_graphs or self.gives_values:
+        if self.gives_values:
             moved = derive(_tangents, ys, moving, True, watched)
             return [moved.get(y, constant(0.0)) for y in ys]
         moved = _tangents(ys, {leaf: t.data for leaf, t in moving.items()}, False, watched)
