@@ -22,10 +22,8 @@ from glassgrad.engine.value import NOT_COMPUTED, Value, number_of, tell_used, wr
 
 
 def topological_order(*roots: Value) -> list[Value]:
-    """Every node the roots depend on, each after its parents and once, the roots last.
-
-    It is the order in which Python evaluated a single expression, left operand first, and the
-    same graph always gives the same order.
+    """Every node the roots depend on, each after its parents and once, the roots last: in the order
+    in which Python evaluates a single expression, left operand first.
 
     >>> from glassgrad import Value, topological_order
     >>> x = Value(2.0)
@@ -153,14 +151,9 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     at once at the end: if it is interrupted or `trap()` stops it, all is as it was before.
 
     Args:
-        root: the result.
+        root: the result; a ValueError if it is a constant, or its graph was released by `forget`.
         gradient: of something else by the root, if the root is a part of that: upstream of it.
         foreign: arguments of other libraries, to be refused.
-
-    Raises:
-        ValueError: `root` is a constant, or its graph was released by `forget`.
-        TypeError: `root` is no Value, the gradient no real number, or an argument is PyTorch's.
-        NonFiniteError: inside `trap()`, a gradient becomes nan or infinite.
 
     >>> from glassgrad import Value, backward
     >>> x = Value(3.0)

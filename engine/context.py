@@ -264,31 +264,22 @@ def _changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
 def _take_back(context: Context, is_failing: bool) -> bool:
     """Go on in the context around, if the one that is left is current, or one inside it."""
     context.is_left = True
-    if current() is context or (is_failing and _is_inside(current(), context)):
-        set_context(_open_around(context))
-        return True
-    return False
-
-
-def _is_inside(inner: Context | None, outer: Context) -> bool:
-    while inner is not None and inner is not outer:
+    inner: Context | None = current()
+    while is_failing and inner is not None and inner is not context:
         inner = inner.around
-    return inner is outer
-
-
-def _open_around(context: Context) -> Context:
-    """The context around, without those of blocks that were left before it."""
-    while context.is_left and context.around is not None:
+    if inner is not context:
+        return False
+    while context.is_left and context.around is not None:  # blocks may have been left before it
         context = context.around
-    return context
+    set_context(context)
+    return True
 
 
 def no_grad() -> Block:
     """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
 
-    It can be put before a function as a decorator too, as `scope` and `trap`; a generator or an
-    `async` function writes the block inside. In a generator, a block around a `yield` holds for
-    whoever asks for the next item, too, until the generator goes on.
+    It can be put before a function as a decorator too, as `scope` and `trap`. In a generator, a
+    block around a `yield` holds for whoever asks for the next item, too, until it goes on.
 
     >>> from glassgrad import Value, no_grad
     >>> x = Value(3.0)
@@ -307,9 +298,6 @@ def recording() -> Block:
 
 def scope(name: str, kind: str = "Scope") -> Block:
     """During a `with` block, nodes belong to a named part, which drawings show as a group.
-
-    Raises:
-        TypeError: the name or the kind is not text.
 
     >>> from glassgrad import Value, scope
     >>> with scope("head"):

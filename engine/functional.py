@@ -8,7 +8,9 @@ differentiated by; all others, and keyword arguments, are handed on as they are.
 
 Raises, all of them:
     TypeError: there is no function, there is no argument at one of the positions, an argument to
-        differentiate by holds something that is no number; or the result holds what is no number.
+        differentiate by holds something that is no number; or the result holds what is no number,
+        or, but for `jacobian` and `jvp`, is not a single one.
+    ValueError: a tangent or a vector has another structure than the argument.
 
 Next: `check.py`, which compares derivatives with differences.
 """
@@ -52,9 +54,6 @@ def value_and_grad(
             positions, for a tuple of gradients. All positional arguments, if left out: one
             gradient for one argument, a tuple for several.
 
-    Raises:
-        TypeError: also where `function` does not give one value.
-
     >>> from glassgrad import value_and_grad
     >>> value_and_grad(lambda x, y: x * y)(2.0, 5.0)
     (10.0, (5.0, 2.0))
@@ -88,19 +87,13 @@ def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -
     Returns:
         (value, directional derivative), both in the structure of the result.
 
-    Raises:
-        TypeError: also where the arguments or tangents are no list or tuple.
-        ValueError: arguments and tangents have not the same structure.
-
     >>> from glassgrad import jvp
     >>> jvp(lambda x, y: {"product": x * y, "double": 2 * x}, (2.0, 5.0), (1.0, 0.0))
     ({'product': 10.0, 'double': 4.0}, {'product': 5.0, 'double': 2.0})
     """
     _check(jvp, function, None)
     if not isinstance(arguments, (list, tuple)) or not isinstance(tangents, (list, tuple)):
-        raise TypeError(
-            "jvp takes two tuples. Write jvp(f, (x,), (dx,))."
-        )
+        raise TypeError("jvp takes two tuples. Write jvp(f, (x,), (dx,)).")
     if len(arguments) != len(tangents):
         problem = f"jvp needs one tangent per argument: {len(arguments)}, not {len(tangents)}."
         raise ValueError(problem)
@@ -116,14 +109,12 @@ def jacobian(function: Function, argnums: int = 0) -> Function:
     """A function that gives the matrix of derivatives of a vector function by a vector.
 
     The vector is a list, tuple or array, or nested ones; the function gets it as the same kind, and
-    gives one Value or a nested sequence or array of them.
+    gives one Value or a nested sequence or array of them. The matrix is an array of floats or
+    Values of shape (outputs, inputs).
 
     Args:
         function: takes the vector, and whatever else it is called with.
         argnums: the position of the vector among the arguments.
-
-    Returns:
-        An array of floats or Values of shape (outputs, inputs).
 
     >>> from glassgrad import jacobian
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
@@ -170,12 +161,8 @@ def hvp(function: Function) -> Function:
     vector, which costs a few gradients, whatever the number of inputs (B. A. Pearlmutter, "Fast
     exact multiplication by the Hessian", 1994). `scipy.optimize.minimize` takes it as `hessp`.
 
-    Args:
-        function: takes the point, and whatever else it is called with, and gives one Value.
-
-    Returns:
-        A function of the point, the vector in the same structure, and what else `function` takes.
-        Its result has that structure too.
+    It takes the point, the vector in the same structure, and what else `function` takes, and gives
+    a result of that structure.
 
     >>> from glassgrad import hvp
     >>> hvp(lambda v: v[0] ** 2 * v[1])([3.0, 5.0], [1.0, 2.0])

@@ -35,11 +35,9 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
 
     Returns:
         A float (or Value) for a Value, a list for a sequence, an array for an array. A Value
-        that `y` does not depend on has the derivative 0.
+        that `y` does not depend on has the derivative 0; a constant has none, a ValueError.
 
     Raises:
-        TypeError: `y` or one of `xs` is not a Value.
-        ValueError: one of `xs` is a constant.
         ChangedDataError: `differentiable`, and a `.data` changed after the graph was recorded.
 
     >>> from glassgrad import Value, grad

@@ -146,9 +146,8 @@ def _text(row: Operation, written: RowSource, reflected: bool = False, depth: in
 
 
 def _in_tuple(partials: list[str]) -> str:
-    """A tuple of expressions; a choice among numbers, as of relu, is one among constant tuples.
-
-    No tuple is made then, which would take a seventh of the time of the node.
+    """A tuple of expressions; a choice among numbers, as of relu, is one among constant tuples:
+    to make one would take a seventh of the time of the node.
     """
     first = [branch.partition(" if ") for branch in partials[0].split(" else ")]
     if len(partials) == 1 and all(_NUMBER.fullmatch(number) for number, *_ in first):
@@ -238,10 +237,8 @@ def _known(operand: Any) -> float | None:
 def record(
     operation: Operation, operands: tuple[Any, ...], caller: FrameType | None = None
 ) -> Value:
-    """The node of an operation on Values and numbers of any kind.
-
-    It serves the rows without a method, those of many operands, and the hard places. The line that
-    made the node is looked for from the caller's frame on, or from that of who called this.
+    """The node of an operation on Values and numbers of any kind, for the rows without a method,
+    those of many operands, and the hard places.
     """
     kinds, wanted = [*map(type, operands)], None
     if kinds.count(Value) < len(kinds):

@@ -664,15 +664,7 @@ def softmax(*operands: Any, **named: Any) -> tuple[Any, ...]:
     """The share of each operand in the sum of exponentials: numbers from 0 to 1 that add up to 1.
 
     exp(x) / (exp(x) + the exponentials of the others), each shifted by the largest operand, which
-    is a constant here.
-
-    Args:
-        operands: numbers and Values, in one iterable or one by one.
-        named: arguments of other libraries, to be refused.
-
-    Raises:
-        TypeError: the operands are a table.
-        ValueError: there are none.
+    is a constant here. The operands come in one iterable or one by one.
 
     >>> softmax([0.0, 0.0])
     (0.5, 0.5)
@@ -685,8 +677,6 @@ def log_softmax(*operands: Any, **named: Any) -> tuple[Any, ...]:
     """The logarithms of the shares that `softmax` gives, with all digits near 0 and far below.
 
     The logarithm of exp(x) / (exp(x) + r) is -softplus(log(r) - x), where r are the others.
-
-    Args and errors are those of `softmax`.
 
     >>> log_softmax([0.0, 1000.0])
     (-1000.0, -0.0)

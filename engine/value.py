@@ -109,35 +109,22 @@ class Value(Refusals, Numeric):
 
     `v < w`, `v <= 2` and `v == 2.0` compare numbers: a plain one, of whatever type, as the float
     nearest to it. Two Values are equal only if they are the same one, as in a set or as keys, so
-    that parameters with equal numbers stay apart; `v.data == w.data` compares those. A plain number
-    has another hash than a Value that equals it. What is no number is never equal to a Value;
-    with tensors of PyTorch and arrays of JAX it is not compared.
+    that parameters with equal numbers stay apart; `v.data == w.data` compares those.
 
     Raises:
         TypeError: `data` is no real number, or a class is derived from it. The message says what
             to do instead.
-        OverflowError: `data` is an integer beyond the range of floats.
 
-    Example:
-        >>> from glassgrad import Value
-        >>> x = Value(3.0, label="x")
-        >>> y = x * x + 1
-        >>> y.backward()
-        >>> x.grad
-        6.0
+    >>> from glassgrad import Value
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + 1
+    >>> y.backward()
+    >>> x.grad
+    6.0
     """
 
     # `a * b`, `v.tanh()` and the like come from methods.py, `backward` from backward.py.
-    __slots__ = (
-        "_code",
-        "_grad",
-        "_instruction",
-        "_number",
-        "_operands",
-        "_tag",
-        "operation",
-        "partials",
-    )
+    __slots__ = "_code _grad _instruction _number _operands _tag operation partials".split()
 
     _operands: tuple[Any, ...]
     partials: tuple[float | None, ...]
