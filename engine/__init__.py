@@ -59,9 +59,10 @@ from glassgrad.engine.op import Operation as Operation
 from glassgrad.engine.op import Reduction as Reduction
 from glassgrad.engine.provenance import SourceLine as SourceLine
 from glassgrad.engine.provenance import hide_lines_of as hide_lines_of
+from glassgrad.engine.reductions import *  # noqa: F403
+from glassgrad.engine.reductions import log_softmax as log_softmax
+from glassgrad.engine.reductions import softmax as softmax
 from glassgrad.engine.table import *  # noqa: F403  every row of the table is a function
-from glassgrad.engine.table import log_softmax as log_softmax
-from glassgrad.engine.table import softmax as softmax
 from glassgrad.engine.trap import trap as trap
 from glassgrad.engine.value import NOT_COMPUTED as NOT_COMPUTED
 from glassgrad.engine.value import Constant as Constant

@@ -30,7 +30,7 @@ from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import grad, local_derivatives, partials_to
 from glassgrad.engine.misuse import is_real, names, remedy
 from glassgrad.engine.provenance import place
-from glassgrad.engine.table import dot
+from glassgrad.engine.reductions import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.tree import aligned, leaves_of, like, scalar_of, settled

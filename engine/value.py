@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+import glassgrad.engine.reductions  # noqa: F401  all rows are there
 from glassgrad.engine import misuse
 from glassgrad.engine.arrays import Numeric, check_unmasked, serve
 from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
