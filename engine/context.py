@@ -226,13 +226,15 @@ class Block(AbstractContextManager[Any]):
         return cast(_Function, inside)
 
 
-def changed(title: str, change: Callable[[Context], Context]) -> Block:
+def block(generator: Callable[..., Iterator[Any]]) -> Callable[..., Block]:
+    """What makes a `Block` of a title and more, of which the generator opens and ends one."""
+    opened = contextmanager(generator)
+    return wraps(generator)(lambda title, *others: Block(title, lambda: opened(title, *others)))
+
+
+@block
+def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
     """During a `with` block, nodes are made in another context, made from the one around it."""
-    return Block(title, lambda: _changed(title, change))
-
-
-@contextmanager
-def _changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
     around = current()
     context = change(around)
     context.around = around
@@ -311,19 +313,13 @@ def scope(name: str, kind: str = "Scope") -> Block:
     return changed(f"scope({name!r})", lambda now: now.within(_scope_named(name, kind, now.scope)))
 
 
-def observing(title: str, observer: Observer) -> Block:
+@block
+def observing(title: str, observer: Observer) -> Iterator[None]:
     """During a `with` block, an observer is told what happens."""
-    return Block(title, lambda: _observing(title, observer))
-
-
-@contextmanager
-def _observing(title: str, observer: Observer) -> Iterator[None]:
+    seen = lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller)
     try:
         watching.append(observer)  # in here, as Ctrl-C may come right after it
-        inside = lambda now: Context(
-            now.recording, (*now.observers, observer), now.scope, now.caller
-        )
-        with _changed(title, inside):
+        with changed(title, seen):
             yield
     finally:
         watching.remove(observer)
