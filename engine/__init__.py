@@ -17,11 +17,11 @@ What runs in `c = a * b; c.backward()`, in order:
                     (Results of compiled functions, one node with all parameters below it, need no
                     order: `_send_to_leaves`.)
 
-Value itself is in value.py. From there: gradient.py and functional.py (gradients that can be
-differentiated again, Jacobians), op.py and define.py (what a row is, and how one of your own is
-made), formula.py and printers.py (rows written down), check.py and trap.py (to find mistakes),
-tree.py and arrays.py (sequences, numpy), misuse.py (refusals in sentences). `compile/` makes array
-programs of scalar code.
+Value itself is in value.py, the operations are in table.py and reductions.py. From there:
+gradient.py and functional.py (gradients that can be differentiated again, Jacobians), op.py and
+define.py (what a row is, and how one of your own is made), formula.py and printers.py (rows written
+down), check.py and trap.py (to find mistakes), tree.py and arrays.py (sequences, numpy), misuse.py
+(refusals in sentences). `compile/` makes array programs of scalar code.
 """
 
 import builtins
