@@ -17,11 +17,11 @@ What runs in `c = a * b; c.backward()`, in order:
                     (Results of compiled functions, one node with all parameters below it, need no
                     order: `_send_to_leaves`.)
 
-Value itself is in value.py. From there: gradient.py and functional.py (gradients that can be
-differentiated again, Jacobians), op.py and define.py (what a row is, and how one of your own is
-made), formula.py and printers.py (rows written down), check.py and trap.py (to find mistakes),
-tree.py and arrays.py (sequences, numpy), misuse.py (refusals in sentences). `compile/` makes array
-programs of scalar code.
+Value itself is in value.py, the operations are in table.py and reductions.py. From there:
+gradient.py and functional.py (gradients that can be differentiated again, Jacobians), op.py and
+define.py (what a row is, and how one of your own is made), formula.py and printers.py (rows written
+down), check.py and trap.py (to find mistakes), tree.py and arrays.py (sequences, numpy), misuse.py
+(refusals in sentences). `compile/` makes array programs of scalar code.
 """
 
 import builtins
@@ -38,7 +38,6 @@ from glassgrad.engine.backward import contribution as contribution
 from glassgrad.engine.backward import forget as forget
 from glassgrad.engine.backward import topological_order as topological_order
 from glassgrad.engine.check import check_gradients as check_gradients
-from glassgrad.engine.check import check_operation as check_operation
 from glassgrad.engine.context import Scope as Scope
 from glassgrad.engine.context import no_grad as no_grad
 from glassgrad.engine.context import scope as scope
@@ -60,9 +59,10 @@ from glassgrad.engine.op import Operation as Operation
 from glassgrad.engine.op import Reduction as Reduction
 from glassgrad.engine.provenance import SourceLine as SourceLine
 from glassgrad.engine.provenance import hide_lines_of as hide_lines_of
+from glassgrad.engine.reductions import *  # noqa: F403
+from glassgrad.engine.reductions import log_softmax as log_softmax
+from glassgrad.engine.reductions import softmax as softmax
 from glassgrad.engine.table import *  # noqa: F403  every row of the table is a function
-from glassgrad.engine.table import log_softmax as log_softmax
-from glassgrad.engine.table import softmax as softmax
 from glassgrad.engine.trap import trap as trap
 from glassgrad.engine.value import NOT_COMPUTED as NOT_COMPUTED
 from glassgrad.engine.value import Constant as Constant

@@ -37,16 +37,13 @@ methods that Values have under other names."""
 _OF_PYTHON = {"logical_and", "logical_or", "logical_xor"}
 """Functions that numpy makes of Python's `and` and `or`, which give one of both objects, or not at
 all."""
-_BY_EQUALITY = set(
+_BY_COMPARING = set(
     "histogram histogramdd in1d intersect1d isin nan_to_num setdiff1d setxor1d union1d unique "
-    "unique_all unique_counts unique_inverse unique_values".split()
+    "unique_all unique_counts unique_inverse unique_values argmax argmin argpartition argsort "
+    "lexsort median partition percentile quantile searchsorted sort sort_complex".split()
 )
-"""Functions that ask whether numbers are equal, by the == that tells Values apart."""
-_BY_ORDER = set(
-    "argmax argmin argpartition argsort lexsort median partition percentile quantile searchsorted "
-    "sort sort_complex".split()
-)
-"""Functions that put numbers in order, where comparisons of objects know no place for a nan."""
+"""Functions that ask whether numbers are equal, by the == that tells Values apart, or put them in
+order, where comparisons of objects know no place for a nan."""
 _LOSING = {"fmax", "fmin"}
 """Functions of numbers of which one may be given back as it is, a plain number too."""
 _SHORT: dict[Any, type] = {np.dtype(np.longdouble): float, np.dtype(np.clongdouble): complex}
@@ -132,9 +129,7 @@ class Numeric:
 
 class ValueArray(np.ndarray):
     """An array of Values, and numbers of Python, on which also those functions work that numpy has
-    not for objects.
-
-    It is an array like any other; `np.asarray(A)` is a plain one of the same Values.
+    not for objects; `np.asarray(A)` is a plain one of the same Values.
     """
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
@@ -147,17 +142,10 @@ class ValueArray(np.ndarray):
         holds_values = any(getattr(x, "dtype", None) == Numeric.dtype for x in plain)
         if ufunc is np.not_equal and inputs[0] is inputs[-1]:  # so numpy asks objects for nan
             return np.isnan(self)
-        if method != "at" and holds_values and _goes_one_by_one(ufunc, method):
-            if ufunc.__name__ not in _OURS | _OF_PYTHON:
-                plain = list(map(_floats, plain))
-            ufunc = _one_by_one(ufunc)
-        try:
-            found = _run(ufunc, method, plain, named)
-        except TypeError:  # of objects numpy wants methods, which Python's numbers have not
-            is_last = method != "__call__" or ufunc.__name__.endswith(_BY_ONE)
-            if is_last or not any(map(_holds_numbers, plain)):
-                raise
-            found = _run(_one_by_one(ufunc), method, list(map(_floats, plain)), named)
+        if method != "at" and holds_values and _goes_one_by_one(ufunc, method, plain):
+            plain = list(map(_floats, plain))
+            ufunc = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout, identity=None)
+        found = _run(ufunc, method, plain, named)
         if out is not None:
             given = zip(out, found if isinstance(found, tuple) else (found,))
             found = tuple(_fitting(new) if array is None else array for array, new in given)
@@ -191,8 +179,7 @@ def locked(array: Any) -> Any:
 def call_locked(title: str, function: Callable[..., Any], *arrays: Any) -> Any:
     """What a function of a user's makes of arrays, which others read too: it cannot write to them.
 
-    Raises:
-        ValueError: it tries to; `title` says which function it is.
+    The ValueError says by its `title` which function tries to.
     """
     try:
         return function(*map(locked, arrays))
@@ -212,8 +199,7 @@ def _told(
     named: Mapping[str, Any],
 ) -> Any:
     """The result of a call, with a sentence for what numpy's function cannot do with Values."""
-    asks_equality = function.__name__ in _BY_EQUALITY
-    if asks_equality or (function.__name__ in _BY_ORDER and _has_nan([*inputs, *named.values()])):
+    if function.__name__ in _BY_COMPARING:
         raise TypeError(_sentence(function.__name__))
     try:
         return call(*inputs, **named)
@@ -235,15 +221,6 @@ def _run(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: Mapping[str
             raise
         is_stored = any(x is not None and x.dtype != Numeric.dtype for x in named.get("out", ()))
         raise TypeError(_STORED if is_stored else _sentence(ufunc.__name__)) from None
-
-
-def _has_nan(given: Any) -> bool:
-    """Whether a nan is among the numbers of Values, in sequences too."""
-    if isinstance(given, Numeric):
-        return bool(np.isnan(_number(given)))
-    if isinstance(given, np.ndarray):
-        return any(map(_has_nan, given.flat)) if given.dtype == object else False
-    return type(given) in (list, tuple) and any(map(_has_nan, given))
 
 
 _BY_ONE = " (vectorized)"
@@ -274,15 +251,14 @@ def _floats(x: Any) -> Any:
     return np.frompyfunc(lambda each: each if isinstance(each, Numeric) else float(each), 1, 1)(x)
 
 
-def _one_by_one(ufunc: np.ufunc) -> np.ufunc:
-    """A function of numpy that is called on one object after the other, over any axes."""
-    return np.frompyfunc(ufunc, ufunc.nin, ufunc.nout, identity=None)
-
-
-def _goes_one_by_one(ufunc: np.ufunc, method: str) -> bool:
-    if ufunc.__name__ in _OF_PYTHON:
-        return method == "__call__"
-    return ufunc.__name__ in _OURS or not any("O" in signature for signature in ufunc.types)
+def _goes_one_by_one(ufunc: np.ufunc, method: str, given: Sequence[Any]) -> bool:
+    """Whether a function is called on one object after the other: numpy has none for objects, or
+    wants a method, which numbers beside Values have not.
+    """
+    is_call, title = method == "__call__" and ufunc.signature is None, ufunc.__name__
+    if title in _OF_PYTHON or (is_call and any(map(_holds_numbers, given))):
+        return is_call
+    return title in _OURS or not any("O" in signature for signature in ufunc.types)
 
 
 def _fitting(found: Any) -> Any:

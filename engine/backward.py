@@ -22,10 +22,8 @@ from glassgrad.engine.value import NOT_COMPUTED, Value, number_of, tell_used, wr
 
 
 def topological_order(*roots: Value) -> list[Value]:
-    """Every node the roots depend on, each after its parents and once, the roots last.
-
-    It is the order in which Python evaluated a single expression, left operand first, and the
-    same graph always gives the same order.
+    """Every node the roots depend on, each after its parents and once, the roots last: in the order
+    in which Python evaluates a single expression, left operand first.
 
     >>> from glassgrad import Value, topological_order
     >>> x = Value(2.0)
@@ -74,18 +72,12 @@ def sweep(
     derivatives: Callable[[Value], Sequence[Any]] | None = None,
     observers: Sequence[Observer] = (),
 ) -> dict[Value, Any]:
-    """Send gradients back along an order, from its end: the chain rule.
+    """Send gradients back along an order, from its end, whose gradient is `upstream`: the chain
+    rule. It gives the gradient of each node, `NOT_COMPUTED` where nothing was sent to it.
 
-    Args:
-        order: nodes, each after its operands; the last one is the root.
-        upstream: the gradient of the root.
-        derivatives: of a node the local derivative by each operand, None for an edge that carries
-            nothing, () if none does: numbers, or Values for a gradient that is a graph. If left
-            out, as by `backward()`, those that the nodes keep.
-        observers: who is told what is sent.
-
-    Returns:
-        The gradient of each node, in order; `NOT_COMPUTED` where nothing was sent to it.
+    The local derivatives by the operands of a node are numbers, or Values for a gradient that is a
+    graph; None for an edge that carries nothing, () if none does. `backward()` takes those that
+    the nodes keep.
     """
     # A Value is a key by identity. What was not computed plus a number is that number.
     gradients: dict[Value, Any] = dict.fromkeys(order, NOT_COMPUTED)
@@ -159,14 +151,9 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
     at once at the end: if it is interrupted or `trap()` stops it, all is as it was before.
 
     Args:
-        root: the result.
+        root: the result; a ValueError if it is a constant, or its graph was released by `forget`.
         gradient: of something else by the root, if the root is a part of that: upstream of it.
         foreign: arguments of other libraries, to be refused.
-
-    Raises:
-        ValueError: `root` is a constant, or its graph was released by `forget`.
-        TypeError: `root` is no Value, the gradient no real number, or an argument is PyTorch's.
-        NonFiniteError: inside `trap()`, a gradient becomes nan or infinite.
 
     >>> from glassgrad import Value, backward
     >>> x = Value(3.0)
@@ -196,9 +183,8 @@ def backward(root: Value, gradient: float = 1.0, **foreign: Any) -> None:
 
 
 class Leaves(tuple[Value, ...]):
-    """Operands that are leaves, each of them once: a leaf stays one, so nobody looks again.
-
-    The result of a compiled function has them: one node with all parameters below it.
+    """Operands that are leaves, each of them once, as those of the result of a compiled function:
+    a leaf stays one, so nobody looks again.
     """
 
     __slots__ = ()

@@ -16,32 +16,23 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.context import recording
 from glassgrad.engine.errors import GradientMismatchError
-from glassgrad.engine.functional import check_replaceable, value_and_grad
+from glassgrad.engine.functional import value_and_grad
 from glassgrad.engine.gradient import grad
 from glassgrad.engine.misuse import other_signature, real
-from glassgrad.engine.op import Operation, Pairing, Reduction
-from glassgrad.engine.text import describe, function_name, told
+from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence
 from glassgrad.engine.value import Value, as_value
 
 RealFunction = Callable[[float], float]
 
-_TOLERANCE = 1e-7
-_MOST_ORDERS = 100
 _EPSILON, _SMALLEST = sys.float_info.epsilon, 5e-324
 
 
 def check_gradients(
-    function: Callable[..., Any],
-    xs: Sequence[Any],
-    *,
-    order: int = 1,
-    tolerance: float = _TOLERANCE,
+    function: Callable[..., Any], xs: Sequence[Any], *, order: int = 1, tolerance: float = 1e-7
 ) -> float:
     """Compare the derivatives of a function with finite differences.
 
@@ -59,148 +50,38 @@ def check_gradients(
         GradientMismatchError: names the argument, the derivative and the difference quotient; or
             says why there is nothing to compare with: a kink, the edge of the domain, or a function
             that nudges of its argument do not move in the digits it has.
-        TypeError: the first argument is no function, the second no list of real numbers, or one of
-            Values of a class of the user's own, the tolerance no real number, or the function takes
-            more or fewer arguments than there are numbers.
-        ValueError: there is no number, no such order, or the tolerance is nan or negative.
 
     >>> from glassgrad import check_gradients, tanh
     >>> check_gradients(lambda x, y: tanh(x * y), [0.5, 2.0], order=2) < 1e-7
     True
     """
-    if not callable(function):
-        problem = f"check_gradients takes a function first, not {describe(function)}."
+    if not callable(function) or not is_sequence(xs):
+        given = f"{describe(function)} and {told(xs)}"
+        problem = f"check_gradients takes a function and a list of numbers, not {given}."
         raise TypeError(f"{problem} Write check_gradients(f, [1.0, 2.0]).")
-    if not is_sequence(xs):
-        problem = f"check_gradients takes a list of numbers as the point, not {told(xs)}."
-        raise TypeError(f"{problem} Write check_gradients(f, [1.0]) for a function of one number.")
     xs = list(xs)
     if not xs:
         raise ValueError("check_gradients takes at least one number: there is nothing to compare.")
-    if any(map(is_sequence, xs)):
-        raise TypeError(f"check_gradients takes one number per argument, no lists. {_ONE_LIST}")
-    for x in xs:
-        check_replaceable(x, "check_gradients")
-    point = [as_value(x, "check_gradients").data for x in xs]
-    _check_takes(function, len(point))
-    if order not in range(1, _MOST_ORDERS):
-        raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
-    names = [f"argument {i}" for i in range(len(point))]
-    tolerance = _checked_tolerance(tolerance)
-    title = function_name(function)
-    with recording():
-        return _worst_error(_of_leaves(function), title, names, point, tolerance, order)
-
-
-def check_operation(
-    operation: Operation,
-    points: Iterable[Sequence[Any]] | None = None,
-    *,
-    tolerance: float = _TOLERANCE,
-) -> float:
-    """Compare the rules of an operation, read on numbers and on Values, with finite differences.
-
-    The rules are its first derivatives; what they are on Values gives the second ones. The function
-    for arrays has to give what that for floats gives.
-
-    Args:
-        operation: a row of the table, or one of your own.
-        points: lists of a number for each operand; if left out, a few in the domain of the
-            operation. A reduction is checked with three operands, one of two sequences with two
-            and two.
-        tolerance: the largest relative error allowed, beyond that of the differences.
-
-    Returns:
-        The largest relative error found.
-
-    Raises:
-        GradientMismatchError: names the operation, the operand and the point, or says that arrays
-            give another value.
-        TypeError: `operation` is not one.
-        ValueError: its function for arrays writes to its operands.
-
-    >>> from glassgrad import TABLE, check_operation
-    >>> check_operation(TABLE["tanh"]) < 1e-7
-    True
-    """
-    if not isinstance(operation, Operation):
-        hint = " Of a function, write check_gradients(f, [1.0])." if callable(operation) else ""
-        raise TypeError(f"check_operation takes an operation, not {describe(operation)}.{hint}")
-    names = operation.operand_names()
-    call: Callable[..., Any] = operation
-    if isinstance(operation, Reduction):
-        call = lambda *xs: operation(*operation.sides(xs))
-    worst, tolerance = 0.0, _checked_tolerance(tolerance)
-    for xs in _points_in_domain(operation) if points is None else points:
-        if not is_sequence(xs):
-            problem = f"check_operation takes points, each a list of numbers, not {told(xs)}."
-            raise TypeError(f"{problem} Write check_operation(operation, [[0.5], [2.0]]).")
-        point = [as_value(x, "check_operation").data for x in xs]
-        named = names if len(names) == len(point) else range(len(point))
-        operands = [f"operand {name}" for name in named]
-        with recording():
-            error = _worst_error(_of_leaves(call), operation.name, operands, point, tolerance, 2)
-        worst = max(worst, error)
-        _check_arrays(operation, point)
-    return worst
-
-
-_SHARES = ((0.8, 0.6, 0.4, 0.3), (0.07, 0.29, 0.71, 0.9), (0.43, 0.86, 0.17, 0.55))
-"""Where in its interval an operand is tested: nowhere in the middle, where many have a kink."""
-
-
-def _points_in_domain(operation: Operation) -> list[list[float]]:
-    intervals = operation.domain
-    if isinstance(operation, Reduction):
-        intervals *= 4 if isinstance(operation, Pairing) else 3
-    return [
-        [low + (high - low) * share for (low, high), share in zip(intervals, shares)]
-        for shares in _SHARES
-    ]
-
-
-def _check_arrays(operation: Operation, point: list[float]) -> None:
-    """Compare the function for arrays with that for floats, on arrays of two equal numbers each."""
-    value = operation.forward(tuple(point))
-    found = np.asarray(operation.on_arrays(*[np.full(2, x) for x in point]))
-    if found.shape != (2,) or not np.allclose(found, value, rtol=1e-9, atol=0.0, equal_nan=True):
-        raise GradientMismatchError(
-            f"{operation.name} is {value!r} at {point}, but its function for arrays gives "
-            f"{told(found.tolist())} for arrays of these numbers, two in each. It takes an array "
-            "for each operand and computes element by element; None in its place calls the other."
-        )
-
-
-_ONE_LIST = "For a function of one list write check_gradients(lambda *xs: f(xs), [1.0, 2.0])."
-
-
-def _check_takes(function: Callable[..., Any], count: int) -> None:
-    if (found := other_signature(function, count)) is not None:
+    if other_signature(function, len(xs)) or any(map(is_sequence, xs)):
         raise TypeError(
-            f"check_gradients calls the function with one argument per number, {count} in all, "
-            f"but {function_name(function)} takes {found}. {_ONE_LIST}"
+            f"check_gradients calls {function_name(function)} with {counted(len(xs), 'argument')}, "
+            "each a number, which it does not take. For a function of one list write "
+            "check_gradients(lambda *xs: f(xs), [1.0, 2.0])."
         )
-
-
-def _checked_tolerance(tolerance: float) -> float:
-    number = real(tolerance, "tolerance")
-    if not number >= 0.0:  # a comparison with nan would let every error pass
+    point = [as_value(x, "check_gradients").data for x in xs]
+    if order not in range(1, 100):
+        raise ValueError(f"order is 1 for the gradient, 2 for its gradient too, not {told(order)}.")
+    tolerance = real(tolerance, "tolerance")
+    if not tolerance >= 0.0:  # a comparison with nan would let every error pass
         raise ValueError(f"tolerance is a relative error of at least 0, not {told(tolerance)}.")
-    return number
+    # It may take no plain numbers, but those that it is called with.
+    of_leaves = lambda *xs: function(*[x if isinstance(x, Value) else Value(x) for x in xs])
+    with recording():
+        return _worst_error(of_leaves, function_name(function), point, tolerance, order)
 
 
-def _of_leaves(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, made to take plain numbers too."""
-    return lambda *xs: function(*[x if isinstance(x, Value) else Value(x) for x in xs])
-
-
-def _worst_error(  # noqa: PLR0917  a call is a row: what, and how far
-    function: Callable[..., Any],
-    title: str,
-    names: Sequence[str],
-    point: list[float],
-    tolerance: float,
-    order: int,
+def _worst_error(
+    function: Callable[..., Any], title: str, point: list[float], tolerance: float, order: int
 ) -> float:
     """The largest relative error of the derivatives by all arguments, up to an order."""
     leaves = [Value(x) for x in point]
@@ -216,14 +97,14 @@ def _worst_error(  # noqa: PLR0917  a call is a row: what, and how far
         problem = _problem(exact, found, tolerance)
         if problem:
             raise GradientMismatchError(
-                f"The derivative of {title} by {names[i]} at {point} is {exact!r}, "
+                f"The derivative of {title} by argument {i} at {point} is {exact!r}, "
                 f"but finite differences give {found.value:.10g}: {problem}."
             )
         worst = max(worst, found.error_of(exact))
         if order > 1:
             derivative = lambda *xs, i=i: gradient(*xs)[1][i]
-            its_title = f"the derivative of {title} by {names[i]}"
-            error = _worst_error(derivative, its_title, names, point, tolerance * 10, order - 1)
+            its_title = f"the derivative of {title} by argument {i}"
+            error = _worst_error(derivative, its_title, point, tolerance * 10, order - 1)
             worst = max(worst, error)
     return worst
 
@@ -253,18 +134,13 @@ def _problem(exact: float, found: Finding, tolerance: float) -> str:
 
 
 def rounding_error(nodes: Iterable[tuple[float, float, Sequence[float]]]) -> float:
-    """About how far the roundings of all nodes may move a result.
-
-    That is more than the last digit of the result where large numbers cancelled on the way.
-
-    Args:
-        nodes: of each the slope of the result by it, its number, and those of its operands. One
-            that only hands on the number of its operand, or negates it, rounds nothing.
+    """About how far the roundings of all nodes may move a result: of each the slope of the result
+    by it, its number, and those of its operands. It is much where large numbers cancel.
     """
     rounded = [
         abs(slope * number) * _EPSILON
         for slope, number, operands in nodes
-        if len(operands) != 1 or abs(operands[0]) != abs(number)
+        if len(operands) != 1 or abs(operands[0]) != abs(number)  # to hand on rounds nothing
     ]
     return sum(filter(isfinite, rounded))
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import wraps
 from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar, cast
@@ -81,17 +81,14 @@ class Scope:
 
 
 class Observer:
-    """Someone who is told what happens while a context is current; by default nothing is done.
-
-    Attributes:
-        sees_rules: whether the rules of the table, computed on Values for a gradient that is a
-            graph, are of interest. They pass through infinity on the way to finite derivatives.
-        repeats: whether what happens will be repeated without running the code, so that a number
-            read out of a Value would be frozen.
-    """
+    """Someone who is told what happens while a context is current; by default nothing is done."""
 
     sees_rules = True
+    """Whether rules of the table, computed on Values for a gradient that is a graph, are of
+    interest. They pass through infinity on the way to finite derivatives."""
     repeats = False
+    """Whether what happens will be repeated without running the code, so that a number read out of
+    a Value would be frozen."""
 
     def computed(self, operation: Any, operands: Any, data: float, frame: Any) -> None:
         """An operation gave a number, of which no node is made yet; operands may be floats."""
@@ -136,23 +133,15 @@ Made = tuple[CodeType | None, int]
 class Context:
     """One combination of circumstances; compared by identity, never changed.
 
-    Attributes:
+    Args:
         recording: whether results remember how they were computed.
         observers: who is told what happens.
         scope: the part of the computation that is open, or None.
         caller: the line of the user's that called the part of a library which is running; None if
             that is to be looked for.
-        order: how often the results were differentiated; see `Scope`.
-        tag: what nodes made here get.
-        is_special: whether more is to be done here than to make a node.
-        around: the context around the `with` block that made this one, or None.
-        is_left: whether that block was left.
     """
 
-    __slots__ = (
-        *("around", "caller", "is_left", "is_special", "observers", "order", "recording", "scope"),
-        "tag",
-    )
+    __slots__ = "around caller is_left is_special observers order recording scope tag".split()
 
     def __init__(
         self,
@@ -166,10 +155,10 @@ class Context:
         self.scope = scope
         self.caller = caller
         self.order = 0 if scope is None else scope.order
-        self.tag = Tag(scope, None)
+        self.tag = Tag(scope, None)  # what nodes made here get
         self.is_special = bool(observers) or not recording or self.order > 0
-        self.around: Context | None = None
-        self.is_left = False
+        self.around: Context | None = None  # around the block that made this one
+        self.is_left = False  # whether that block was left
 
     def within(self, scope: Scope, caller: Made | None = None) -> Context:
         """The same circumstances inside a scope."""
@@ -199,12 +188,7 @@ def call_in(
 
 
 class Block(AbstractContextManager[Any]):
-    """What a `with` block changes. It can be opened again, and put before a function.
-
-    Args:
-        title: the call that made it, for errors.
-        opened: gives what opens and ends it once.
-    """
+    """What a `with` block changes. It serves once, or is put before a function."""
 
     def __init__(self, title: str, opened: Callable[[], AbstractContextManager[Any]]) -> None:
         self._title, self._opened = title, opened
@@ -213,27 +197,17 @@ class Block(AbstractContextManager[Any]):
     def __enter__(self) -> Any:
         if self._open is not None:
             raise RuntimeError(
-                f"This block of {self._title} is open already. Write {self._title} anew for each "
-                "block that is open at the same time."
+                f"This block of {self._title} was opened before. Write {self._title} anew for each."
             )
         self._open = self._opened()
-        try:
-            return self._open.__enter__()
-        except BaseException:
-            self._open = None
-            raise
+        return self._open.__enter__()
 
     def __exit__(self, *fault: Any) -> bool | None:
-        ended, self._open = self._open, None
-        assert ended is not None
-        return ended.__exit__(*fault)
+        assert self._open is not None
+        return self._open.__exit__(*fault)
 
     def __call__(self, function: _Function) -> _Function:
-        """The function, which runs in a block of its own in each call.
-
-        Raises:
-            TypeError: in a call, which gives a generator or a coroutine: its code runs later.
-        """
+        """The function, which runs in a block of its own in each call."""
 
         @wraps(function)
         def inside(*arguments: Any, **named: Any) -> Any:
@@ -255,47 +229,33 @@ class Block(AbstractContextManager[Any]):
 def block(generator: Callable[..., Iterator[Any]]) -> Callable[..., Block]:
     """What makes a `Block` of a title and more, of which the generator opens and ends one."""
     opened = contextmanager(generator)
-
-    @wraps(generator)
-    def made(title: str, *others: Any) -> Block:
-        return Block(title, partial(opened, title, *others))
-
-    return made
+    return wraps(generator)(lambda title, *others: Block(title, lambda: opened(title, *others)))
 
 
 @block
 def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
-    """During a `with` block, nodes are made in another context, made from the one around it.
-
-    Raises:
-        RuntimeError: the block is left while one that was opened in it is open, or elsewhere.
-    """
+    """During a `with` block, nodes are made in another context, made from the one around it."""
     around = current()
     context = change(around)
-    if context is around:
-        yield context.scope
-        return
     context.around = around
-    is_entered = is_closed = is_failing = False
+    fault: type[BaseException] | None = None
     try:
         set_context(context)
-        is_entered = True
         yield context.scope
-    except GeneratorExit:
-        # Python closes a generator some time later, when the blocks around it may have ended as
-        # well: this one, if Ctrl-C came at the very end of the block, or one with the block in it.
-        is_closed = True
-        raise
-    except BaseException:
-        is_failing = True  # Ctrl-C may have kept a block inside from being left
+    except BaseException as caught:
+        fault = type(caught)
         raise
     finally:
+        # Ctrl-C may have kept a block inside from being left. But Python closes a generator some
+        # time later, when the blocks around it may have ended as well: this one, if Ctrl-C came at
+        # the very end of the block, or one with the block in it.
+        is_failing = fault not in (None, GeneratorExit)
         try:
             is_taken_back = _take_back(context, is_failing)
         except BaseException:  # Ctrl-C at this very moment; nobody else would do it
             _take_back(context, True)
             raise
-        if not is_taken_back and is_entered and not is_closed and not is_failing:
+        if not is_taken_back and fault is None:
             raise RuntimeError(
                 f"A block of {title} was left out of order: one opened inside it is still open, or "
                 "it was opened in another thread. Leave blocks in the reverse order, each where it "
@@ -306,31 +266,22 @@ def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
 def _take_back(context: Context, is_failing: bool) -> bool:
     """Go on in the context around, if the one that is left is current, or one inside it."""
     context.is_left = True
-    if current() is context or (is_failing and _is_inside(current(), context)):
-        set_context(_open_around(context))
-        return True
-    return False
-
-
-def _is_inside(inner: Context | None, outer: Context) -> bool:
-    while inner is not None and inner is not outer:
+    inner: Context | None = current()
+    while is_failing and inner is not None and inner is not context:
         inner = inner.around
-    return inner is outer
-
-
-def _open_around(context: Context) -> Context:
-    """The context around, without those of blocks that were left before it."""
-    while context.is_left and context.around is not None:
+    if inner is not context:
+        return False
+    while context.is_left and context.around is not None:  # blocks may have been left before it
         context = context.around
-    return context
+    set_context(context)
+    return True
 
 
 def no_grad() -> Block:
     """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
 
-    It can be put before a function as a decorator too, as `scope` and `trap`; a generator or an
-    `async` function writes the block inside. In a generator, a block around a `yield` holds for
-    whoever asks for the next item, too, until the generator goes on.
+    It can be put before a function as a decorator too, as `scope` and `trap`. In a generator, a
+    block around a `yield` holds for whoever asks for the next item, too, until it goes on.
 
     >>> from glassgrad import Value, no_grad
     >>> x = Value(3.0)
@@ -344,17 +295,11 @@ def no_grad() -> Block:
 
 def recording() -> Block:
     """During a `with` block, results are recorded even inside `no_grad`."""
-    return changed(
-        "recording()",
-        lambda now: now if now.recording else Context(True, now.observers, now.scope, now.caller),
-    )
+    return changed("recording()", lambda now: Context(True, now.observers, now.scope, now.caller))
 
 
 def scope(name: str, kind: str = "Scope") -> Block:
     """During a `with` block, nodes belong to a named part, which drawings show as a group.
-
-    Raises:
-        TypeError: the name or the kind is not text.
 
     >>> from glassgrad import Value, scope
     >>> with scope("head"):
@@ -371,12 +316,10 @@ def scope(name: str, kind: str = "Scope") -> Block:
 @block
 def observing(title: str, observer: Observer) -> Iterator[None]:
     """During a `with` block, an observer is told what happens."""
+    seen = lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller)
     try:
         watching.append(observer)  # in here, as Ctrl-C may come right after it
-        with changed(
-            title,
-            lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller),
-        ):
+        with changed(title, seen):
             yield
     finally:
         watching.remove(observer)

@@ -63,11 +63,6 @@ def operation(
             of all derivatives. It is no method.
         properties: others of an `Operation`, such as `textbook`, `masks` or `is_activation`.
 
-    Raises:
-        ValueError: the name is taken by glassgrad, or no name of a function.
-        TypeError: the value or a rule is no function, or no rule is given; or a rule takes no
-            Values, since it calls `math`.
-
     >>> from glassgrad import Value, operation
     >>> cube = operation("cube", "x³", lambda x: x * x * x, None, lambda x, y: 3.0 * x * x)
     >>> x = Value(2.0)

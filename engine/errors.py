@@ -13,9 +13,5 @@ class GradientMismatchError(AssertionError):
     """`check_gradients` found a gradient that disagrees with finite differences."""
 
 
-class RoundingError(TypeError):
-    """A Value was rounded, as by `v // x`: no gradient flows through that."""
-
-
 class CompilationError(TypeError):
     """A function does what its recording cannot repeat; the message says what to write instead."""

@@ -14,13 +14,13 @@ import stat
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from hashlib import sha256
+from itertools import accumulate
 from math import inf, isfinite, isinf, nan
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, Union, cast, get_args, get_origin, get_type_hints
 
 from glassgrad.engine.text import clipped, describe, some_of
 
@@ -41,11 +41,8 @@ def write_file(path: str | Path, content: bytes, *, durable: bool = False) -> Pa
 
     An interruption leaves the old file or the new one, never a half; where `durable`, which takes
     longer, a failure of power does too. A file that is replaced keeps its permissions, and a link
-    goes on leading to it. What is no plain file is never replaced.
-
-    Raises:
-        OSError: the folder does not exist or cannot be written to, no file has such a name, or
-            what has it is no plain file.
+    goes on leading to it. It raises an OSError for what `plain_file` refuses, and for a folder
+    that is not there or cannot be written to.
     """
     path = plain_file(path)
     target = Path(os.path.realpath(path))
@@ -70,87 +67,54 @@ def _replace(target: Path, content: bytes, durable: bool) -> None:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        is_new = not target.exists()
-        os.chmod(temporary, 0o666 & ~_umask() if is_new else target.stat().st_mode & 0o777)
+        mask = os.umask(0o022)  # it can be read only by setting it
+        os.umask(mask)
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~mask
+        os.chmod(temporary, mode)
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    if durable:
-        _sync_names_in(target.parent)
-
-
-def _sync_names_in(folder: Path) -> None:
-    with suppress(OSError):  # not every system can open a folder
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)  # it can be read only by setting it
-    os.umask(mask)
-    return mask
-
-
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}
 
 
 def plain_file(path: str | Path) -> Path:
     """The path, if a plain file is there, also behind links, or nothing yet.
 
-    To open a pipe would wait for its other end; to put a file in its place would end it.
-
-    Raises:
-        OSError: a folder, a pipe, a device or a socket is there, or no file can have this name.
+    Else it raises an OSError: to open a pipe would wait for its other end, and to put a file in
+    its place would end it.
     """
     path = possible(path)
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return path
-    if not stat.S_ISREG(mode):
-        code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-        raise OSError(code, f"this is {kind}, not a plain file; choose another name", str(path))
-    return path
+    if stat.S_ISREG(mode):
+        return path
+    what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a device or a socket"
+    code = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+    raise OSError(code, f"this is {what}, not a plain file; choose another name", str(path))
 
 
 def possible(path: str | Path) -> Path:
     """The path; an OSError if it holds a character that is in no name of a file."""
     path = Path(path)
-    with suppress(UnicodeEncodeError):
+    try:
         if b"\0" not in os.fsencode(path):
             return path
+    except UnicodeEncodeError:
+        pass
     raise OSError(errno.EINVAL, "no file can have this name", str(path))
 
 
 def json_text(data: Any, indent: int | None = None, *, escaped: bool = True) -> str:
-    """Data as JSON. Numbers that JSON does not have become the texts "nan", "inf" and "-inf".
-
-    Halves of surrogate pairs, which are no characters, become question marks. What is not ASCII is
-    escaped, unless that is declined.
-
-    >>> json_text({"x": [1.0, float("inf")]})
-    '{"x": [1.0, "inf"]}'
+    """Data as JSON. Numbers that JSON does not have become the texts "nan", "inf" and "-inf", and
+    halves of surrogate pairs, which are no characters, question marks.
     """
     return json.dumps(_acceptable(data), indent=indent, ensure_ascii=escaped, allow_nan=False)
 
 
 def sealed(data: dict[str, Any], indent: int | None = None, *, escaped: bool = True) -> bytes:
-    """Data as the JSON of a file, whose last field is the SHA-256 digest of all before it.
-
-    >>> sealed({"x": 1.0})[:42]
-    b'{"x": 1.0, "digest": "cfaa9199ae8abbbdb896'
-    """
+    """Data as the JSON of a file, whose last field is the SHA-256 digest of all before it."""
     text = json_text({**data, "digest": _NO_DIGEST}, indent, escaped=escaped) + "\n"
     content, end = text.encode(), text[text.rindex(_NO_DIGEST) + 64 :].encode()
     content = content[: -64 - len(end)]
@@ -158,21 +122,12 @@ def sealed(data: dict[str, Any], indent: int | None = None, *, escaped: bool = T
 
 
 def seal(content: bytes) -> bool | None:
-    """Whether a file is what `sealed` made, to the last bit; None if it ends with no digest.
-
-    Lines may end as on Windows, where other programs see to that.
-
-    >>> content = sealed({"x": 1.0})
-    >>> seal(content), seal(content.replace(b"1", b"3", 1)), seal(b'{"x": 1.0}')
-    (True, False, None)
-    """
-    content = content.replace(b"\r\n", b"\n")
+    """Whether a file is what `sealed` made, to the last bit; None if it ends with no digest."""
+    content = content.replace(b"\r\n", b"\n")  # as other programs end lines on Windows
     found = _SEAL.search(content, max(0, len(content) - 100))
-    return (
-        None
-        if found is None
-        else sha256(content[: found.start(1)]).hexdigest().encode() == found[1]
-    )
+    if found is None:
+        return None
+    return sha256(content[: found.start(1)]).hexdigest().encode() == found[1]
 
 
 def _acceptable(data: Any) -> Any:
@@ -190,14 +145,7 @@ def _acceptable(data: Any) -> Any:
 def parsed(content: bytes) -> Any:
     """The data of a JSON file by any hand: no name twice, no number that is no float, not too deep.
 
-    Raises:
-        ValueError: it is something else; the message says what "it" is, without a full stop.
-
-    >>> parsed(b'{"x": [1, -0]}')
-    {'x': [1, -0.0]}
-    >>> parsed(b'{"x": 1, "x": 2}')
-    Traceback (most recent call last):
-    ValueError: it has "x" twice
+    A ValueError says what "it" is else, without a full stop.
     """
     try:
         text = content.decode()
@@ -219,12 +167,8 @@ def parsed(content: bytes) -> Any:
 
 
 def _is_too_deep(text: str) -> bool:
-    depth = 0
-    for bracket in _BRACKET.finditer(_TEXT.sub("", text)):
-        depth += 1 if bracket[0] in "[{" else -1
-        if depth > _DEEPEST:
-            return True
-    return False
+    steps = (1 if bracket in "[{" else -1 for bracket in _BRACKET.findall(_TEXT.sub("", text)))
+    return any(depth > _DEEPEST for depth in accumulate(steps))
 
 
 def _parsed_float(text: str) -> float:
@@ -263,30 +207,14 @@ def quoted(thing: object) -> str:
 def decode(kind: Any, data: Any, what: str = "it") -> Any:
     """What a type says, made of data that JSON can hold; the counterpart of `json_text`.
 
-    Args:
-        kind: a dataclass, a dict of types by their names, float, int, str, bool, `Any`,
-            `... | None`, or a list, a tuple or a dict of such. A field with a default may be left
-            out.
-        data: what a file holds, or what a reader of other files made.
-        what: the name of the data, to say which part of it is wrong.
+    The type is a dataclass, a dict of types by their names, float, int, str, bool, `Any`,
+    `... | None`, or a list, a tuple or a dict of such. A field with a default may be left out.
+    `what` is the name of the data, for the ValueError that says which part of it is wrong.
 
-    Raises:
-        ValueError: something else is there; the message has no full stop.
-
-    >>> decode(dict[str, list[float]], {"loss": [1, "inf"]}, "columns")
-    {'loss': [1.0, inf]}
     >>> decode(dict[str, list[float]], {"loss": [1, "x"]}, "columns")
     Traceback (most recent call last):
     ValueError: columns["loss"][1] is "x", and not a number
     """
-    return _decoded(kind, data, (what,))
-
-
-_Path = tuple[str | int | tuple[object], ...]
-"""To a part of data: the name of the whole, then fields, places in lists, and keys in brackets."""
-
-
-def _decoded(kind: Any, data: Any, path: _Path) -> Any:
     if type(data) is kind and kind in _IN_WORDS:
         return data
     origin, inner = get_origin(kind), get_args(kind)
@@ -294,22 +222,25 @@ def _decoded(kind: Any, data: Any, path: _Path) -> Any:
         return data
     if origin in (Union, UnionType):
         (other,) = (each for each in inner if each is not NoneType)
-        return None if data is None else _decoded(other, data, path)
-    if is_dataclass(kind) or isinstance(kind, dict):
-        return _record(kind, data, path)
+        return None if data is None else decode(other, data, what)
+    if is_dataclass(kind):
+        needed = {field.name for field in fields(kind) if _is_needed(field)}
+        found = _fields(get_type_hints(kind), needed, data, what)
+        return cast(Any, kind)(**found)
+    if isinstance(kind, dict):
+        return _fields(kind, set(kind), data, what)
     if kind is float:
-        return _number(data, path)
+        return _number(data, what)
     if origin is dict and isinstance(data, Mapping):
-        of_key, of_entry = inner
         return {
-            _key(of_key, key, path): _decoded(of_entry, entry, (*path, (key,)))
+            _key(inner[0], key, what): decode(inner[1], entry, f"{what}[{quoted(key)}]")
             for key, entry in data.items()
         }
     if origin in (list, tuple) and isinstance(data, (list, tuple)):
         if inner[0] is float and {*map(type, data)} == {float}:  # a long row, nothing to change
             return origin(data)
-        return origin(_decoded(inner[0], entry, (*path, i)) for i, entry in enumerate(data))
-    raise _wrong(path, data, _IN_WORDS[origin or kind])
+        return origin(decode(inner[0], x, f"{what}[{i}]") for i, x in enumerate(data))
+    raise _wrong(what, data, _IN_WORDS[origin or kind])
 
 
 _IN_WORDS: dict[Any, str] = {
@@ -318,55 +249,34 @@ _IN_WORDS: dict[Any, str] = {
 }
 
 
-def _record(kind: Any, data: Any, path: _Path) -> Any:
+def _is_needed(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _fields(known: Mapping[str, Any], needed: set[str], data: Any, what: str) -> dict[str, Any]:
     if not isinstance(data, Mapping):
-        raise _wrong(path, data, "an object")
-    if isinstance(kind, dict):
-        return _fields(kind, list(kind), data, path)
-    needed = [
-        field.name
-        for field in fields(kind)
-        if field.default is MISSING and field.default_factory is MISSING
-    ]
-    types = get_type_hints(kind)
-    known = {field.name: types[field.name] for field in fields(kind)}
-    return kind(**_fields(known, needed, data, path))
-
-
-def _fields(
-    known: Mapping[str, Any], needed: list[str], data: Mapping[str, Any], path: _Path
-) -> dict[str, Any]:
+        raise _wrong(what, data, "an object")
     if unknown := [quoted(name) for name in data if name not in known]:
-        raise ValueError(f"{_where(path)} has a field {some_of(unknown)}, which is unknown here")
-    if missing := [quoted(name) for name in needed if name not in data]:
-        raise ValueError(f"{_where(path)} lacks {some_of(missing)}")
-    return {name: _decoded(known[name], data[name], (*path, name)) for name in data}
+        raise ValueError(f"{what} has a field {some_of(unknown)}, which is unknown here")
+    if missing := [quoted(name) for name in known if name in needed and name not in data]:
+        raise ValueError(f"{what} lacks {some_of(missing)}")
+    inside = "its " if what == "it" else f"{what}."
+    return {name: decode(known[name], data[name], inside + name) for name in data}
 
 
-def _number(data: Any, path: _Path) -> float:
+def _number(data: Any, what: str) -> float:
     if isinstance(data, float) or (type(data) is int and abs(data) <= sys.float_info.max):
         return float(data)
     if isinstance(data, str) and data in NO_JSON_NUMBERS:
         return NO_JSON_NUMBERS[data]
-    raise _wrong(path, data, "a number")
+    raise _wrong(what, data, "a number")
 
 
-def _key(kind: type, key: object, path: _Path) -> Any:
+def _key(kind: type, key: object, what: str) -> Any:
     if isinstance(key, str) and (kind is str or (kind is int and key.isdecimal())):
         return kind(key)
-    raise ValueError(f"{_where(path)} has {quoted(key)} in the place of {_IN_WORDS[kind]}")
+    raise ValueError(f"{what} has {quoted(key)} in the place of {_IN_WORDS[kind]}")
 
 
-def _wrong(path: _Path, data: object, wanted: str) -> ValueError:
-    return ValueError(f"{_where(path)} is {quoted(data)}, and not {wanted}")
-
-
-def _where(path: _Path) -> str:
-    """A path in words: `its columns["loss"][3]`."""
-    text, *others = path
-    for part in others:
-        if isinstance(part, str):
-            text = f"its {part}" if text == "it" else f"{text}.{part}"
-        else:
-            text = f"{text}[{part if isinstance(part, int) else quoted(*part)}]"
-    return str(text)
+def _wrong(what: str, data: object, wanted: str) -> ValueError:
+    return ValueError(f"{what} is {quoted(data)}, and not {wanted}")

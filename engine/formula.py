@@ -167,17 +167,14 @@ def derivative_formula(
 ) -> Formula | None:
     """The local derivative of an operation by one operand, as a formula of its operands.
 
+    It is None where no derivative flows, and a TypeError where the rule is no formula, since it
+    calls `math` or asks for an unknown number.
+
     Args:
         operation: a row of the table.
         operands: the operands.
         index: which of them to differentiate by.
         exact: whether as the engine computes it, losing no digits, instead of as a textbook does.
-
-    Returns:
-        The formula; None where no derivative flows.
-
-    Raises:
-        TypeError: the rule is no formula, since it calls `math` or asks for an unknown number.
 
     >>> from glassgrad import Formula, derivative_formula, TABLE
     >>> x, w = Formula.symbol("x"), Formula.symbol("w")

@@ -8,8 +8,9 @@ differentiated by; all others, and keyword arguments, are handed on as they are.
 
 Raises, all of them:
     TypeError: there is no function, there is no argument at one of the positions, an argument to
-        differentiate by holds something that is no number, or a Value of a class of the user's own;
-        or the result holds what is no number.
+        differentiate by holds something that is no number; or the result holds what is no number,
+        or, but for `jacobian` and `jvp`, is not a single one.
+    ValueError: a tangent or a vector has another structure than the argument.
 
 Next: `check.py`, which compares derivatives with differences.
 """
@@ -17,7 +18,7 @@ Next: `check.py`, which compares derivatives with differences.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -27,27 +28,20 @@ from glassgrad.engine.backward import order_of
 from glassgrad.engine.context import derive, recording
 from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.gradient import grad, local_derivatives, partials_to
-from glassgrad.engine.misuse import is_real, name, names, not_replaced, remedy
+from glassgrad.engine.misuse import is_real, names, remedy
 from glassgrad.engine.provenance import place
-from glassgrad.engine.table import dot
+from glassgrad.engine.reductions import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.trap import is_trapping
-from glassgrad.engine.tree import aligned, is_sequence, leaves_of, like, scalar_of, settled
-from glassgrad.engine.value import (
-    Value,
-    as_value,
-    constant,
-    has_own_methods,
-    is_parameter,
-    number_of,
-)
+from glassgrad.engine.tree import aligned, leaves_of, like, scalar_of, settled
+from glassgrad.engine.value import Value, as_value, constant, is_parameter, number_of
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
 
 
 def value_and_grad(
-    function: Function, argnums: Argnums | None = None, *, has_aux: bool = False
+    function: Function, argnums: Argnums | None = None
 ) -> Callable[..., tuple[Any, Any]]:
     """A function that gives the value of `function` and its gradient by its arguments.
 
@@ -59,12 +53,6 @@ def value_and_grad(
         argnums: the position of the argument to differentiate by, for one gradient, or a tuple of
             positions, for a tuple of gradients. All positional arguments, if left out: one
             gradient for one argument, a tuple for several.
-        has_aux: `function` gives a pair: the value, and anything else that is to be handed out.
-            The result is ((value, anything else), gradient). Values in anything else come out as
-            the value does; iterators and sets are handed out as they are.
-
-    Raises:
-        TypeError: also where `function` does not give one value, or with `has_aux` no pair.
 
     >>> from glassgrad import value_and_grad
     >>> value_and_grad(lambda x, y: x * y)(2.0, 5.0)
@@ -77,13 +65,10 @@ def value_and_grad(
     def evaluated(*arguments: Any, **named: Any) -> tuple[Any, Any]:
         with recording():
             call = _Call(value_and_grad, function, arguments, named, argnums)
-            result, aux = call.pair() if has_aux else (call.result, None)
-            y = call.number(result)
+            y = call.number()
             gradients = call.reshape(grad(y, call.leaves, differentiable=call.gives_values))
         is_single = len(gradients) == 1 if argnums is None else not isinstance(argnums, Sequence)
-        gradient = gradients[0] if is_single else gradients
-        value, aux = (y, aux) if call.gives_values else (y.data, _with_floats(aux))
-        return ((value, aux), gradient) if has_aux else (value, gradient)
+        return y if call.gives_values else y.data, gradients[0] if is_single else gradients
 
     return evaluated
 
@@ -102,44 +87,34 @@ def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -
     Returns:
         (value, directional derivative), both in the structure of the result.
 
-    Raises:
-        TypeError: also where the arguments or tangents are no list or tuple.
-        ValueError: arguments and tangents have not the same structure.
-
     >>> from glassgrad import jvp
     >>> jvp(lambda x, y: {"product": x * y, "double": 2 * x}, (2.0, 5.0), (1.0, 0.0))
     ({'product': 10.0, 'double': 4.0}, {'product': 5.0, 'double': 2.0})
     """
     _check(jvp, function, None)
-    for given in (arguments, tangents):
-        if not isinstance(given, (list, tuple)):
-            problem = f"jvp takes a tuple with one entry per argument, not {describe(given)}."
-            raise TypeError(f"{problem} Write jvp(f, (x,), (dx,)).")
+    if not isinstance(arguments, (list, tuple)) or not isinstance(tangents, (list, tuple)):
+        raise TypeError("jvp takes two tuples. Write jvp(f, (x,), (dx,)).")
     if len(arguments) != len(tangents):
-        raise ValueError(
-            f"jvp needs one tangent per argument: {len(arguments)}, not {len(tangents)}."
-        )
+        problem = f"jvp needs one tangent per argument: {len(arguments)}, not {len(tangents)}."
+        raise ValueError(problem)
     with recording():
         call = _Call(jvp, function, arguments)
         ys = call.outputs()
-        slopes = call.tangents_of(ys, "tangent", tangents)
+        slopes = call.tangents_of(ys, tangents)
     values = ys if call.gives_values else [y.data for y in ys]
     return like(call.result, iter(values)), like(call.result, iter(slopes))
 
 
-def jacobian(function: Function, argnums: Argnums = 0) -> Function:
+def jacobian(function: Function, argnums: int = 0) -> Function:
     """A function that gives the matrix of derivatives of a vector function by a vector.
 
     The vector is a list, tuple or array, or nested ones; the function gets it as the same kind, and
-    gives one Value or a nested sequence or array of them.
+    gives one Value or a nested sequence or array of them. The matrix is an array of floats or
+    Values of shape (outputs, inputs).
 
     Args:
         function: takes the vector, and whatever else it is called with.
-        argnums: the position of the vector among the arguments, or a tuple of positions.
-
-    Returns:
-        An array of floats or Values of shape (outputs, inputs). For a tuple of positions a tuple
-        of such arrays.
+        argnums: the position of the vector among the arguments.
 
     >>> from glassgrad import jacobian
     >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
@@ -151,23 +126,23 @@ def jacobian(function: Function, argnums: Argnums = 0) -> Function:
     def evaluated(*arguments: Any, **named: Any) -> Any:
         with recording():
             call = _Call(jacobian, function, arguments, named, argnums)
-            matrix = call.derivatives_of(call.outputs())
-        return call.split(matrix, axis=1) if isinstance(argnums, Sequence) else matrix
+            ys = call.outputs()
+            kind = object if call.gives_values else float
+            matrix = np.empty((len(ys), len(call.leaves)), dtype=kind)
+            for i, y in enumerate(ys):
+                matrix[i, :] = grad(y, call.leaves, differentiable=call.gives_values)
+        return matrix
 
     return evaluated
 
 
-def hessian(function: Function, argnums: Argnums = 0) -> Function:
-    """A function that gives the matrix of second derivatives of a function by a vector.
+def hessian(function: Function, argnums: int = 0) -> Function:
+    """A function that gives the matrix of second derivatives of a function by a vector: the
+    Jacobian of its gradient, symmetric up to rounding.
 
     Args:
         function: takes the vector, and whatever else it is called with, and gives one Value.
-        argnums: the position of the vector among the arguments, or a tuple of positions.
-
-    Returns:
-        An array of floats or Values of shape (inputs, inputs), symmetric up to rounding. For a
-        tuple of positions, a tuple of tuples of blocks: in block [i][j], row k is about number k
-        of argument i, and columns are about argument j.
+        argnums: the position of the vector among the arguments.
 
     >>> from glassgrad import hessian
     >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
@@ -175,49 +150,30 @@ def hessian(function: Function, argnums: Argnums = 0) -> Function:
            [ 6.,  0.]])
     """
     _check(hessian, function, argnums)
-
-    def evaluated(*arguments: Any, **named: Any) -> Any:
-        with recording():
-            call = _Call(hessian, function, arguments, named, argnums)
-            y = call.number(call.result)
-            matrix = call.derivatives_of(grad(y, call.leaves, differentiable=True))
-        if not isinstance(argnums, Sequence):
-            return matrix
-        return tuple(call.split(rows, axis=1) for rows in call.split(matrix, axis=0))
-
-    return evaluated
+    both = value_and_grad(function, argnums)
+    return jacobian(lambda *arguments, **named: both(*arguments, **named)[1], argnums)
 
 
 def hvp(function: Function) -> Function:
     """A function that gives the Hessian of `function` at a point, times a vector.
 
-    The matrix is not built: the product is the gradient of the derivative in the direction of the
+    The matrix is not built: the product is the derivative of the gradient in the direction of the
     vector, which costs a few gradients, whatever the number of inputs (B. A. Pearlmutter, "Fast
     exact multiplication by the Hessian", 1994). `scipy.optimize.minimize` takes it as `hessp`.
 
-    Args:
-        function: takes the point, and whatever else it is called with, and gives one Value.
-
-    Returns:
-        A function of the point, the vector in the same structure, and what else `function` takes.
-        Its result has that structure too.
-
-    Raises:
-        ValueError: also where point and vector have not the same structure.
+    It takes the point, the vector in the same structure, and what else `function` takes, and gives
+    a result of that structure.
 
     >>> from glassgrad import hvp
     >>> hvp(lambda v: v[0] ** 2 * v[1])([3.0, 5.0], [1.0, 2.0])
     [22.0, 6.0]
     """
     _check(hvp, function, 0)
+    both = value_and_grad(function, 0)
 
     def evaluated(point: Any, vector: Any, *arguments: Any, **named: Any) -> Any:
-        with recording():
-            call = _Call(hvp, function, (point, *arguments), named, 0)
-            y = call.number(call.result)
-            (slope,) = call.tangents_of([y], "vector", [vector], as_graphs=True)
-            products = grad(slope, call.leaves, differentiable=call.gives_values)
-        return call.reshape(products)[0]
+        gradient = lambda p: both(p, *arguments, **named)[1]
+        return jvp(gradient, (point,), (vector,))[1]
 
     return evaluated
 
@@ -228,22 +184,20 @@ def _check(derivative: Function, function: Any, argnums: Any) -> None:
     if not callable(function):
         hint = " Of a Value, write grad(y, x)." if isinstance(function, Value) else ""
         raise TypeError(f"{role} takes a function, not {describe(function)}.{hint}")
-    positions = argnums if isinstance(argnums, Sequence) else [0 if argnums is None else argnums]
+    positions = [0 if argnums is None else argnums]
+    if derivative is value_and_grad and isinstance(argnums, Sequence):
+        positions = list(argnums)
     if not positions or not all(isinstance(i, (int, np.integer)) for i in positions):
         raise TypeError(
-            f"argnums is the position of an argument to differentiate by, or a tuple of positions, "
-            f"not {describe(argnums)}. The arguments come after it: {role}(f)(x)."
+            "argnums is the position of an argument to differentiate by, in value_and_grad also a "
+            f"tuple, not {describe(argnums)}. The arguments come after it: {role}(f)(x)."
         )
 
 
 class _Call:
-    """One call of a function, on fresh nodes for the arguments that are differentiated by.
-
-    Attributes:
-        leaves: the fresh nodes, one per number in those arguments.
-        result: what the function gave.
-        gives_values: whether it depends on Values from outside, so that plain numbers would cut it
-            off from them.
+    """One call of a function, on fresh nodes, `leaves`, for the numbers in the arguments that are
+    differentiated by. It `gives_values` if the result depends on Values from outside, from which
+    plain numbers would cut it off.
     """
 
     def __init__(
@@ -263,77 +217,50 @@ class _Call:
         for position, leaves in zip(positions, parts):
             for leaf in leaves:
                 if not _is_number(leaf):
-                    raise TypeError(self._no_number(leaf, position, arguments))
-                check_replaceable(leaf, self._role)
-        self._counts = list(map(len, parts))
+                    raise TypeError(
+                        f"{self._role} of {self._title} differentiates by argument {position}, and "
+                        f"{describe(leaf)} is no number. {remedy(leaf)} To hand an argument on as "
+                        f"it is, write {self._role}(lambda x: f(x, ...))."
+                    )
         given = [leaf for leaves in parts for leaf in leaves]
         self.leaves = [_fresh(x) for x in given]
         for position, replaced in zip(positions, self.reshape(self.leaves)):
             arguments[position] = replaced
-        result = function(*arguments, **(named or {}))
-        # What comes beside a value is handed out as it is.
-        self.result = result if derivative is value_and_grad else settled(result)
+        self.result = settled(function(*arguments, **(named or {})))
         own = set(self.leaves)
-        behind = order_of(*_values_in(self.result))
+        behind = order_of(*[x for x in leaves_of(self.result) if isinstance(x, Value)])
         self.gives_values = any(isinstance(x, Value) for x in given) or any(
             is_parameter(x) and x not in own for x in behind
         )
 
-    def pair(self) -> tuple[Any, Any]:
-        """The value and what comes beside it, if the result is such a pair."""
-        if isinstance(self.result, (tuple, list)) and len(self.result) == 2:
-            return self.result[0], self.result[1]
-        raise TypeError(
-            f"With has_aux=True {self._title} gives a pair (value, anything else), "
-            f"not {describe(self.result)}."
-        )
-
-    def number(self, result: Any) -> Value:
+    def number(self) -> Value:
         """The result, if it is a single Value or number."""
-        result = scalar_of(result)
+        result = scalar_of(self.result)
         if _is_number(result):
             return as_value(result, self._role)
-        hint = ""
-        if self._role == value_and_grad.__name__:
-            hint = " Of several, jacobian takes the derivatives; has_aux=True hands out a second."
         raise TypeError(
             f"{self._role} differentiates one number, and {self._title} gives "
-            f"{describe(result)}.{hint}"
+            f"{describe(result)}. Of several, jacobian takes the derivatives."
         )
 
     def outputs(self) -> list[Value]:
         """All numbers of the result."""
         return [as_value(y, f"The result of {self._title}") for y in leaves_of(self.result)]
 
-    def derivatives_of(self, ys: Sequence[Value]) -> Any:
-        """The matrix of derivatives of `ys` by the leaves."""
-        kind = object if self.gives_values else float
-        matrix = np.empty((len(ys), len(self.leaves)), dtype=kind)
-        for i, y in enumerate(ys):
-            matrix[i, :] = grad(y, self.leaves, differentiable=self.gives_values)
-        return matrix
-
-    def split(self, matrix: Any, axis: int) -> tuple[Any, ...]:
-        """The blocks of a matrix that belong to the arguments."""
-        return tuple(np.split(matrix, np.cumsum(self._counts)[:-1], axis))
-
-    def tangents_of(
-        self, ys: Sequence[Value], what: str, tangents: Sequence[Any], as_graphs: bool = False
-    ) -> list[Any]:
+    def tangents_of(self, ys: Sequence[Value], tangents: Sequence[Any]) -> list[Any]:
         """The derivatives of `ys` where the arguments move along tangents of their structure."""
         try:
             pairs = zip(tangents, self._shapes)
             given = [t for tangent, shape in pairs for t in aligned(tangent, shape)]
         except ValueError as fault:
-            raise ValueError(
-                f"{self._role}: the {what} has the structure of the argument: {fault}."
-            ) from None
+            problem = "A tangent, or the vector of hvp, has the structure of the argument"
+            raise ValueError(f"{problem}: {fault}.") from None
         directions = [as_value(t, self._role) for t in given]
         self.gives_values |= any(isinstance(t, Value) for t in given)
         moves = zip(self.leaves, directions)
         moving = {leaf: t for leaf, t in moves if not (t.is_constant and t.data == 0.0)}
         watched = is_trapping()
-        if as_graphs or self.gives_values:
+        if self.gives_values:
             moved = derive(_tangents, ys, moving, True, watched)
             return [moved.get(y, constant(0.0)) for y in ys]
         moved = _tangents(ys, {leaf: t.data for leaf, t in moving.items()}, False, watched)
@@ -359,30 +286,9 @@ class _Call:
             )
         return positions
 
-    def _no_number(self, leaf: Any, position: int, arguments: Sequence[Any]) -> str:
-        """What to write for an argument that is not to be differentiated by."""
-        problem = (
-            f"{self._role} of {self._title} differentiates by argument {position}, and "
-            f"{describe(leaf)} is no number. "
-        )
-        numbers = [i for i, x in enumerate(arguments) if all(map(_is_number, leaves_of(x)))]
-        if not numbers or self._role != value_and_grad.__name__:
-            return problem + remedy(leaf)
-        by = numbers[0] if len(numbers) == 1 else tuple(numbers)
-        return problem + (
-            f"Name those to differentiate by, value_and_grad(f, argnums={by}), "
-            "or fix the others: value_and_grad(lambda x: f(x, ...))."
-        )
-
 
 def _is_number(thing: Any) -> bool:
     return isinstance(thing, Value) or is_real(thing)
-
-
-def check_replaceable(argument: Any, role: str) -> None:
-    """Refuse a Value with methods of its own, where a fresh one would take its place."""
-    if isinstance(argument, Value) and has_own_methods(type(argument)):
-        raise TypeError(not_replaced(role, name(argument), type(argument).__name__))
 
 
 def _fresh(argument: Any) -> Value:
@@ -425,38 +331,3 @@ def _tangents(
                 f"The node was created {place(node.line)}."
             )
     return tangent_of
-
-
-def _values_in(thing: Any) -> list[Value]:
-    """The Values in what a function gave, but for what is only to be handed out."""
-    if isinstance(thing, Value):
-        return [thing]
-    return [] if _is_whole(thing) else [x for part in _parts(thing) for x in _values_in(part)]
-
-
-def _is_whole(thing: Any) -> bool:
-    """Whether something is not looked into: it has no parts, or no order, or is read only once."""
-    has_order = is_sequence(thing) or isinstance(thing, Mapping)
-    return not has_order or isinstance(thing, Iterator)
-
-
-def _parts(thing: Any) -> list[Any]:
-    if isinstance(thing, Mapping):
-        return list(thing.values())
-    array = isinstance(thing, np.ndarray) or hasattr(thing, "__array__")
-    return leaves_of(thing) if array else list(thing)
-
-
-def _with_floats(thing: Any) -> Any:
-    """A nested result with the number of each Value in it; everything else stays as it is."""
-    if isinstance(thing, Value):
-        return thing.data
-    if not _values_in(thing):
-        return thing
-    if isinstance(thing, dict):
-        return {key: _with_floats(part) for key, part in thing.items()}
-    if isinstance(thing, np.ndarray):
-        plain = np.asarray(np.frompyfunc(_with_floats, 1, 1)(thing))
-        return plain.astype(float) if all(map(is_real, plain.flat)) else plain
-    parts = [_with_floats(part) for part in thing]
-    return type(thing)(*parts) if hasattr(thing, "_fields") else type(thing)(parts)

@@ -35,11 +35,9 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
 
     Returns:
         A float (or Value) for a Value, a list for a sequence, an array for an array. A Value
-        that `y` does not depend on has the derivative 0.
+        that `y` does not depend on has the derivative 0; a constant has none, a ValueError.
 
     Raises:
-        TypeError: `y` or one of `xs` is not a Value.
-        ValueError: one of `xs` is a constant.
         ChangedDataError: `differentiable`, and a `.data` changed after the graph was recorded.
 
     >>> from glassgrad import Value, grad
@@ -50,7 +48,8 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
     """
     require_value(y, "the first argument of grad")
     if foreign or xs is None:
-        raise TypeError(misuse.grad_without_by(next(iter(foreign), None)))
+        unknown = [f"grad has no argument {argument!r}. " for argument in foreign]
+        raise TypeError("".join(unknown) + misuse.GRAD_TAKES)
     xs = settled(xs)
     leaves = leaves_of(xs)
     for leaf in leaves:

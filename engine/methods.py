@@ -44,11 +44,10 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.context import Context, call_in, current
+from glassgrad.engine.context import Context, current
 from glassgrad.engine.define import newcomers, reserved
-from glassgrad.engine.errors import RoundingError
 from glassgrad.engine.misuse import is_real, is_refused
-from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, Reduction, evaluators
+from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators
 from glassgrad.engine.provenance import files_of_user, made_by
 from glassgrad.engine.row_source import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.value import (
@@ -93,26 +92,17 @@ def method({signature}) -> Value:
         return finished(operation, operands, y, partials, context, caller)
 """
 _READ = """\
-if {0}.__class__ is Value: {1} = {0}._number
-        elif {0}.__class__ is float: {1} = {0}
-        elif {0}.__class__ is int: {1} = {0} = float({0})
+if other.__class__ is Value: {0} = other._number
+        elif other.__class__ is float: {0} = other
+        elif other.__class__ is int: {0} = other = float(other)
         else: return with_others(operation, ({operands}))"""
-_LOCALS = frozenset("abcy") | {"node", "partials", "operands", "operation", "context", "caller"}
-"""The names that a method uses itself, so that its operand cannot have one of them."""
 
 
-def source_of(row: Operation, *, reflected: bool = False) -> str | None:
+def source_of(row: Operation) -> str | None:
     r"""The source text of the method of Value that a row becomes; None if it has none.
 
-    Rows of one or two operands whose value and rules can be written down have one; the others are
-    computed by calling these, which takes longer.
-
-    Args:
-        row: a row of the table.
-        reflected: the method for a number on the left, as `__rmul__`.
-
-    Raises:
-        ValueError: `reflected`, and the row does not take two operands.
+    Rows of glassgrad of one or two operands have one; the others are computed by calling their
+    value and rules, which takes longer.
 
     >>> from glassgrad import TABLE
     >>> from glassgrad.engine.methods import source_of
@@ -123,34 +113,28 @@ def source_of(row: Operation, *, reflected: bool = False) -> str | None:
             y = -a
             partials = (-1.0, )
     """
-    if reflected and row.arity != 2:
-        raise ValueError(
-            f"{row.name} has no method for a number on the left: it takes {row.takes()}. "
-            "Leave reflected out."
-        )
     written = _written_down(row)
-    return None if written is None else _text(row, written, reflected)
+    return None if written is None else _text(row, written)
 
 
 def _written_down(row: Operation) -> RowSource | None:
     return None if row.arity not in (1, 2) or row.is_checked else python_source(row)
 
 
-def _text(row: Operation, written: RowSource, reflected: bool, depth: int = 1) -> str:
+def _text(row: Operation, written: RowSource, reflected: bool = False, depth: int = 1) -> str:
     mine = 1 if reflected else 0
     names, signature = ["self"], ["self"]
     lines = [f"{written.operands[mine]} = self._number"]
     if row.arity == 2:
-        other, number = _name_of_other(row), written.operands[1 - mine]
-        names.insert(1 - mine, other)
+        names.insert(1 - mine, "other")
         default = f" = {row.defaults[0]!r}" if row.defaults else ""
-        signature.append(f"{other}: Operand{default}")
-        lines.append(_READ.format(other, number, operands=", ".join(names)))
+        signature.append(f"other: Operand{default}")
+        lines.append(_READ.format(written.operands[1 - mine], operands=", ".join(names)))
     lines += [f"{name} = {text}" for name, text in written.lines]
     partials = _in_tuple(written.partials)
     if row.arity == 2:
         if_number = [p if i == mine else "None" for i, p in enumerate(written.partials)]
-        partials += f" if {other}.__class__ is Value else ({', '.join(if_number)})"
+        partials += f" if other.__class__ is Value else ({', '.join(if_number)})"
     lines.append(f"partials = {partials}")
     start = _METHOD.format(
         signature=", ".join(signature),
@@ -162,9 +146,8 @@ def _text(row: Operation, written: RowSource, reflected: bool, depth: int = 1) -
 
 
 def _in_tuple(partials: list[str]) -> str:
-    """A tuple of expressions; a choice among numbers, as of relu, is one among constant tuples.
-
-    No tuple is made then, which would take a seventh of the time of the node.
+    """A tuple of expressions; a choice among numbers, as of relu, is one among constant tuples:
+    to make one would take a seventh of the time of the node.
     """
     first = [branch.partition(" if ") for branch in partials[0].split(" else ")]
     if len(partials) == 1 and all(_NUMBER.fullmatch(number) for number, *_ in first):
@@ -173,11 +156,6 @@ def _in_tuple(partials: list[str]) -> str:
 
 
 _NUMBER = re.compile(r"-?\d+\.\d+|nan")
-
-
-def _name_of_other(row: Operation) -> str:
-    _, *others = row.operand_names() or ("",)
-    return others[0] if others and others[0] not in _LOCALS else "other"
 
 
 _SHARED = {
@@ -220,9 +198,8 @@ def finished(  # noqa: PLR0917  as `node_of`, which is called as often
     context: Context,
     caller: FrameType | None,
 ) -> Value:
-    """The node of an operation where the circumstances ask for more, or for less.
-
-    Without partials all operands are constants, and the result is one.
+    """The node of an operation where the circumstances ask for more, or for less; without partials
+    it is a constant, as all operands are.
     """
     for observer in context.observers:
         observer.computed(operation, operands, data, caller)
@@ -260,10 +237,8 @@ def _known(operand: Any) -> float | None:
 def record(
     operation: Operation, operands: tuple[Any, ...], caller: FrameType | None = None
 ) -> Value:
-    """The node of an operation on Values and numbers of any kind.
-
-    It serves the rows without a method, those of many operands, and the hard places. The line that
-    made the node is looked for from the caller's frame on, or from that of who called this.
+    """The node of an operation on Values and numbers of any kind, for the rows without a method,
+    those of many operands, and the hard places.
     """
     kinds, wanted = [*map(type, operands)], None
     if kinds.count(Value) < len(kinds):
@@ -334,32 +309,6 @@ def _titled(method: Callable[..., Any], row: Operation) -> Callable[..., Any]:
     return method
 
 
-def _check_rules(row: Operation) -> None:
-    """Refuse a row of one's own whose rules take floats and no Values, before it is entered.
-
-    They would serve first derivatives alone, and fail late: in a second one, or when compiled.
-    """
-    domains = row.domain * 2 if isinstance(row, Reduction) else row.domain
-    for share in (1 / 6, 5 / 6):  # a rule may choose
-        point = tuple(low + share * (high - low) for low, high in domains)
-        try:
-            result = row.forward(point)
-            row.derivatives(point, result)
-        except Exception:  # the call that meets it says so, with its numbers
-            continue
-        try:
-            # Wherever it is defined, as inside a trap() or a compiled function:
-            call_in(Context(), row.derivatives, tuple(map(Value, point)), Value(result))
-        except RoundingError:  # flat between its jumps, as a remainder's: right as far as it goes
-            continue
-        except Exception as error:
-            raise TypeError(
-                f"The rule of {row.name} calls a function that takes no Values, as those of math: "
-                "second derivatives and compiled functions need it to. Write it with operators and "
-                "the functions of glassgrad, such as glassgrad.cosh(x)."
-            ) from error
-
-
 def _enter(row: Operation) -> None:
     """Give Value the methods and the operator of a row, and Constant those for all operands."""
     for kind in (Value, Constant):
@@ -397,7 +346,6 @@ def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
 
 for _row in TABLE.values():
     _enter(_row)
-newcomers.insert(0, _check_rules)
 newcomers.append(_enter)
 reserved.update(dir(Value), ("backward",))
 evaluators[Value] = evaluators[Constant] = _evaluate

@@ -19,7 +19,6 @@ from typing import Any, NoReturn, SupportsFloat
 
 import numpy as np
 
-from glassgrad.engine.errors import RoundingError
 from glassgrad.engine.text import clipped, describe, told
 
 REAL = (float, int, Rational, np.floating, np.bool_)
@@ -65,12 +64,7 @@ def other_signature(function: Callable[..., Any], count: int) -> Signature | Non
 
 
 def real(number: Any, role: str) -> float:
-    """`number` as a float; `role` names it in errors, for example "Value(...)".
-
-    Raises:
-        TypeError: it is not a real scalar.
-        OverflowError: it is an integer or a fraction beyond the range of floats.
-    """
+    """`number` as a float; `role` names it in errors, for example "Value(...)"."""
     if type(number) is float:
         return number
     if not is_real(number):
@@ -119,10 +113,9 @@ def remedy(thing: object) -> str:
 
 def is_tensor(thing: object) -> bool:
     """Whether `thing` is an array of PyTorch or JAX, which need not be installed to be asked."""
-    kind = type(thing)
-    if hasattr(kind, "__torch_function__"):
-        return not isinstance(thing, Refusals)
-    return hasattr(kind, "__array_namespace__") and not isinstance(thing, (np.ndarray, np.generic))
+    kind, of_arrays = type(thing), hasattr(type(thing), "__array_namespace__")
+    is_of_numpy = isinstance(thing, (np.ndarray, np.generic))
+    return hasattr(kind, "__torch_function__") or (of_arrays and not is_of_numpy)
 
 
 # Sentences. A text that ends in `.format` is called with what stands in its braces.
@@ -136,27 +129,9 @@ def not_defined(name: str) -> str:
     )
 
 
-def foreign_function(function: str, written: str | None) -> str:
-    """A function of another library is called on Values; `written` is how to write it here."""
-    remedy = "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."
-    if written:
-        remedy = f"Write {written}."
-    return f"{clipped(function)} cannot follow the gradient of a Value. {remedy}"
-
-
 def no_operand(operand: object, role: str) -> str:
     """Something that is no Value and no number is given to an operation."""
     return f"{role} takes Values and real numbers, not {describe(operand)}. {remedy(operand)}"
-
-
-def not_compared(node: str, relation: str, thing: object) -> str:
-    """A Value is compared with an array of another library, or asked whether it is less than what
-    is no real number.
-    """
-    return (
-        f"{node} {relation} {describe(thing)}: a Value is compared with Values and real numbers. "
-        f"{remedy(thing)}"
-    )
 
 
 value_of_a_value = (
@@ -172,17 +147,10 @@ released = (
     "The graph behind {} was released by forget(), which released "
     "everything it shared with other results too. Compute it again."
 ).format
-not_frozen = (
-    "Only parameters of the class Value can be frozen, not those of {}, a class of your own. Leave "
-    "them out of the optimiser instead."
-).format
-not_replaced = (
-    "{0} computes with fresh Values in the place of {1}, which would not have the methods of its "
-    "class, {2}. Give {0} a plain Value, +v, or its number; or write grad(f(v), v)."
-).format
-told_apart_otherwise = (
-    "{} derives from Value and has its own {}. A graph tells Values apart by which they are: if "
-    "equal ones were the same, gradients would be wrong. Compare v.data and w.data instead."
+derived = (
+    "{} derives from Value. Results of operations, and what functions are called with to be "
+    "differentiated or compiled, are plain Values, which would not have its methods. Write a class "
+    "that has a Value as an attribute, or functions of Values."
 ).format
 _CONSTANT = "it came from detach(), no_grad() or a plain number, so "
 backward_of_constant = (
@@ -201,73 +169,32 @@ GRAD_OF_FUNCTION = (
     " Of a function f, value_and_grad(f)(x) gives (value, gradient), "
     "and lambda x: value_and_grad(f)(x)[1] is the gradient as a function."
 )
-_GRAD_WITH = {
-    "create_graph": "Write grad(y, x, differentiable=True).",
-    "grad_outputs": "Differentiate y * g instead of y.",
-}
-
-
-def grad_without_by(argument: str | None) -> str:
-    """grad(y) without what to differentiate by, or with an argument of another library."""
-    if argument in _GRAD_WITH:
-        return f"grad(y, xs) has no argument {argument!r}. {_GRAD_WITH[argument]}"
-    problem = f"has no argument {argument!r}" if argument else "lacks the second one"
-    return (
-        f"grad(y, xs) {problem}: it takes a Value and what to differentiate it by. "
-        "Write grad(y, x), or grad(y, [x, w])."
-    )
-
+GRAD_TAKES = (
+    "grad takes a Value and what to differentiate it by: write grad(y, x), or grad(y, [x, w]); "
+    "for gradients that are graphs grad(y, x, differentiable=True)."
+)
 
 # Habits, and conversions that would cut a gradient.
-
-_NUMBER = "v.data is the number"
-_ONE = "A Value is one number"
-_FLOAT = f"{_ONE}, kept as a float"
-_AXES = f"{_ONE}, and has no axes."
 
 HABITS = {
     name: remedy.format(name)
     for names, remedy in {
-        # of micrograd
         "_prev": "v.parents are its operands.",
         "_op": "v.operation is what made it; None for a leaf.",
         "_backward": "v.partials are its local derivatives; v.backward() applies the chain rule.",
-        # of PyTorch and JAX
-        "item value": f"{_NUMBER}.",
-        "numpy": f"{_NUMBER}; data_vector(values) is an array of several.",
-        "tolist": f"{_NUMBER}; [v.data for v in values] those of several.",
-        "gradient": "v.grad is its gradient, after backward().",
-        "requires_grad requires_grad_": "Write Value(...) and nothing more: every Value takes part "
-        "in gradients; module.freeze() leaves parameters out of a training, v.detach() gives a "
-        "constant, and no_grad() many.",
-        "retain_grad": "Every node keeps its gradient: read v.grad after backward().",
-        "grad_fn": "v.operation is what made it, and v.parents are its operands; "
-        "draw(v) shows the graph.",
-        "is_leaf": "A leaf is a Value without operands: not v.parents.",
+        "gradient retain_grad": "v.grad is its gradient, after backward(): every node keeps one.",
+        "requires_grad requires_grad_": "Every Value takes part in gradients; module.freeze() "
+        "leaves parameters out of a training, v.detach() gives a constant, and no_grad() many.",
+        "grad_fn is_leaf": "v.operation is what made it; None for a leaf.",
         "clone copy": "+v is the same number as a node of its own; v.detach() is cut off from the "
         "graph.",
-        "zero_grad": "Write v.grad = 0.0, or zero_grad(values) for several.",
-        "zero_": "Write v.data = 0.0, or v.grad = 0.0 for its gradient.",
-        # of arrays
-        "shape ndim squeeze flatten": _AXES,
-        "size": f"{_ONE}; a list of them has len(values).",
-        "T": f"{_AXES} Of an array of Values it is np.array(rows).T.",
-        "reshape view": f"{_AXES} Make an array of several: np.array(values).reshape(...).",
-        "unsqueeze": f"{_AXES} Write [v] for a list of one.",
-        "astype float double": f"{_FLOAT}: {_NUMBER}.",
-        "to": f"{_FLOAT}: there is no device or type to choose.",
-        "cpu": f"{_FLOAT}: there is no device to choose.",
-        "cuda": f"{_FLOAT}: there is no device to choose. compiled(f) makes it fast.",
-        "int long": f"{_FLOAT}: int(v.data) is a whole number.",
-        "round": f"{_NUMBER}: round(v.data, 2).",
-        "floor": f"{_NUMBER}: math.floor(v.data).",
-        "ceil": f"{_NUMBER}: math.ceil(v.data).",
-        "matmul": f"{_ONE}. Of two sequences it is dot(ws, xs).",
-        "argmax": f"{_ONE}. Of several it is np.argmax(data_vector(values)).",
-        "argmin": f"{_ONE}. Of several it is np.argmin(data_vector(values)).",
-        "dot sum mean prod max min softmax logsumexp": f"{_ONE}. Of several it is {{}}(values), a "
-        "function of glassgrad.engine.",
-        "std var": f"{_ONE}. Of several it is np.{{}}(np.array(values)).",
+        "zero_grad zero_": "Write v.grad = 0.0, or zero_grad(values) for several.",
+        "item value numpy tolist astype float double int long round floor ceil to cpu cuda shape "
+        "ndim size T squeeze flatten reshape view unsqueeze argmax argmin matmul": "A Value is one "
+        "number, and has no axes, type or device: v.data is the number, data_vector(values) an "
+        "array of several, and np.array(values) one of Values.",
+        "dot sum mean prod max min softmax logsumexp std var": "A Value is one number. Of several "
+        "it is {}(values), a function of glassgrad.engine.",
     }.items()
     for name in names.split()
 }
@@ -311,7 +238,7 @@ class Refusals:
         call = "round(v)" if digits is None else f"round(v, {digits})"
         remedy = call.replace("v", "v.data")
         refusal = _ROUNDED.format(call, name(self), remedy)
-        return round(_number_for_test(self, refusal, RoundingError), digits)
+        return round(_number_for_test(self, refusal), digits)
 
 
 _CUT_OFF = (
@@ -344,10 +271,8 @@ _REFUSED = {
 
 
 def _refusal(sentence: str, call: str, remedy: str) -> Callable[..., NoReturn]:
-    kind = TypeError if sentence == _CUT_OFF else RoundingError
-
     def refused(self: Refusals, *others: object) -> NoReturn:
-        raise kind(sentence.format(call, name(self), remedy))
+        raise TypeError(sentence.format(call, name(self), remedy))
 
     return refused
 
@@ -398,9 +323,9 @@ def is_checker(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith(_TESTING)
 
 
-def _number_for_test(node: Any, refusal: str, kind: type[TypeError] = TypeError) -> float:
+def _number_for_test(node: Any, refusal: str) -> float:
     """The number, if a checker of tests asks the method that called this for it."""
     if not is_checker(sys._getframe(2)):
-        raise kind(refusal)
+        raise TypeError(refusal)
     number: float = node.data
     return number

@@ -24,28 +24,17 @@ Numbers = Sequence[float | None]
 
 
 class Style(NamedTuple):
-    """How one operation is written.
+    """How one operation is written."""
 
-    Attributes:
-        pattern: the text, with `%s` for each operand in its turn, or `%0`, `%1`, ... by position.
-        binds: the precedence of its operator.
-        needs: what each operand must bind at least to stand without brackets; () for nothing.
-    """
-
-    pattern: str
-    binds: int = ATOM
-    needs: tuple[int, ...] = ()
+    pattern: str  # with `%s` for each operand in its turn, or `%0`, `%1`, ... by position
+    binds: int = ATOM  # the precedence of its operator
+    needs: tuple[int, ...] = ()  # what operands bind at least to need no brackets; () for nothing
 
 
 @dataclass(frozen=True)
 class Printer:
-    """A language that formulas are written in.
-
-    Attributes:
-        style: how an operation is written.
-        literal: how a number is written.
-        name: how the name of a variable is written.
-        brackets: what is put around an operand that binds too little.
+    """A language that formulas are written in: how operations, numbers and names are written, and
+    what is put around an operand that binds too little.
     """
 
     style: Callable[[Operation, Numbers], Style]
@@ -123,10 +112,8 @@ def letters_and_index(name: str) -> tuple[str, str]:
     An underscore may stand before the digits; a second index follows a comma. Any other name is
     shown as it is, and has no index. The boxes of the stage follow the same rule (`picture.js`).
 
-    >>> letters_and_index("w1"), letters_and_index("b_2"), letters_and_index("w0_3")
-    (('w', '1'), ('b', '2'), ('w', '0,3'))
-    >>> letters_and_index("w_coffee")
-    ('w_coffee', '')
+    >>> letters_and_index("w1"), letters_and_index("w0_3"), letters_and_index("w_coffee")
+    (('w', '1'), ('w', '0,3'), ('w_coffee', ''))
     """
     found = re.fullmatch(_INDEXED, name, re.ASCII)
     return (found[1], found[2].replace("_", ",")) if found else (name, "")

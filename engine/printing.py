@@ -47,12 +47,7 @@ _manner: ContextVar[_Manner] = ContextVar("_manner", default=_USUAL)
 
 @contextmanager
 def printing(digits: int | None = None, encoding: str | None = None) -> Iterator[None]:
-    """Inside this, numbers have so many digits, and rows only what the encoding has.
-
-    >>> with printing(digits=9, encoding="ascii"):
-    ...     print(columns([("x → λ", short(0.70710678118))]))
-      x -> lambda  0.707106781
-    """
+    """Inside this, numbers have so many digits, and rows only what the encoding has."""
     now = _manner.get()
     before = _manner.set(_Manner(digits or now.digits, encoding or now.encoding))
     try:
@@ -95,10 +90,6 @@ def digits_of_row(
 
     They are the fewest, from those that are usual on, with which what is shown gives the result
     that is shown; None, for the usual ones, where the operands themselves do not give it.
-
-    >>> from operator import add
-    >>> digits_of_row([-6.0, 6.881373587], 0.881373587, add), short(6.881373587, 5)
-    (5, '6.8814')
     """
     shown = len(_NO_DIGIT.sub("", short(result)).lstrip("0"))
     precision = max(digits_shown(), shown)
@@ -118,12 +109,7 @@ def digits_of_row(
 
 
 def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
-    """Rows of text as aligned columns.
-
-    >>> print(columns([("a", "1"), ("long", "2")], indent=""))
-    a     1
-    long  2
-    """
+    """Rows of text as aligned columns."""
     rows = [tuple(map(spelled, row)) for row in rows]
     widths = [min(_WIDEST, max(map(width_of, column))) for column in zip(*rows)]
     lines = (
@@ -135,13 +121,9 @@ def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:
 
 
 def spelled(text: str) -> str:
-    r"""A text in the characters that the encoding has: signs as people type them, λ as lambda.
+    """A text in the characters that the encoding has: signs as people type them, λ as lambda.
 
     What has no such spelling is escaped as in Python: nothing is lost, and no two names look alike.
-
-    >>> with printing(encoding="cp1252"):
-    ...     spelled("∂λ2/∂é → 名")
-    'dlambda2/dé -> \\u540d'
     """
     encoding = _manner.get().encoding
     try:

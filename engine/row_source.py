@@ -32,17 +32,11 @@ PYTHON_NAMES: dict[str, Any] = {
 
 
 class RowSource(NamedTuple):
-    """A row of fixed arity as source, to be put into a function.
+    """A row of fixed arity as source, to be put into a function."""
 
-    Attributes:
-        operands: the names of the operands: a, b, c, ...
-        lines: assignments, each of a name and an expression; one is that of the value, `y`.
-        partials: the local derivatives, as expressions; "None" or "null" where none flows.
-    """
-
-    operands: tuple[str, ...]
-    lines: list[tuple[str, str]]
-    partials: list[str]
+    operands: tuple[str, ...]  # their names: a, b, c, ...
+    lines: list[tuple[str, str]]  # assignments of names; one is that of the value, `y`
+    partials: list[str]  # the local derivatives; "None" or "null" where none flows
 
 
 def python_source(operation: Operation) -> RowSource:
@@ -60,10 +54,8 @@ def python_source(operation: Operation) -> RowSource:
 def numpy_source(operation: Operation) -> str:
     r"""The value of a row as a function of arrays, which calls the functions of other rows.
 
-    It computes what `operation.array` does, without asking for every step what the operands are.
-
-    Raises:
-        TypeError: the value is no formula over rows of the table.
+    It computes what `operation.array` does, without asking for every step what the operands are;
+    a TypeError where the value is no formula over rows of the table.
 
     >>> from glassgrad import TABLE
     >>> print(numpy_source(TABLE["sech"]))
@@ -86,13 +78,7 @@ def javascript_functions(operations: Iterable[tuple[Operation, int]]) -> str:
 
     It takes the operands and gives the value, followed by the local derivatives, with null where
     none flows. A function has `masks` where a derivative of zero sends nothing of an infinite
-    gradient.
-
-    Args:
-        operations: each row with the number of its operands.
-
-    Raises:
-        TypeError: an operation, or its rule, is no formula over rows of the table.
+    gradient. What is no formula over rows of the table is a TypeError.
 
     >>> from glassgrad import TABLE
     >>> rows = javascript_functions([(TABLE["exp"], 1), (TABLE["sum"], 3)])

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 
 def visible(label: str) -> str:
-    r"""A label with every character visible and valid in XML: control characters get pictures.
-
-    >>> visible("a\nb")
-    'a␊b'
-    """
+    """A label with every character visible and valid in XML: control characters get pictures."""
     return label if label.isprintable() else "".join(map(_visible_character, label))
 
 
@@ -91,21 +87,13 @@ LOSSES_OF_A_NEURON = {
 """The losses that `step_neuron` writes out, with what it called them before."""
 _LONGEST_NAME = 32
 """A longer name is no slip of the fingers, and comparing it would take long."""
+_LOGITS = "binary_cross_entropy_with_logits binary_cross_entropy"
 _ELSEWHERE = {
     **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "none": "linear"},
     **{"σ": "sigmoid", "sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
-    **{"φ": "normal_cdf", "average": "mean", "heaviside": "step", "signum": "sign"},
-    **dict.fromkeys(("mean_squared_error", "squared_error", "squared", "l2"), "mse"),
-    **dict.fromkeys(("mean_absolute_error", "l1"), "mae"),
-    **dict.fromkeys(("smooth_l1", "huber_loss"), "huber"),
-    **dict.fromkeys(
-        ("nll", "ce", "softmax", "categorical_crossentropy", "crossentropy"),
-        "cross_entropy binary_cross_entropy",
-    ),
-    **dict.fromkeys(
-        ("bce", "binary_crossentropy", "binary_cross_entropy", "log_loss", "logloss"),
-        "binary_cross_entropy_with_logits binary_cross_entropy",
-    ),
+    **{"mean_squared_error": "mse", "squared": "mse", "l2": "mse", "l1": "mae"},
+    **dict.fromkeys(("crossentropy", "nll"), "cross_entropy binary_cross_entropy"),
+    **{"bce": _LOGITS, "binary_cross_entropy": _LOGITS},
 }
 """What some call by another name; of several the first that there is."""
 _LONG_NAME = 8
@@ -113,11 +101,7 @@ _LONG_NAME = 8
 
 
 def similar(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is nearest to a mistyped one, or None if none is near.
-
-    >>> similar("tahn", ["tan", "tanh"]), similar("W", ["w", "x"]), similar("y", ["x"])
-    ('tanh', 'w', None)
-    """
+    """The known name that is nearest to a mistyped one, or None if none is near."""
     if len(name) > _LONGEST_NAME:
         return None
     by_lower = {each.lower(): each for each in known if len(each) <= _LONGEST_NAME}
@@ -151,10 +135,6 @@ def _likeness(typed: str, meant: str) -> SequenceMatcher[str]:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """The nearest known name as a question that ends an error message; "" if none is near.
-
-    >>> suggestion("sigmod", ["sigmoid"])
-    ' Did you mean sigmoid?'
-    """
+    """The nearest known name as a question that ends an error message; "" if none is near."""
     close = similar(name, known)
     return f" Did you mean {close}?" if close else ""

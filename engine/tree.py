@@ -23,33 +23,22 @@ from typing import Any, NamedTuple, TypeAlias, TypeGuard
 import numpy as np
 
 from glassgrad.engine.arrays import Numeric, array_of, check_unmasked, has_parts
-from glassgrad.engine.misuse import is_real
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import counted, describe
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class Apart(NamedTuple):
-    """A container, taken apart.
+    """A container, taken apart."""
 
-    Attributes:
-        key: what tells it from others of its kind: a shape, keys, or the names of fields.
-        parts: what is in it, in order.
-        make: puts other parts together to the same.
-    """
-
-    key: Sequence[Any]
+    key: Sequence[Any]  # what tells it from others of its kind: a shape, keys, or names of fields
     parts: Sequence[Any]
-    make: Callable[[list[Any]], Any]
+    make: Callable[[list[Any]], Any]  # puts other parts together to the same
 
 
 def taken_apart(thing: Any) -> Apart | None:
-    """A list, tuple, dict, array or dataclass, taken apart; None for everything else.
-
-    >>> from glassgrad.engine.tree import taken_apart
-    >>> taken_apart({"a": 1.0}).make([2.0])
-    {'a': 2.0}
-    """
+    """A list, tuple, dict, array or dataclass, taken apart; None for everything else."""
     kind: Any = type(thing)
     if kind is list or kind is tuple:
         return Apart((len(thing),), thing, kind)
@@ -63,9 +52,14 @@ def taken_apart(thing: Any) -> Apart | None:
     if not is_record(thing):
         return None
     names = [each.name for each in fields(thing)]
-    return Apart(
-        names, [getattr(thing, n) for n in names], lambda parts: _with(thing, zip(names, parts))
-    )
+
+    def make(parts: list[Any]) -> Any:  # also where it is frozen
+        found = copy.copy(thing)
+        for name, part in zip(names, parts):
+            object.__setattr__(found, name, part)
+        return found
+
+    return Apart(names, [getattr(thing, name) for name in names], make)
 
 
 def is_record(thing: Any) -> bool:
@@ -90,14 +84,6 @@ def is_module(thing: Any) -> bool:
     return callable(getattr(type(thing), "parameters", None)) and hasattr(thing, "__dict__")
 
 
-def _with(record: Any, attributes: Iterable[tuple[str, Any]]) -> Any:
-    """A copy of a dataclass, frozen or not, with other attributes."""
-    found = copy.copy(record)
-    for name, part in attributes:
-        object.__setattr__(found, name, part)
-    return found
-
-
 def is_sequence(thing: object) -> TypeGuard[Iterable[Any]]:
     """Whether something has parts in an order that its maker meant: no text, dict or set."""
     if isinstance(thing, (str, bytes, bytearray, Mapping, Set)):
@@ -120,13 +106,7 @@ def scalar_of(thing: Any) -> Any:
 def listed(thing: Any, role: str, what: str = "a sequence,") -> list[Any]:
     """The entries of a sequence of whatever kind; those of a table are its rows.
 
-    Args:
-        thing: what was given.
-        role: who takes it, to begin an error with.
-        what: what it takes, to go on with.
-
-    Raises:
-        TypeError: it is no sequence, or one without an order.
+    `role` and `what` say in an error who takes what.
     """
     if isinstance(thing, (list, tuple)):
         return list(thing)
@@ -145,12 +125,7 @@ def scalars_of(entries: list[Any]) -> list[Any] | None:
 
 
 def settled(nested: Any) -> Any:
-    """The same in lists, tuples, dicts and arrays.
-
-    Raises:
-        TypeError: there is a set in it, which has no order, or masked entries, or a sparse matrix;
-            or it is nested without end.
-    """
+    """The same in lists, tuples, dicts and arrays; sets, masked and sparse arrays are refused."""
     try:
         return _settled(nested)
     except RecursionError:
@@ -189,10 +164,7 @@ def _leaves(nested: Any) -> list[Any]:
 def aligned(nested: Any, shape: Any) -> list[Any]:
     """The innermost parts of what is nested as `shape` is, in its order: those of a dict by key.
 
-    Lists, tuples and arrays may stand for each other.
-
-    Raises:
-        ValueError: it is nested in another way.
+    Lists, tuples and arrays may stand for each other. A ValueError says what is otherwise.
     """
     return _aligned(settled(nested), settled(shape))
 
@@ -220,9 +192,8 @@ def _outline(thing: Any, entries: dict[Any, Any] | None) -> str:
     """What a container holds, for an error."""
     if entries is None:
         return describe(thing)
-    is_flat = all(taken_apart(entry) is None for entry in entries.values())
-    count = counted(len(entries), "number" if is_flat else "part")
     are_places = entries.keys() == set(range(len(entries)))
+    count = counted(len(entries), "part")
     return count if are_places else f"{count}, {', '.join(map(repr, entries))}"
 
 
@@ -241,18 +212,7 @@ def remade(shape: Any, parts: list[Any]) -> Any:
 def rows_of(given: Any, role: str) -> Array:
     """What was given as an array with the samples along the first axis, of whatever type.
 
-    Args:
-        given: an array, or sequences, nested, of whatever kind.
-        role: what it is, to begin an error with: "split(X=...)".
-
-    Raises:
-        ValueError: its rows have different lengths, or there are none.
-        TypeError: entries are masked, or it gives no array.
-
-    >>> from glassgrad.engine.tree import rows_of
-    >>> rows_of([[1.0], [2.0, 3.0]], "split(X=...)")
-    Traceback (most recent call last):
-    ValueError: split(X=...) has rows of different lengths. Fill the shorter ones up.
+    `role`, such as "split(X=...)", begins the errors.
     """
     check_unmasked(given, role)
     try:
@@ -271,21 +231,7 @@ def rows_of(given: Any, role: str) -> Array:
 
 
 def numbers_of(given: Any, role: str, hint: str = "") -> Array:
-    """The same, of real numbers.
-
-    Args:
-        given: see `rows_of`.
-        role: see `rows_of`.
-        hint: what to do about other things than numbers, as a sentence.
-
-    Raises:
-        ValueError: see `rows_of`.
-        TypeError: there is something else than real numbers.
-
-    >>> from glassgrad.engine.tree import numbers_of
-    >>> numbers_of([[True], [False]], "accuracy(outputs=...)").shape
-    (2, 1)
-    """
+    """The same, of real numbers; `hint` is a sentence on what to do about other things."""
     rows = rows_of(given, role)
     if rows.dtype.kind in "fiub":
         return rows
@@ -303,18 +249,12 @@ def _plain_numbers(rows: Array, role: str, hint: str) -> Array:
         if not is_real(thing):
             where = f"{role}[{', '.join(map(str, place))}]"
             raise TypeError(f"{where} is {describe(thing)}, and no real number. {hint}".rstrip())
-    try:
-        return rows.astype(float)
-    except OverflowError:
-        raise ValueError(f"{role} holds a number that is too large for a float.") from None
+    numbers: Array = array_of([real(thing, role) for thing in rows.flat], rows.shape)
+    return numbers
 
 
 def _array_of(thing: Any) -> Any:
-    """What gives an array, as tables and tensors of other libraries do, as that; else as it is.
-
-    Raises:
-        TypeError: it is of another library and gives none, or entries are masked.
-    """
+    """What gives an array, as tables and tensors of other libraries do, as that; else as it is."""
     check_unmasked(thing)
     if hasattr(thing, "toarray"):  # its rows are such matrices of one row, without end
         name = type(thing).__name__

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+import glassgrad.engine.reductions  # noqa: F401  all rows are there
 from glassgrad.engine import misuse
 from glassgrad.engine.arrays import Numeric, check_unmasked, serve
 from glassgrad.engine.context import ORDINARY, Scope, Tag, current, watching
@@ -33,10 +34,12 @@ from glassgrad.engine.misuse import (
     is_tensor,
     name,
     real,
+    remedy,
 )
 from glassgrad.engine.op import TABLE, Operation
 from glassgrad.engine.provenance import SourceLine, is_of_user, is_ours, line_of
 from glassgrad.engine.table import pos
+from glassgrad.engine.text import describe
 from glassgrad.engine.tree import scalar_of
 
 Operand = Any
@@ -107,35 +110,22 @@ class Value(Refusals, Numeric):
 
     `v < w`, `v <= 2` and `v == 2.0` compare numbers: a plain one, of whatever type, as the float
     nearest to it. Two Values are equal only if they are the same one, as in a set or as keys, so
-    that parameters with equal numbers stay apart; `v.data == w.data` compares those. A plain number
-    has another hash than a Value that equals it. What is no number is never equal to a Value;
-    with tensors of PyTorch and arrays of JAX it is not compared.
+    that parameters with equal numbers stay apart; `v.data == w.data` compares those.
 
     Raises:
-        TypeError: `data` is no real number, or a class derived from it defines `__eq__` or
-            `__hash__`. The message says what to do instead.
-        OverflowError: `data` is an integer beyond the range of floats.
+        TypeError: `data` is no real number, or a class is derived from it. The message says what
+            to do instead.
 
-    Example:
-        >>> from glassgrad import Value
-        >>> x = Value(3.0, label="x")
-        >>> y = x * x + 1
-        >>> y.backward()
-        >>> x.grad
-        6.0
+    >>> from glassgrad import Value
+    >>> x = Value(3.0, label="x")
+    >>> y = x * x + 1
+    >>> y.backward()
+    >>> x.grad
+    6.0
     """
 
     # `a * b`, `v.tanh()` and the like come from methods.py, `backward` from backward.py.
-    __slots__ = (
-        "_code",
-        "_grad",
-        "_instruction",
-        "_number",
-        "_operands",
-        "_tag",
-        "operation",
-        "partials",
-    )
+    __slots__ = "_code _grad _instruction _number _operands _tag operation partials".split()
 
     _operands: tuple[Any, ...]
     partials: tuple[float | None, ...]
@@ -144,11 +134,9 @@ class Value(Refusals, Numeric):
     is_constant = False
     is_frozen = False
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
-        super().__init_subclass__(**keywords)
-        for method in ("__eq__", "__ne__", "__hash__"):
-            if getattr(cls, method) is not getattr(Value, method) and not is_ours(cls):
-                raise TypeError(misuse.told_apart_otherwise(cls.__name__, method))
+    def __init_subclass__(cls) -> None:
+        if not is_ours(cls):
+            raise TypeError(misuse.derived(cls.__name__))
 
     def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
         if type(data) is not float:
@@ -268,20 +256,10 @@ class Value(Refusals, Numeric):
     def __bool__(self) -> bool:
         return bool(self != 0.0)
 
-    @classmethod
-    def __torch_function__(
-        cls, function: Any, types: Any, operands: Sequence[Any] = (), named: Any = None
-    ) -> Any:
-        """PyTorch asks here what its functions make of Values."""
-        title = getattr(function, "__name__", "...")
-        raise TypeError(misuse.foreign_function(f"torch.{title}", _written_here(title)))
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         tell_used("reads a copy of", self)
         if self.operation is not None:
             raise TypeError(misuse.copied(name(self), self.operation))
-        if type(self) not in (Value, Constant, Frozen):  # with its attributes, as any object
-            return super().__reduce_ex__(max(protocol, 2))
         return _leaf, (self.is_constant, self._number, self.label, self._grad, self.is_frozen)
 
     if TYPE_CHECKING:  # given by `backward.py`, and written from the table by `methods.py`
@@ -335,38 +313,10 @@ class Frozen(Value):
         return object.__new__(cls)
 
 
-def has_own_methods(kind: type) -> bool:
-    """Whether a class of Values computes otherwise than they do: by methods of its own."""
-    if kind is Value:  # it is asked for each Value among the arguments of a call
-        return False
-    own = kind.__mro__[: kind.__mro__.index(Value)]
-    return any(
-        (callable(thing) or isinstance(thing, property)) and name not in ("__init__", "__new__")
-        for kind in own
-        if not is_ours(kind)
-        for name, thing in vars(kind).items()
-    )
-
-
 def set_frozen(parameters: Sequence[Value], frozen: bool) -> None:
-    """Make Values frozen, or frozen ones Values again; either have no gradient then.
-
-    Raises:
-        TypeError: one is of a class of the user's own, which cannot be frozen.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.engine.value import set_frozen
-    >>> x = Value(3.0)
-    >>> set_frozen([x], True)
-    >>> (x * x).backward()
-    >>> x.is_frozen, x
-    (True, Value(data=3.0, grad=–))
-    """
+    """Make Values frozen, or frozen ones Values again; either have no gradient then."""
     old, new = (Value, Frozen) if frozen else (Frozen, Value)
     Frozen.were_made |= frozen
-    for parameter in parameters:
-        if frozen and type(parameter) not in (old, new):
-            raise TypeError(misuse.not_frozen(type(parameter).__name__))
     for parameter in parameters:
         if type(parameter) is old:
             _set_gradient(parameter, NOT_COMPUTED)
@@ -400,12 +350,7 @@ def number_of(operand: Value | float) -> float:
 
 
 def write_gradients(nodes: Collection[Value], gradients: Iterable[float]) -> None:
-    """Set `.grad` of many nodes, all or none, also when Ctrl-C comes in between.
-
-    Args:
-        nodes: Values alone.
-        gradients: as many floats, or a number `repeat`ed.
-    """
+    """Set `.grad` of many nodes, all or none, also when Ctrl-C comes in between."""
     try:
         for node, gradient in zip(nodes, gradients):  # twice as fast as `deque(map(...))`
             node._grad = gradient
@@ -418,22 +363,12 @@ _set_gradient = vars(Value)["_grad"].__set__
 
 
 def is_parameter(thing: object) -> TypeGuard[Value]:
-    """Whether something is a Value that training can move: a leaf, and no constant.
-
-    >>> from glassgrad import Value
-    >>> from glassgrad.engine.value import is_parameter
-    >>> x = Value(3.0)
-    >>> is_parameter(x), is_parameter(x * x), is_parameter(x.detach()), is_parameter(3.0)
-    (True, False, False, False)
-    """
+    """Whether something is a Value that training can move: a leaf, and no constant."""
     return isinstance(thing, Value) and thing.operation is None and not thing.is_constant
 
 
 def as_value(operand: Operand, role: str) -> Value:
     """A Value as it is, a real number as a constant; `role` names the place in errors.
-
-    Raises:
-        TypeError: it is neither.
 
     >>> from glassgrad import as_value
     >>> as_value(2, "this example").is_constant
@@ -443,11 +378,7 @@ def as_value(operand: Operand, role: str) -> Value:
 
 
 def checked_operand(operand: Operand, role: str) -> Value | float:
-    """A Value as it is, a real number as a float.
-
-    Raises:
-        TypeError: it is neither.
-    """
+    """A Value as it is, a real number as a float."""
     if type(operand) is float or isinstance(operand, Value):
         return operand
     if isinstance(operand, np.ndarray) and not operand.ndim:
@@ -505,7 +436,8 @@ def _compared(left: Value, right: object, relation: str) -> Any:
     elif is_tensor(right) or (relation not in ("==", "!=") and is_refused(right)):
         if isinstance(right, np.ndarray):  # which compares itself element by element
             return NotImplemented
-        raise TypeError(misuse.not_compared(name(left), relation, right))
+        what = f"{name(left)} {relation} {describe(right)}"
+        raise TypeError(f"{what}: it is compared with Values and real numbers. {remedy(right)}")
     else:
         return NotImplemented
     if watching:
@@ -528,13 +460,6 @@ def _stored(number: Any, role: str) -> float:
     if isinstance(number, Value):
         raise TypeError(misuse.assigned_a_value(name(number)))
     return real(number, role)
-
-
-def _written_here(function: str) -> str | None:
-    row, is_method = TABLE.get(function), hasattr(Value, function) and function[0] != "_"
-    if row is not None and not (is_method and row.arity == 1):
-        return f"engine.{function}(...)"
-    return f"v.{function}()" if is_method else None
 
 
 def _leaf(

@@ -51,11 +51,8 @@ def grad_vector(values: Iterable[Value]) -> Vector:
 
 
 def computed_gradients(values: Iterable[Value]) -> tuple[Vector, Mask | None]:
-    """The gradients of Values as `grad_vector` gives them, and which of them have been computed.
-
-    Returns:
-        The gradients, and a boolean array that is False where a gradient is `NOT_COMPUTED`; None
-        in its place says that all have been computed, which is quick to know.
+    """The gradients of Values as `grad_vector` gives them, and a boolean array that is False where
+    one is `NOT_COMPUTED`; None in its place says that all have been computed.
 
     >>> from glassgrad import Value, computed_gradients
     >>> x, w = Value(2.0), Value(-1.0)
@@ -86,13 +83,8 @@ def frozen_among(values: Sequence[Value]) -> Mask | None:
 def assign(values: Iterable[Value], numbers: Any) -> None:
     """Give each Value a new number, all or none.
 
-    Args:
-        values: the Values.
-        numbers: as many real numbers, in an array or a list.
-
-    Raises:
-        TypeError: also where there is no real number among the numbers.
-        ValueError: there are more of the ones than of the others.
+    The numbers are as many real ones, in an array or a list; else that is a TypeError or a
+    ValueError.
 
     >>> from glassgrad import Value, assign, data_vector
     >>> values = [Value(2.0), Value(-1.0)]

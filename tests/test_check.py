@@ -20,12 +20,11 @@ from glassgrad import (
     Reduction,
     Value,
     check_gradients,
-    check_operation,
     engine,
     no_grad,
 )
 from glassgrad.engine.check import finding
-from glassgrad.engine.op import ATOM, Notation
+from glassgrad.engine.op import ATOM, Notation, Pairing
 
 
 def operation_with(*rules: object, function: Callable = math.sin) -> Operation:
@@ -41,13 +40,29 @@ def operation_with(*rules: object, function: Callable = math.sin) -> Operation:
     )
 
 
+SHARES = ((0.8, 0.6, 0.4, 0.3), (0.07, 0.29, 0.71, 0.9), (0.43, 0.86, 0.17, 0.55))
+"""Where in its interval an operand is tested: nowhere in the middle, where many have a kink."""
+
+
+def check_row(row: Operation, tolerance: float = 1e-7) -> float:
+    """The first and second derivatives of a row, in its domain."""
+    intervals = row.domain
+    if isinstance(row, Reduction):
+        intervals = row.domain * (4 if isinstance(row, Pairing) else 3)
+    call = lambda *xs: row(*row.sides(xs))
+    call.__name__ = row.name
+    points = [[a + (b - a) * at for (a, b), at in zip(intervals, shares)] for shares in SHARES]
+    of_row = call if isinstance(row, Reduction) else row
+    return max(check_gradients(of_row, xs, order=2, tolerance=tolerance) for xs in points)
+
+
 # What is right.
 
 
 def test_a_check_records_inside_no_grad() -> None:
     with no_grad():
         assert check_gradients(lambda x: x**3, [3.0]) < 1e-9
-        assert check_operation(operation_with(lambda x, y: engine.cos(x))) < 1e-7
+        assert check_row(operation_with(lambda x, y: engine.cos(x))) < 1e-7
 
 
 @pytest.mark.parametrize(
@@ -252,7 +267,7 @@ def with_rules(row: Operation, *rules: object) -> Operation:
 
 @pytest.mark.parametrize("name", TABLE)
 def test_every_row_is_right(name: str) -> None:
-    assert check_operation(TABLE[name]) < 1e-7
+    assert check_row(TABLE[name]) < 1e-7
 
 
 WITH_RULES = [pytest.param(row, id=name) for name, row in TABLE.items() if any(row.rules)]
@@ -265,73 +280,45 @@ CHANGES = [lambda p: p * (1 + 1e-6), lambda p: p + 1e-3, lambda p: -p, lambda p:
 @pytest.mark.parametrize("change", mostly_slow(CHANGES))
 @pytest.mark.parametrize("row", WITH_RULES)
 def test_every_row_made_wrong(row: Operation, change: Callable, figure: Callable) -> None:
-    with pytest.raises(GradientMismatchError, match=f"The derivative of {row.name} by operand"):
-        check_operation(changed(row, change))
+    with pytest.raises(GradientMismatchError, match=f"The derivative of {row.name} by arg"):
+        check_row(changed(row, change))
     figure("Mutants", "wrong rules that check_gradients finds", 1)
 
 
 @pytest.mark.parametrize(
-    ("name", "operand", "named"),
-    [
-        *(("clip", i, operand) for i, operand in enumerate(("x", "low", "high"))),
-        ("atan2", 0, "y"),
-        ("atan2", 1, "x"),
-        ("where", 1, "a"),
-        ("add", 1, "1"),
-        *(("dot", i, str(i)) for i in range(4)),
-        *(("logsumexp", i, str(i)) for i in range(3)),
-    ],
-)
-def test_the_wrong_operand_is_named(name: str, operand: int, named: str) -> None:
+    ("name", "operand"),
+    [*(("clip", i) for i in range(3)), ("atan2", 0), ("atan2", 1), ("where", 1), ("add", 1),
+     *(("dot", i) for i in range(4)), *(("logsumexp", i) for i in range(3))],
+)  # fmt: skip
+def test_the_wrong_operand_is_named(name: str, operand: int) -> None:
     wrong = changed(TABLE[name], lambda p: p * (1 + 1e-6), lambda i: i == operand)
-    with pytest.raises(GradientMismatchError, match=rf"of {name} by operand {named} at \["):
-        check_operation(wrong)
+    with pytest.raises(GradientMismatchError, match=rf"of {name} by argument {operand} at \["):
+        check_row(wrong)
 
 
 @pytest.mark.parametrize("name", ["sub", "mul", "div", "pow", "atan2", "hypot", "leg", "maximum"])
 def test_rules_of_operands_swapped(name: str) -> None:
     row = TABLE[name]
-    with pytest.raises(GradientMismatchError, match=f"derivative of {name} by operand"):
-        check_operation(with_rules(row, *row.rules[::-1]))
+    with pytest.raises(GradientMismatchError, match=f"derivative of {name} by arg"):
+        check_row(with_rules(row, *row.rules[::-1]))
 
 
 def test_a_rule_that_is_missing() -> None:
-    with pytest.raises(GradientMismatchError, match="derivative of mul by operand b"):
-        check_operation(with_rules(TABLE["mul"], TABLE["mul"].rules[0], None))
+    with pytest.raises(GradientMismatchError, match="derivative of mul by argument 1"):
+        check_row(with_rules(TABLE["mul"], TABLE["mul"].rules[0], None))
 
 
 def test_a_rule_that_is_wrong_only_on_values() -> None:
     """Its number is right, but it is made of floats: the derivative of the derivative is lost."""
     wrong = operation_with(lambda x, y: math.cos(getattr(x, "data", x)))
-    title = "The derivative of the derivative of mine by operand x by operand x"
+    title = "The derivative of the derivative of mine by argument 0 by argument 0"
     with pytest.raises(GradientMismatchError, match=title):
-        check_operation(wrong)
+        check_row(wrong)
 
 
-def test_an_operation_is_checked_at_points_of_ones_own() -> None:
-    wrong = operation_with(lambda x, y: engine.where(x < 5.0, engine.cos(x), engine.sin(x)))
-    assert check_operation(wrong) < 1e-7
-    assert check_operation(wrong, np.array([[1.0], [4.0]])) < 1e-7
-    with pytest.raises(GradientMismatchError, match=r"by operand x at \[6.0\]"):
-        check_operation(wrong, [[1.0], [6.0]])
-    assert check_operation(TABLE["dot"], [[1.0, 2.0]]) < 1e-7
+def test_a_tolerance_of_ones_own() -> None:
     with pytest.raises(GradientMismatchError, match=r"allowed 1\.0e-09"):
-        check_operation(operation_with(lambda x, y: engine.cos(x) + 1e-8), tolerance=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((engine.softmax,), r"takes an operation, not function.*check_gradients\(f, \[1.0\]\)"),
-        (("tanh",), "takes an operation, not str 'tanh'"),
-        ((TABLE["tanh"], [0.5]), r"each a list of numbers, not 0.5.*\[\[0.5\], \[2.0\]\]"),
-        ((TABLE["tanh"], [["a"]]), "check_operation takes Values and real numbers, not str 'a'"),
-        ((TABLE["tanh"], [[1.0, 2.0]]), "tanh takes 1 operand, not 2"),
-    ],
-)
-def test_what_is_no_operation_or_point_is_refused(arguments: tuple, message: str) -> None:
-    with pytest.raises(TypeError, match=message):
-        check_operation(*arguments)
+        check_row(operation_with(lambda x, y: engine.cos(x) + 1e-8), tolerance=1e-9)
 
 
 # What cannot be compared: refused, and not passed by chance.
@@ -450,19 +437,19 @@ ONE_LIST = r"For a function of one list write check_gradients\(lambda \*xs: f\(x
 @pytest.mark.parametrize(
     ("function", "xs", "error", "message"),
     [
-        (lambda xs: xs[0], [1.0, 2.0], TypeError, rf"2 in all, but .* takes \(xs\)\. {ONE_LIST}"),
-        (lambda x, y: x * y, [1.0], TypeError, rf"1 in all, but .* takes \(x, y\)\. {ONE_LIST}"),
-        (lambda x, y: x * y, [[1.0, 2.0]], TypeError, f"per argument, no lists. {ONE_LIST}"),
+        (lambda xs: xs[0], [1.0, 2.0], TypeError, rf"lambda with 2 arguments, .*{ONE_LIST}"),
+        (lambda x, y: x * y, [1.0], TypeError, rf"lambda with 1 argument, .*{ONE_LIST}"),
+        (lambda x, y: x * y, [[1.0, 2.0]], TypeError, f"each a number, .*{ONE_LIST}"),
         (engine.tanh, [1.0, 2.0], TypeError, "tanh takes 1 operand, not 2"),
-        (engine.tanh, 3.0, TypeError, r"list of numbers as the point, not 3.0.*\(f, \[1.0\]\)"),
-        (engine.tanh, Value(3.0), TypeError, r"list of numbers as the point, not Value\("),
-        (engine.tanh, "12", TypeError, "list of numbers as the point, not '12'"),
+        (engine.tanh, 3.0, TypeError, r"a list of numbers, not .* and 3.0.*\(f, \[1.0, 2.0\]\)"),
+        (engine.tanh, Value(3.0), TypeError, r"a list of numbers, not .* and Value\("),
+        (engine.tanh, "12", TypeError, "a list of numbers, not .* and '12'"),
         (engine.tanh, ["1"], TypeError, "takes Values and real numbers, not str '1'"),
-        (engine.tanh, b"12", TypeError, "list of numbers as the point, not b'12'"),
-        (engine.tanh, bytearray(b"1"), TypeError, "list of numbers as the point, not "),
-        (engine.tanh, {1.0: 2.0}, TypeError, "list of numbers as the point, not {1.0: 2.0}"),
-        (engine.tanh, {1.0}, TypeError, "list of numbers as the point, not {1.0}"),
-        ([1.0], engine.tanh, TypeError, r"takes a function first, not list \[1.0\]"),
+        (engine.tanh, b"12", TypeError, "a list of numbers, not .* and b'12'"),
+        (engine.tanh, bytearray(b"1"), TypeError, "a list of numbers, not .* and "),
+        (engine.tanh, {1.0: 2.0}, TypeError, "a list of numbers, not .* and {1.0: 2.0}"),
+        (engine.tanh, {1.0}, TypeError, "a list of numbers, not .* and {1.0}"),
+        ([1.0], engine.tanh, TypeError, r"takes a function and .*, not list \[1.0\]"),
         (engine.tanh, [], ValueError, "at least one number"),
     ],
 )
@@ -477,7 +464,7 @@ def test_a_wrong_call_is_refused_with_the_right_one(
     ("tolerance", "error", "message"),
     [
         (math.nan, ValueError, "tolerance is a relative error of at least 0, not nan"),
-        (-1, ValueError, "tolerance is a relative error of at least 0, not -1"),
+        (-1, ValueError, "tolerance is a relative error of at least 0, not -1.0"),
         ("a", TypeError, "tolerance takes a real number, not str 'a'"),
         (None, TypeError, "tolerance takes a real number, not NoneType None"),
     ],

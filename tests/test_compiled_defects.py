@@ -366,22 +366,6 @@ def test_labels_of_parameters_are_read_and_lists_that_share_others_take_no_longe
 def test_arguments_are_values_and_nothing_else() -> None:
     assert compiled(lambda x: x * w if type(x) is Value else x)(3.0).data == 6.0
 
-    class Parameter(Value):
-        pass
-
-    assert compiled(lambda x: x * w)(Parameter(3.0)).data == 6.0
-
-
-def test_arguments_of_a_class_of_ones_own_are_refused() -> None:
-    class Degrees(Value):
-        def sin(self) -> Any:
-            return (self * (math.pi / 180)).sin()
-
-    x = Degrees(30.0)
-    with pytest.raises(TypeError, match="Degrees, a class derived from Value"):
-        compiled(lambda x: x.sin())(x)
-    assert math.isclose(compiled(lambda y: x.sin() * y)(2.0).data, 1.0)
-
 
 # What changes beside the arguments is read as it is.
 

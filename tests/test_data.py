@@ -340,7 +340,7 @@ class Stubborn:
         ([[1.0, Value(2.0)]], TypeError, r"X\[0, 1\] is Value .*v\.data for v in values"),
         (np.array([["1"]], object), TypeError, r"X\[0, 0\] is str '1'"),
         ([["a", "b"]], TypeError, "X holds texts"),
-        ([[10**400, 1]], ValueError, "too large for a float"),
+        ([[10**400, 1]], OverflowError, "a number with no float near it"),
         (np.ma.masked_array([[1.0, 2.0]], mask=[[0, 1]]), TypeError, r"masked .* \.filled\(0\)"),
         (np.array([[np.longdouble("1e400")]]), ValueError, r"X\[0, 0\] is inf"),
         (Stubborn(), TypeError, "gives no array: it requires grad"),

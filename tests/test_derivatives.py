@@ -145,7 +145,7 @@ def test_a_constant_is_refused(constant: Callable) -> None:
         (lambda x: grad(x, [x, None]), "None"),
         (lambda x: grad(lambda x: x * x)(3.0), r"lambda x: value_and_grad\(f\)\(x\)\[1\]"),
         (lambda x: grad(lambda x: x, argnums=0), "value_and_grad"),
-        (lambda x: grad(x * x), r"lacks the second one.*grad\(y, x\)"),
+        (lambda x: grad(x * x), r"what to differentiate it by: write grad\(y, x\)"),
         (lambda x: grad(x * x, x, retain_graph=True), "no argument 'retain_graph'"),
     ],
 )

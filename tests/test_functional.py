@@ -103,9 +103,6 @@ def test_nested_derivatives_are_not_confused() -> None:
         lambda x: hvp(lambda ys: ys[0] * ys[0] / 2)([1.0], [x])[0],
         lambda x: value_and_grad(lambda y, z: y * z, argnums=0)(1.0, x)[1],
         lambda x: value_and_grad(lambda y, *, z: y * z)(1.0, z=x)[1],
-        lambda x: value_and_grad(lambda y: (y, [{"aux": x * 1.0}]), has_aux=True)(1.0)[0][1][0][
-            "aux"
-        ],
     ],
     ids=[
         "value_and_grad",
@@ -116,7 +113,6 @@ def test_nested_derivatives_are_not_confused() -> None:
         "the vector of hvp",
         "another argument",
         "a keyword argument",
-        "what comes beside the value",
     ],
 )
 def test_a_value_from_outside_is_not_cut_off(inner: Callable) -> None:
@@ -182,10 +178,9 @@ def test_whole_numbers_and_truths_that_are_differentiated_by_are_floats() -> Non
         (
             lambda: value_and_grad(lambda x, kind: x * x)(3.0, "square"),
             "value_and_grad of lambda differentiates by argument 1, and str 'square' is no number. "
-            r"Name those to differentiate by, value_and_grad\(f, argnums=0\), or fix the others: "
-            r"value_and_grad\(lambda x: f\(x, \.\.\.\)\)\.",
+            r"Convert it .* write value_and_grad\(lambda x: f\(x, \.\.\.\)\)\.",
         ),
-        (lambda: value_and_grad(pow)(3.0, None, [1.0]), r"1, and NoneType None .*argnums=\(0, 2\)"),
+        (lambda: value_and_grad(pow)(3.0, None, [1.0]), r"1, and NoneType None .* Give a number"),
         (lambda: value_and_grad(lambda x: x)({"w": 1.0, "name": "a"}), "0, and str 'a' is"),
         (lambda: value_and_grad(lambda v: v)("1.0"), r"str '1.0' is no number. .*float\(text\)"),
         (lambda: value_and_grad(lambda v: v)(1j), "complex .* real and imaginary parts"),
@@ -207,66 +202,15 @@ def test_whole_numbers_and_truths_that_are_differentiated_by_are_floats() -> Non
         (lambda: hvp([1.0]), "hvp takes a function"),
         (lambda: value_and_grad(lambda v: "text")(1.0), "str 'text'"),
         (lambda: value_and_grad(lambda v: [v])(1.0), "number, and lambda gives list .*jacobian"),
-        (lambda: value_and_grad(lambda v: (v, 1))(1.0), "one number, .* has_aux=True"),
-        (lambda: value_and_grad(lambda v: v, has_aux=True)(1.0), r"pair \(value, anything else\)"),
-        (lambda: value_and_grad(lambda v: (v, 1, 2), has_aux=True)(1.0), "a pair .* not tuple"),
-        (lambda: hessian(lambda v: [v[0]])([1.0]), "hessian differentiates one number"),
-        (lambda: hvp(lambda v: [v[0]])([1.0], [1.0]), "hvp differentiates one number"),
+        (lambda: value_and_grad(lambda v: (v, 1))(1.0), "one number, .* jacobian"),
+        (lambda: hessian(lambda v: [v[0]])([1.0]), "value_and_grad differentiates one number"),
+        (lambda: hvp(lambda v: [v[0]])([1.0], [1.0]), "value_and_grad differentiates one number"),
         (lambda: jvp(lambda v: v, 1.0, 1.0), r"Write jvp\(f, \(x,\), \(dx,\)\)"),
     ],
 )
 def test_misuse_is_refused(attempt: Callable, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         attempt()
-
-
-# has_aux.
-
-
-def test_what_comes_beside_the_value_has_floats_for_values() -> None:
-    rows = np.array(["a", "b"])
-    Report = namedtuple("Report", "loss parts")
-
-    def function(x: Value) -> tuple[Value, dict]:
-        report = Report(x * 2.0, (x, [None, "text", 3]))
-        table, mixed = np.array([[x, 2.0]], dtype=object), np.array([x, None, "b"], dtype=object)
-        return x * x, {"report": report, "rows": rows, "table": table, "mixed": mixed, "count": 7}
-
-    (value, aux), gradient = value_and_grad(function, has_aux=True)(3.0)
-    assert (value, gradient) == (9.0, 6.0)
-    assert aux["report"] == Report(6.0, (3.0, [None, "text", 3]))
-    assert type(aux["report"].loss) is float
-    assert aux["rows"] is rows
-    assert aux["table"].dtype == float
-    assert aux["table"].tolist() == [[3.0, 2.0]]
-    assert aux["mixed"].tolist() == [3.0, None, "b"]
-    assert aux["count"] == 7
-    assert type(aux["count"]) is int
-
-
-def test_what_comes_beside_the_value_stays_of_values_where_they_reach_outside() -> None:
-    w = Value(2.0)
-    (value, aux), gradient = value_and_grad(lambda x: (w * x, [w * 3.0]), has_aux=True)(5.0)
-    assert (value.data, gradient.data, grad(aux[0], w)) == (10.0, 2.0, 3.0)
-
-
-def test_iterators_and_sets_beside_the_value_are_handed_out_unread() -> None:
-    class Rows:
-        def __iter__(self) -> Iterator[int]:
-            return iter([1, 2])
-
-    def function(x: Value) -> tuple[Value, dict]:
-        lazy = (number for number in [1, 2, 3])
-        return x * x, {"lazy": lazy, "zipped": [zip("ab", [x, x])], "set": {"a"}, "rows": Rows()}
-
-    (value, aux), gradient = value_and_grad(function, has_aux=True)(3.0)
-    assert (value, gradient) == (9.0, 6.0)
-    assert list(aux["lazy"]) == [1, 2, 3]
-    assert [(key, x.data) for key, x in aux["zipped"][0]] == [("a", 3.0), ("b", 3.0)]
-    assert aux["set"] == {"a"}
-    assert list(aux["rows"]) == [1, 2]
-    (_, alone), _ = value_and_grad(lambda x: (x, map(str, [1, 2])), has_aux=True)(3.0)
-    assert list(alone) == ["1", "2"]
 
 
 # JAX: the same numbers in the same structure.
@@ -334,22 +278,6 @@ def test_gradients_of_jax(jax: Any, seed: int, argnums: Any) -> None:
 
 @pytest.mark.needs("jax")
 @pytest.mark.parametrize("seed", mostly_slow(range(3)))
-def test_has_aux_of_jax(jax: Any, seed: int) -> None:
-    make = random_function(seed)
-
-    def with_aux(m: Any) -> Callable:
-        return lambda p, x, s: (make(m)(p, x, s), {"x": x, "parts": (m.sin(s), [p["b"] * s])})
-
-    arguments = random_arguments(seed)
-    assert_same(
-        jax,
-        value_and_grad(with_aux(engine), argnums=(0, 2), has_aux=True)(*arguments),
-        jax.value_and_grad(with_aux(jax.numpy), argnums=(0, 2), has_aux=True)(*arguments),
-    )
-
-
-@pytest.mark.needs("jax")
-@pytest.mark.parametrize("seed", mostly_slow(range(3)))
 def test_directions_of_jax(jax: Any, seed: int) -> None:
     make = random_function(seed)
 
@@ -375,7 +303,7 @@ def test_products_with_the_hessian_of_jax(jax: Any, seed: int) -> None:
 
 
 @pytest.mark.needs("jax")
-@pytest.mark.parametrize("argnums", mostly_slow([(1, 0), 1, (1,)]))
+@pytest.mark.parametrize("argnums", mostly_slow([1, 0]))
 def test_matrices_of_jax(jax: Any, argnums: Any) -> None:
     make = random_function(0)
 
@@ -434,7 +362,7 @@ def test_jvp_of_several_outputs_has_their_structure() -> None:
 def test_jvp_wants_a_tangent_per_number() -> None:
     with pytest.raises(ValueError, match="one tangent per argument: 2, not 1"):
         jvp(lambda x, y: x * y, (1.0, 2.0), (1.0,))
-    with pytest.raises(ValueError, match=r"tangent has the structure .*: 2 numbers, not float 1"):
+    with pytest.raises(ValueError, match=r"has the structure .*: 2 parts, not float 1"):
         jvp(lambda x, y: x[0] * y, ([1.0, 2.0], 3.0), (1.0, [2.0, 3.0]))
 
 
@@ -525,17 +453,6 @@ def test_the_function_gets_the_kind_of_sequence_that_was_given(kind: Callable) -
     assert all(issubclass(found, type(point)) for found in kinds)
 
 
-def test_blocks_of_several_arguments() -> None:
-    function = lambda u, k, v: u[0] ** 2 * v[0] * k + u[1] * v[0] ** 3
-    (uu, uv), (vu, vv) = hessian(function, argnums=(0, 2))([3.0, 4.0], 2.0, (5.0,))
-    assert uu.tolist() == [[20.0, 0.0], [0.0, 0.0]]
-    assert uv.tolist() == [[12.0], [75.0]]
-    assert vu.tolist() == [[12.0, 75.0]]
-    assert vv.tolist() == [[120.0]]
-    by_u, by_v = jacobian(lambda u, v: [u[0] * v[0], u[1]], (0, 1))([3.0, 4.0], (5.0,))
-    assert (by_u.tolist(), by_v.tolist()) == ([[5.0, 0.0], [0.0, 1.0]], [[3.0], [0.0]])
-
-
 def test_a_jacobian_of_values_can_be_differentiated() -> None:
     x = Value(2.0)
     found = jacobian(lambda v: [v[0] ** 3])([x])
@@ -598,19 +515,19 @@ def test_hvp_of_values_can_be_differentiated() -> None:
 @pytest.mark.parametrize(
     ("point", "vector", "says"),
     [
-        ([1.0, 2.0], [1.0, 2.0, 3.0], "2 numbers, not 3 numbers"),
-        ({"a": 1.0, "b": 2.0}, {"a": 1.0, "c": 2.0}, "2 numbers, 'a', 'b', not 2 .*'a', 'c'"),
-        ({"a": 1.0, "b": 2.0}, [1.0, 2.0], "2 numbers, 'a', 'b', not 2 numbers"),
+        ([1.0, 2.0], [1.0, 2.0, 3.0], "2 parts, not 3 parts"),
+        ({"a": 1.0, "b": 2.0}, {"a": 1.0, "c": 2.0}, "2 parts, 'a', 'b', not 2 .*'a', 'c'"),
+        ({"a": 1.0, "b": 2.0}, [1.0, 2.0], "2 parts, 'a', 'b', not 2 parts"),
         (np.ones((2, 3)), np.ones((3, 2)), "2 parts, not 3 parts"),
-        (np.ones((2, 3)), np.ones(6), "2 parts, not 6 numbers"),
-        ([1.0], None, "1 number, not NoneType None"),
-        (1.0, [1.0], "float 1.0, not 1 number"),
+        (np.ones((2, 3)), np.ones(6), "2 parts, not 6 parts"),
+        ([1.0], None, "1 part, not NoneType None"),
+        (1.0, [1.0], "float 1.0, not 1 part"),
     ],
 )
 def test_the_vector_of_hvp_has_the_structure_of_the_point(
     point: Any, vector: Any, says: str
 ) -> None:
-    with pytest.raises(ValueError, match=rf"vector has the structure .*: {says}\."):
+    with pytest.raises(ValueError, match=rf"has the structure .*: {says}\."):
         hvp(lambda x: 0.0)(point, vector)
 
 

@@ -247,7 +247,6 @@ STATISTICS: dict[str, tuple[Callable, Callable]] = {
         lambda a: np.linalg.norm(a, 1) + np.linalg.norm(a, np.inf),
         lambda t: t.abs().sum(0).max() + t.abs().sum(1).max(),
     ),
-    "median": (lambda a: np.median(a, axis=1).sum(), lambda t: t.median(1).values.sum()),
     "clip": (lambda a: np.clip(a, -1.0, 2.0).sum(), lambda t: t.clamp(-1.0, 2.0).sum()),
     "maximum": (lambda a: np.maximum(a, 0.5).sum(), lambda t: t.clamp(min=0.5).sum()),
     "sign": (lambda a: (np.sign(a) * a).sum(), lambda t: (t.sign() * t).sum()),

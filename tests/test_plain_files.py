@@ -67,7 +67,7 @@ SAVED = {
     steps: "steps.html",
     program: "program.txt",
 }
-KINDS = {pipe: "a pipe", bound_socket: "a socket", device: "a device"}
+KINDS = [pipe, bound_socket, device]
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_what_is_no_plain_file_stays(
     else:
         make(path)
     before, link = path.stat(), path.lstat()
-    with pytest.raises(OSError, match=f"this is {KINDS[make]}, not a plain file"):
+    with pytest.raises(OSError, match="this is a pipe, a device or a socket, not a plain file"):
         save(path)
     assert (path.stat().st_mode, path.lstat().st_mode) == (before.st_mode, link.st_mode)
     assert path.stat().st_ino == before.st_ino
@@ -105,8 +105,8 @@ def test_the_command_line_writes_all_files_or_none(
     make(folder / name)
     assert main(["x * y", "x=2", "y=3"]) == 1
     assert capsys.readouterr().err == (
-        f"glassgrad: cannot write to {name}: this is {KINDS[make]}, not a plain file; "
-        "choose another name.\n"
+        f"glassgrad: cannot write to {name}: this is a pipe, a device or a socket, not a plain "
+        "file; choose another name.\n"
     )
     assert os.listdir(folder) == [name]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from browsing import Pages
 
-from glassgrad import TABLE, Operation, Reduction, Value, engine, operation, source_of
+from glassgrad import TABLE, Operation, Reduction, Value, engine, operation
 from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.row_source import (
     PYTHON_NAMES,
@@ -246,10 +246,3 @@ def test_a_difference_in_javascript_would_be_seen() -> None:
     ]:
         assert not is_near(x, right)
         assert not is_near(right, x)
-
-
-@pytest.mark.parametrize("name", ["neg", "exp", "where", "sum"])
-def test_only_rows_of_two_operands_have_a_method_for_a_number_on_the_left(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"{name} has no method for a number on the left.*Leave"):
-        source_of(TABLE[name], reflected=True)
-    assert source_of(TABLE["sub"], reflected=True).startswith("def method(self, other: Operand)")

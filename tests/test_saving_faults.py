@@ -9,7 +9,6 @@ import json
 import math
 import os
 import random
-import stat
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -192,8 +191,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     real_fsync, real_replace = os.fsync, os.replace
 
     def fsync(handle: int) -> None:
-        is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
-        found.append("folder" if is_folder else f"file of {os.fstat(handle).st_size}")
+        found.append(f"file of {os.fstat(handle).st_size}")
         real_fsync(handle)
 
     def replace(*names: Any) -> None:
@@ -211,29 +209,13 @@ def test_a_model_is_on_the_disk_before_it_replaces_another(
 ) -> None:
     asked = calls(monkeypatch)
     size = Neuron(2).save(path).stat().st_size
-    assert asked == [f"file of {size}", "replace", "folder"]
+    assert asked == [f"file of {size}", "replace"]
 
 
 def test_a_drawing_need_not_be(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = calls(monkeypatch)
     write_file(path, b"content")
     assert asked == ["replace"]
-
-
-@POSIX
-def test_a_folder_that_cannot_be_synchronised_is_no_fault(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real_open = os.open
-
-    def opened(name: Any, flags: int, *mode: int) -> int:
-        if os.path.isdir(name):
-            raise PermissionError(errno.EACCES, "no folder can be opened here")
-        return real_open(name, flags, *mode)
-
-    monkeypatch.setattr(os, "open", opened)
-    write_file(path, b"content", durable=True)
-    assert path.read_bytes() == b"content"
 
 
 # Corrupt files.

@@ -527,17 +527,18 @@ REUSED = [*BLOCKS, lambda: noise_from([0.5])]
 
 
 @pytest.mark.parametrize("make", REUSED)
-def test_a_block_can_be_opened_again_but_not_inside_itself(make: Callable) -> None:
-    before, block, found = circumstances(), make(), []
-    for _ in range(2):
-        with block:
-            found.append(circumstances())
-            with pytest.raises(RuntimeError, match=r"\) anew for each block") as caught, block:
-                pass
-            assert_is_sentence(str(caught.value))
-            assert circumstances() == found[-1]
-        assert circumstances() == before
-    assert found[0] == found[1]
+def test_a_block_serves_once(make: Callable) -> None:
+    before, block = circumstances(), make()
+    with block:
+        inside = circumstances()
+        with pytest.raises(RuntimeError, match=r"\) anew for each") as caught, block:
+            pass
+        assert_is_sentence(str(caught.value))
+        assert circumstances() == inside
+    assert circumstances() == before
+    with pytest.raises(RuntimeError, match=r"\) anew for each"), block:
+        pass
+    assert circumstances() == before
 
 
 def _yields() -> Iterator[tuple]:

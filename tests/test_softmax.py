@@ -279,8 +279,8 @@ def test_one_number_does_not_vary() -> None:
     assert hessian(std)([3.0]).tolist() == [[0.0]]
 
 
-def test_the_variance_of_a_sample_is_said_how_to_write() -> None:
-    with pytest.raises(TypeError, match=r"var\(xs\) \* \(n / \(n - 1\)\)"):
+def test_the_variance_is_that_of_a_population() -> None:
+    with pytest.raises(TypeError, match="var has no ddof"):
         var([1.0, 2.0], ddof=1)
 
 

@@ -14,7 +14,6 @@ import time
 import unittest
 from collections.abc import Callable
 from fractions import Fraction
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,15 +22,9 @@ from outputs import assert_is_sentence
 from glassgrad import (
     NOT_COMPUTED,
     Value,
-    check_gradients,
     engine,
     grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
     scope,
-    value_and_grad,
 )
 from glassgrad.engine.misuse import HABITS, is_real
 
@@ -213,31 +206,12 @@ def test_a_conversion_is_refused_with_advice_that_fits_every_function(
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "advice"),
-    [
-        ("tanh", "Write v.tanh()."),
-        ("arctan", "Write v.arctan()."),
-        ("atan2", "Write engine.atan2(...)."),
-        ("mean", "Write engine.mean(...)."),
-        ("mse_loss", "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."),
-        ("__get__", "Use the methods of Value, such as v.tanh(), or the functions of glassgrad."),
-    ],
-)
-def test_pytorch_is_told_the_function_that_fits(name: str, advice: str) -> None:
-    function = SimpleNamespace(__name__=name)  # PyTorch asks so, which need not be there
-    with pytest.raises(TypeError) as caught:
-        Value.__torch_function__(function, (Value,), (Value(2.0),), {})
-    said = f"torch.{name} cannot follow the gradient of a Value. {advice}"
-    assert str(caught.value) == said
-
-
 @pytest.mark.needs("torch")
 def test_pytorch_takes_no_values_and_its_tensors_are_no_operands() -> None:
     import torch
 
     t, v = torch.tensor(1.0), Value(2.0)
-    with pytest.raises(TypeError, match=r"Write v\.tanh\(\)\."):
+    with pytest.raises(TypeError, match="must be Tensor, not Value"):
         torch.tanh(v)
     remedy = r"not Tensor tensor\(1\.\)\. Convert it first: tensor\.item"
     for compute in (lambda: t * v, lambda: v * t, lambda: t**v, lambda: v.maximum(t)):
@@ -267,9 +241,7 @@ def test_arrays_of_other_libraries_are_not_compared(
 ) -> None:
     array, v = importlib.import_module(library).asarray(data), Value(2.0, "v")
     for compute in (lambda: compare(v, array), lambda: compare(array, v)):
-        with pytest.raises(
-            TypeError, match=r"^v = 2 .*: a Value is compared with .*\.item"
-        ) as caught:
+        with pytest.raises(TypeError, match=r"^v = 2 .*: it is compared with .*\.item") as caught:
             compute()
         assert_is_sentence(str(caught.value))
     assert compare(v, np.asarray(array)).tolist() == compare(2.0, np.asarray(array)).tolist()
@@ -600,26 +572,10 @@ def test_a_habit_is_no_attribute(habit: str) -> None:
     assert re.fullmatch(r"[A-Z+v].*\.", HABITS[habit])
 
 
-@pytest.mark.parametrize("method", ["__eq__", "__ne__", "__hash__"])
-def test_a_class_of_ones_own_cannot_take_equal_values_for_the_same(method):
-    mixin = type("Mixin", (), {method: lambda self, *other: hash(self.data)})
-    for bases, own in (((Value,), dict(vars(mixin))), ((mixin, Value), {})):
-        with pytest.raises(TypeError, match=f"Own derives from Value and .* {method}") as caught:
-            type("Own", bases, own)
-        assert_is_sentence(str(caught.value))
-
-
-class Shifted(Value):
-    """A class of a user's own: with attributes, a slot, and a `*` of its own."""
-
-    __slots__ = ("__dict__", "unit")
-
-    def __init__(self, data, shift):
-        super().__init__(data, "w")
-        self.shift, self.unit = shift, "m"
-
-    def __mul__(self, other):
-        return super().__mul__(other) + self.shift
+def test_no_class_derives_from_value():
+    with pytest.raises(TypeError, match="Own derives from Value") as caught:
+        type("Own", (Value,), {})
+    assert_is_sentence(str(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -631,48 +587,16 @@ class Shifted(Value):
     ],
 )
 @pytest.mark.parametrize("gradient", [NOT_COMPUTED, 0.0, 2.5])
-@pytest.mark.parametrize("make", [lambda: Value(3.0, "w"), lambda: Shifted(3.0, 100.0)])
-def test_a_copy_is_a_leaf_of_the_same_class(make, gradient, remake):
-    w = make()
+def test_a_copy_is_a_leaf_of_the_same_class(gradient, remake):
+    w = Value(3.0, "w")
     w.grad = gradient
     found = remake(w)
     assert found is not w
     assert (type(found), found.data, found.label, found.parents) == (type(w), 3.0, "w", ())
     assert repr(found.grad) == repr(gradient)
     assert (found.grad is NOT_COMPUTED) == (gradient is NOT_COMPUTED)
-    assert getattr(found, "shift", 100.0) == 100.0
-    assert getattr(found, "unit", "m") == "m"
     y = found * 2.0
     y.backward()
     assert (y.data, found.grad) == ((w * 2.0).data, gradient + 2.0)
     with pytest.raises(TypeError, match="Cannot copy or pickle"):
         remake(y)
-
-
-def test_functions_with_fresh_arguments_refuse_a_class_of_ones_own():
-    w = Shifted(3.0, 100.0)
-    f = lambda v: (v[0] if isinstance(v, list) else v) * 2.0
-    calls = {
-        "value_and_grad": lambda: value_and_grad(f)(w),
-        "jacobian": lambda: jacobian(f)([w]),
-        "hessian": lambda: hessian(f)([w]),
-        "hvp": lambda: hvp(f)([w], [1.0]),
-        "jvp": lambda: jvp(f, (w,), (1.0,)),
-        "check_gradients": lambda: check_gradients(f, [w]),
-    }
-    for role, call in calls.items():
-        with pytest.raises(TypeError, match=f"^{role} .* w = 3, .* class, Shifted") as caught:
-            call()
-        assert_is_sentence(str(caught.value))
-    assert value_and_grad(f)(+w)[0].data == 6.0
-    assert grad(f(w), w) == 2.0
-    assert value_and_grad(lambda x, v: v * x, argnums=0)(2.0, w)[0].data == 106.0
-
-
-def test_a_class_of_ones_own_has_gradients_as_values_have():
-    class Own(Value):
-        pass
-
-    a, b = Own(2.0), Own(2.0)
-    (a * a + 3 * b).backward()
-    assert (a.grad, b.grad) == (4.0, 3.0)

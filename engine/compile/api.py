@@ -29,8 +29,8 @@ from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, l
 from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
+from glassgrad.engine.reductions import sum as add_up
 from glassgrad.engine.revision import METHODS
-from glassgrad.engine.table import sum as add_up
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.value import Value
 

@@ -24,7 +24,7 @@ from glassgrad.engine.arrays import ValueArray, has_parts
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import is_module, numbers_of, taken_apart
-from glassgrad.engine.value import Constant, Value, constant, has_own_methods
+from glassgrad.engine.value import Constant, Value, constant
 
 _FIXED = (bool, np.bool_, str, bytes, type(None), type(...), range, Enum)
 """What belongs to a recording as it is, and is told apart by its type and what it says."""
@@ -128,12 +128,6 @@ class Arguments:
             self.key.append(float)
             self.numbers.append(thing)
         elif isinstance(thing, Value):
-            if has_own_methods(kind):
-                raise TypeError(
-                    f"{role} is of {kind.__name__}, a class derived from Value, in whose place a "
-                    "recording has plain Values: its methods would not be called. Let the function "
-                    "read it from around it."
-                )
             self.key.append(Value)
             if not thing.is_constant:
                 self.values[len(self.numbers)] = thing
