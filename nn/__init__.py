@@ -17,7 +17,7 @@
     hooks.py         what goes on beside the epochs: stopping early, callbacks, bar, checkpoints
     history.py       what a training noted
     metrics.py       how good answers are
-    health.py        are gradients healthy, and what that means in words; probe.py measures it
+    health.py        are gradients healthy, and what that means in words
     plotting.py      figures of matplotlib
     saving.py        what a model file holds, and how it becomes a module again
     torch.py         to PyTorch and back; sklearn.py, estimators of scikit-learn
@@ -57,6 +57,7 @@ from glassgrad.nn.dense import Neuron as Neuron
 from glassgrad.nn.dense import Perceptron as Perceptron
 from glassgrad.nn.fit import fit as fit
 from glassgrad.nn.health import Health as Health
+from glassgrad.nn.health import LayerHealth as LayerHealth
 from glassgrad.nn.health import check_health as check_health
 from glassgrad.nn.history import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
@@ -95,7 +96,6 @@ from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import RMSprop as RMSprop
 from glassgrad.nn.optimisers import clip_grad_norm as clip_grad_norm
 from glassgrad.nn.optimisers import clip_grad_value as clip_grad_value
-from glassgrad.nn.probe import LayerHealth as LayerHealth
 from glassgrad.nn.samples import predict as predict
 from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule

@@ -118,7 +118,7 @@ def fit(
         checkpoint_every: after how many epochs it is written, for models that train faster than a
             disk writes.
         health: whether to look at the gradients of the layers before and after the training, over
-            16 samples, as `check_health` does.
+            8 samples, as `check_health` does.
         compiled: whether to run as array operations; where that cannot be, it runs eagerly, with
             the same numbers up to rounding, and says so.
         progress: a progress bar: None for one in terminals and notebooks if tqdm is installed.

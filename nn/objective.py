@@ -16,7 +16,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
-from math import isclose
 from threading import RLock
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
@@ -36,15 +35,14 @@ from glassgrad.engine import (
 )
 from glassgrad.engine.arrays import locked
 from glassgrad.engine.backward import order_of
-from glassgrad.engine.compile.inside import Inside, inside_of
 from glassgrad.engine.misuse import is_real, name
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter, number_of
-from glassgrad.engine.vectors import frozen_among, values_of, write_data
+from glassgrad.engine.vectors import values_of, write_data
 from glassgrad.nn.history import Epoch, Hook, warn
-from glassgrad.nn.layers import Embedding, count_noise, noise_from
+from glassgrad.nn.layers import count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.samples import (
     Form,
@@ -260,23 +258,6 @@ class Objective(Hook):
             )
         outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
         return samples.mean(rows[:, 0]), with_parts(outputs, locked)
-
-    def inside(self, samples: Samples) -> Inside | None:
-        """All that the model and the loss compute for samples, with nothing left to chance.
-
-        It is read off what was recorded; None where that does not hold all: they run eagerly,
-        samples may go several ways, what is frozen stands there as a number, or a table is read in
-        another way.
-        """
-        mean, _ = self.measured(samples)  # what serves these is looked at, or recorded anew
-        recordings = self._measured.recordings if self.is_compiled else []
-        are_frozen = frozen_among(self.all_parameters) is not None
-        has_table = any(isinstance(module, Embedding) for module in self.modules)
-        if [each.guards for each in recordings] != [[]] or are_frozen or has_table:
-            return None
-        found = inside_of(recordings[0], samples.X, samples.y)
-        is_same = found is not None and isclose(samples.mean(found.results), mean, rel_tol=1e-9)
-        return found if is_same else None  # it may run as written by now
 
     def some_outputs(self, samples: Samples) -> list[Any]:
         """The outputs of some samples, as Values, with nothing left to chance; that of one, where
