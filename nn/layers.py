@@ -1,6 +1,6 @@
 """Layers other than the dense ones, and parts in a row.
 
-    Sequential      modules, methods, functions and activations, each on what the one before gives
+    Sequential      modules and activations, each on what the one before gives
     Projection      a matrix of weights and no more
     Embedding       a row of numbers to learn for each of a number of things, such as letters
     LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
@@ -19,22 +19,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import MethodType
 from typing import Any, TypeAlias
 
-from glassgrad.engine import Operation, Value, as_value, dot, mean, step, where
+from glassgrad.engine import Value, as_value, dot, mean, step, where
 from glassgrad.engine.context import Block, is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.text import counted, describe, function_name
+from glassgrad.engine.text import describe, function_name
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
-from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
+from glassgrad.nn.activation import Activation, activation_function, row_of
 from glassgrad.nn.checks import below_one, misses, not_negative, place, unless_all_miss
 from glassgrad.nn.dense import Inputs, converted
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
-from glassgrad.nn.parts import parameters_read_by
-from glassgrad.nn.saving import buildable, reserve
+from glassgrad.nn.saving import buildable
 
 
 @buildable
@@ -48,34 +46,23 @@ class Elementwise(Module):
         numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
         return like(x, iter([self.activation(v) for v in numbers]))
 
+    def _config(self) -> dict[str, Any]:
+        return {"activation": self.activation}
+
     def extra_repr(self) -> str:
         return function_name(self.activation)
 
 
-@buildable
-class Method(Module):
-    """Another method of a module as a part."""
-
-    def __init__(self, module: Module, name: str) -> None:
-        self.module, self.name = module, name
-
-    def forward(self, x: Any) -> Any:
-        return getattr(self.module, self.name)(x)
-
-    def extra_repr(self) -> str:
-        return f"{_in_short(self.module)}.{self.name}"
-
-
-Part: TypeAlias = Module | Callable[[Any], Any] | str
-"""A module, a function of what the part before gives, or the name of an activation."""
+Part: TypeAlias = Module | Activation
+"""A module, or an activation, which bends every number."""
 
 
 @buildable
 class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
-    Parts are modules, methods of modules, functions, and names from `ACTIVATIONS`, which bend every
-    number; in the list `parts` activations and methods have become modules.
+    Parts are modules and activations, by name or as functions of the table, which bend every
+    number. In the list `parts` activations have become modules.
 
     >>> from glassgrad import Layer, Sequential
     >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
@@ -89,16 +76,6 @@ class Sequential(Module):
         if not parts:
             raise ValueError("Sequential(...) of nothing computes nothing; give at least one part.")
         self.parts = [_part(part) for part in parts]
-        for part in self.parts:
-            if isinstance(part, Module):
-                continue
-            if hidden := set(parameters_read_by(part)) - set(self.parameters()):
-                raise ValueError(
-                    f"The function {function_name(part)} uses "
-                    f"{counted(len(hidden), 'parameter')} of no part of Sequential, so that none "
-                    "would be trained. Write a class of your own, derived from Module, that holds "
-                    "them."
-                )
 
     def forward(self, x: Any) -> Any:
         for part in self.parts:
@@ -114,43 +91,35 @@ class Sequential(Module):
             return Sequential(*self.parts[place])
         return self.parts[place]
 
+    def _config(self) -> dict[str, Any]:
+        return {"parts": self.parts}
+
     def extra_repr(self) -> str:
         return " → ".join(map(_in_short, self.parts))
 
 
-def _part(part: Part) -> Callable[[Any], Any]:
+def _part(part: Any) -> Module:
     if isinstance(part, Module):
         return part
-    if isinstance(part, str) or (isinstance(part, Operation) and part.name in ACTIVATIONS):
+    if isinstance(part, str) or row_of(part) is not None:
         return Elementwise(part)
-    if isinstance(part, MethodType) and isinstance(part.__self__, Module):
-        return Method(part.__self__, part.__name__)
-    if isinstance(part, type) and issubclass(part, Module):
-        raise TypeError(
-            f"A part of Sequential is an object, not the class {part.__name__}. "
-            f"Write {part.__name__}(...)."
-        )
-    if not callable(part):
-        raise TypeError(
-            "A part of Sequential is a module, a function or the name of an activation, "
-            f"not {describe(part)}. Write the parts one by one: Sequential(*parts)."
-        )
-    return part
+    raise TypeError(
+        "A part of Sequential is a module or the name of an activation, not "
+        f"{describe(part)}. Write parts one by one, Sequential(*parts), and for a function a class "
+        "derived from Module."
+    )
 
 
-def _in_short(part: Any) -> str:
+def _in_short(part: Module) -> str:
     """A part in a few words, without its count of parameters."""
-    if not isinstance(part, Module):
-        return function_name(part)
     about = part.extra_repr()
-    if isinstance(part, Elementwise | Method):
+    if isinstance(part, Elementwise):
         return about
     return f"{type(part).__name__}({about})" if about else type(part).__name__
 
 
 def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list[list[Value]]:
     """Rows of Values, each drawn as the weights of a neuron of so many are, without its bias."""
-    reserve(rows * columns)
     source, numbers = generator(seed), initialiser(init)
     drawn = [numbers.draw(columns, rows, source)[0] for _ in range(rows)]
     return [
@@ -178,6 +147,9 @@ class Projection(Module):
     def forward(self, x: Inputs) -> list[Value]:
         inputs = converted(self, len(self.w[0]), x)
         return [dot(row, inputs) for row in self.w]
+
+    def _config(self) -> dict[str, Any]:
+        return {"nin": len(self.w[0]), "nout": len(self.w)}
 
     def extra_repr(self) -> str:
         return f"{len(self.w[0])} → {len(self.w)}"
@@ -239,6 +211,9 @@ class Embedding(Module):
         weights = [unless_all_miss(where(miss, 0.0, 1.0), missed) for miss in missed]
         return [dot(weights, column) for column in zip(*self.rows)]
 
+    def _config(self) -> dict[str, Any]:
+        return {"count": len(self.rows), "size": self.size}
+
     def extra_repr(self) -> str:
         return f"{len(self.rows)} × {self.size}"
 
@@ -272,7 +247,6 @@ class LayerNorm(Module):
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")
         self.eps = not_negative(eps, "LayerNorm(eps=...)")
-        reserve(2 * size)
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
 
@@ -282,6 +256,9 @@ class LayerNorm(Module):
         centred = [v - middle for v in inputs]
         root = _root_mean_square(centred, self.eps)
         return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
+
+    def _config(self) -> dict[str, Any]:
+        return {"size": len(self.gain), "eps": self.eps}
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
@@ -301,13 +278,15 @@ class RMSNorm(Module):
     def __init__(self, size: int, eps: float = 1e-6) -> None:
         size = whole(size, "RMSNorm(size=...)")
         self.eps = not_negative(eps, "RMSNorm(eps=...)")
-        reserve(size)
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
 
     def forward(self, x: Inputs) -> list[Value]:
         inputs = converted(self, len(self.gain), x)
         root = _root_mean_square(inputs, self.eps)
         return [g * (v / root) for g, v in zip(self.gain, inputs)]
+
+    def _config(self) -> dict[str, Any]:
+        return {"size": len(self.gain), "eps": self.eps}
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
@@ -345,6 +324,9 @@ class Dropout(Module):
                 v * (step(u - self.rate) / (1.0 - self.rate)) for v, u in zip(numbers, chances)
             ]
         return like(x, iter(numbers))
+
+    def _config(self) -> dict[str, Any]:
+        return {"rate": self.rate}
 
     def extra_repr(self) -> str:
         return f"{self.rate:g}"

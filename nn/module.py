@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, cast
 from glassgrad.engine import Value, assign, zero_grad
 from glassgrad.engine.context import Context, Scope, call_in, current, set_context
 from glassgrad.engine.misuse import is_real, real
-from glassgrad.engine.provenance import is_of_library, is_ours, made_by
+from glassgrad.engine.provenance import is_of_library, made_by
 from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.nn import saving
 from glassgrad.nn.checks import true_or_false
-from glassgrad.nn.parts import Found, Holder, Remembered, path_inside, remembered, title, walk
+from glassgrad.nn.parts import Found, Holder, path_inside, title, walk
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -93,18 +93,14 @@ class Module(Holder):
         Line(2 parameters)
     """
 
-    _not_parts: tuple[str, ...] = (*Holder._not_parts, "_built_with")
     _not_copied: tuple[str, ...] = ("_memory",)
-    """Attributes that no copy takes along; it does remember what the module was built with."""
-    _built_with: Remembered
+    """Attributes that no copy takes along."""
     training: bool
     """Whether the module is being trained: `Dropout` leaves units out only then."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """A module that is being trained; an `__init__` of the user's own need not say so."""
         module = super().__new__(cls)
-        if is_ours(cls):
-            module._built_with = remembered(arguments, options)
         module.training = True
         return module
 
@@ -275,7 +271,7 @@ class Module(Holder):
         """
         path, state = saving.place(path), self.state_dict()
         with saving.naming(path, " The model is unchanged."):
-            found = saving.read(path, state)
+            found = saving.read(path)
             saving.check_build(self, state, found)
         with saving.naming(path):
             try:

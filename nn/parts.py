@@ -4,20 +4,18 @@ The path of attributes is the name of a parameter, "layers.0.neurons.1.w.0", and
 nothing has to be registered: `walk` finds whatever is assigned to an attribute. A training step
 asks for the parameters several times, so what a walk came by is remembered, in `Found`. A list can
 change without anybody being told; therefore all that was looked into is compared at each use.
-
-A module also remembers the arguments that it was made with, for `saving.py`, and a function may
-use parameters without being a module: `parameters_read_by` finds these. Next: `module.py`.
+Next: `module.py`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from operator import is_
-from types import CodeType, MethodType, ModuleType
-from typing import Any, TypeAlias
+from types import CodeType
+from typing import Any
 
 import numpy as np
 
@@ -26,36 +24,9 @@ from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import ORDINARY, Context, Scope
 from glassgrad.engine.revision import METHODS, STRUCTURE, hold_same, is_only_itself
 from glassgrad.engine.value import is_parameter
-from glassgrad.nn.activation import linear, row_of
 
-Remembered: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
-"""The arguments that a module was made with, by their places and by their names."""
 PLAIN = (bool, int, float, str, type(None))
-"""Types of settings that data can say."""
-LEFT_OUT = ("seed", "init")
-"""Arguments that are not remembered, since a file has the numbers themselves."""
-
-
-def remembered(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Remembered:
-    """The arguments of a module as they are now: a list may change, a generator is used up."""
-    named = {name: kept(thing) for name, thing in options.items() if name not in LEFT_OUT}
-    return tuple([kept(thing) for thing in arguments]), named
-
-
-def kept(thing: Any, depth: int = 3) -> Any:
-    """An argument, if data can say it or it is a module or a method of one; else `...`."""
-    if type(thing) in PLAIN or isinstance(thing, Holder):
-        return thing
-    if isinstance(thing, (list, tuple, range)) and depth:
-        return tuple([kept(part, depth - 1) for part in thing])
-    if isinstance(thing, MethodType) and isinstance(thing.__self__, Holder):
-        return thing
-    if isinstance(thing, (np.integer, np.floating, np.bool_)):
-        return thing.item()
-    if isinstance(thing, np.ndarray) and thing.dtype.kind in "iu":
-        return kept(thing.tolist(), depth)
-    row = row_of(thing)  # an activation has a name, a function of the user's own none
-    return "linear" if thing is linear else ... if row is None else row.name
+"""Types of attributes that hold no parts."""
 
 
 class Memory:
@@ -90,6 +61,10 @@ class Holder:
     @cached_property
     def _memory(self) -> Memory:
         return Memory()
+
+    def _config(self) -> dict[str, Any]:
+        """The arguments that make one like it, for a class that a file may name."""
+        raise NotImplementedError
 
     def __setattr__(self, name: str, thing: Any) -> None:
         is_new = name not in vars(self) or vars(self)[name] is not thing
@@ -322,24 +297,3 @@ def path_inside(root: Holder, part: Holder) -> str | None:
             if found is part:
                 return path
     return None
-
-
-_OPAQUE = (Holder, Value, ModuleType, type)
-"""What is not looked into, or is by `walk`."""
-
-
-def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
-    """The parameters that a function uses beside its argument, as far as can be seen.
-
-    They may be in the names around it, in its default arguments, in what `functools.partial` fixed,
-    in the object that a method belongs to, or in what a compiled function was made of. Of objects
-    that it uses it looks at the attributes, and not at theirs.
-    """
-    # Most models do not need it.
-    from glassgrad.engine.compile.guards import own_attributes, things_read_by
-
-    things = things_read_by(function)
-    reader = Holder()
-    attributes = [dict(own_attributes(x)) for x in things if not isinstance(x, _OPAQUE)]
-    vars(reader)["objects"] = [*things, *attributes]
-    return [part for _, part in walk(reader) if is_parameter(part)]

@@ -98,6 +98,9 @@ class RecurrentCell(Module):
             )
         return tuple([as_value(v, type(self).__name__) for v in numbers])
 
+    def _config(self) -> dict[str, Any]:
+        return {"nin": self.nin, "nhidden": self.nhidden}
+
     def extra_repr(self) -> str:
         return f"{self.nin} → {self.nhidden}"
 
@@ -158,6 +161,10 @@ class AttentionHead(Module):
         if not found:
             raise ValueError(f"{self!r} takes a sequence of at least one vector.")
         return [converted(self, len(self.queries.w[0]), x) for x in found]
+
+    def _config(self) -> dict[str, Any]:
+        nin, size = len(self.queries.w[0]), len(self.queries.w)
+        return {"nin": nin, "size": size, "causal": self.causal}
 
     def extra_repr(self) -> str:
         return f"{self.queries.extra_repr()}{', causal' * self.causal}"
