@@ -99,7 +99,6 @@ from glassgrad.nn.optimisers import clip_grad_value as clip_grad_value
 from glassgrad.nn.samples import predict as predict
 from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule
-from glassgrad.nn.schedules import constant as constant
 from glassgrad.nn.schedules import cosine as cosine
 from glassgrad.nn.schedules import one_cycle as one_cycle
 from glassgrad.nn.schedules import ramp as ramp

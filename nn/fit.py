@@ -166,8 +166,6 @@ def fit(
     wanted = f"a function of the list of parameters, such as {example}"
     _check_callable("penalty", [] if penalty is None else [penalty], wanted)
     _check_callable("callbacks", callbacks, "functions of the history")
-    if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
-        raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
     samples = samples_of(X, y, weights=sample_weight)
     by_class = None if class_weight is None else class_weights(samples, class_weight)
     if by_class is not None:

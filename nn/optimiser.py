@@ -47,8 +47,6 @@ class Optimiser:
         groups: the groups, each with its `parameters` and its options to be read and set.
         OPTIONS: of a class, the check of every option by its name.
         STATE: of a class, the names of what it remembers for each parameter, 0 at first.
-        LATER: of a class, what options and arrays are where a state lacks them, as it was written
-            before there were any.
 
     >>> import numpy as np
     >>> from glassgrad import Optimiser, Value
@@ -65,7 +63,6 @@ class Optimiser:
 
     OPTIONS: ClassVar[Mapping[str, Check]] = {}
     STATE: ClassVar[tuple[str, ...]] = ()
-    LATER: ClassVar[Mapping[str, Any]] = {"maximize": False}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -333,20 +330,17 @@ class Optimiser:
             raise ValueError(
                 f"it has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}"
             )
-        later = {name: self.LATER[name] for name in self.OPTIONS if name in self.LATER}
         options = []
         for i, group in enumerate(groups):
             del group["parameters"]
-            known = dict.fromkeys(self.OPTIONS, Any)
-            complete = decode(known, {**later, **group}, f"its group {i}")
+            complete = decode(dict.fromkeys(self.OPTIONS, Any), group, f"its group {i}")
             options.append(_checked(type(self), complete))
         return options
 
     def _arrays_in(self, given: Mapping[str, Any]) -> State:
         count = len(self.parameters)
-        later = {name: [self.LATER[name]] * count for name in self.STATE if name in self.LATER}
         known = dict.fromkeys(self.STATE, list[float])
-        lists: dict[str, list[float]] = decode(known, {**later, **given}, "its state")
+        lists: dict[str, list[float]] = decode(known, given, "its state")
         for name, numbers in lists.items():
             if len(numbers) != count:
                 raise ValueError(

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf, isfinite, nan, sqrt
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -143,7 +143,6 @@ class Adam(Optimiser):
     """
 
     STATE = ("mean", "square", "largest", "steps")
-    LATER: ClassVar[Mapping[str, Any]] = {**Optimiser.LATER, "amsgrad": False, "largest": 0.0}
 
     def __init__(
         self,

@@ -18,18 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from itertools import cycle
 from math import cos, inf, isfinite, pi
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.text import counted, describe, told
-from glassgrad.engine.tree import is_sequence
+from glassgrad.engine.text import counted, describe
 from glassgrad.nn.checks import (
-    Check,
     Count,
     CountFrom0,
     NotNegative,
@@ -53,19 +50,6 @@ def _rule(given: Any, role: str) -> Any:
     return given
 
 
-def _one_of(*choices: str) -> Check:
-    def check(choice: Any, role: str) -> Any:
-        if choice not in choices:
-            raise ValueError(f"{role} is {' or '.join(map(repr, choices))}, not {told(choice)}.")
-        return choice
-
-    return check
-
-
-def _floors(given: Any, role: str) -> tuple[float, ...]:
-    return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
-
-
 _rise = number_that("is above 0 and at most 1", lambda rise: 0.0 < rise <= 1.0, not_negative)
 
 
@@ -74,19 +58,6 @@ class _Checked:
 
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, type(self).__name__))
-
-
-@dataclass(frozen=True)
-class constant(_Checked):
-    """The base learning rate at every step.
-
-    >>> from glassgrad import constant
-    >>> constant()(7, None)
-    1.0
-    """
-
-    def __call__(self, step: int, total: int | None) -> float:
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -168,12 +139,10 @@ class warm_up(_Checked):
                 f"warm_up of {counted(self.steps, 'step')} leaves none of {counted(total, 'step')} "
                 "for the rule that follows; give a larger total."
             )
-        rest, afterwards = None if total is None else total - self.steps, self.then or constant()
-        if step == 0:
-            afterwards(0, rest)  # what it refuses, it refuses before the first step
-        if step < self.steps:
-            return ramp(self.start, steps=self.steps)(step, total)
-        return afterwards(step - self.steps, rest)
+        rest = None if total is None else total - self.steps
+        # What the rule afterwards refuses, it refuses before the first step.
+        after = 1.0 if self.then is None else self.then(max(step - self.steps, 0), rest)
+        return ramp(self.start, steps=self.steps)(step, total) if step < self.steps else after
 
 
 @dataclass(frozen=True)
@@ -219,20 +188,16 @@ def _needed(total: int | None, rule: str) -> int:
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(_Checked):
-    """The learning rates times `factor` whenever a metric no longer improves (`ReduceLROnPlateau`).
+    """The learning rates times `factor` whenever a loss no longer improves (`ReduceLROnPlateau`).
 
-    By hand the metric is given to `step`, once an epoch; `fit` gives the loss. It improves if it is
-    below best × (1 - threshold), or, where it is to be large, above best × (1 + threshold). Rates
-    set by hand in between are what goes down next.
+    By hand the loss is given to `step`, once an epoch; `fit` gives its own. It improves if it is
+    below best × (1 - threshold). Rates set by hand in between are what goes down next.
 
     Args:
         factor: from 0 on and below 1.
         patience: after how many steps without improvement in a row the next one reduces.
-        mode: whether the metric is to be small ("min"), as a loss, or large ("max").
-        threshold_mode: "abs" for best - threshold and best + threshold in those places.
         cooldown: for how many steps after a reduction none counts as bad.
-        min_learning_rate: no rate goes below; one for all groups, or one for each.
-        eps: a smaller difference of rates is left alone.
+        min_learning_rate: no rate goes below.
 
     >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
     >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
@@ -245,20 +210,15 @@ class ReduceOnPlateau(_Checked):
     factor: Share = 0.1
     patience: CountFrom0 = 10
     _: KW_ONLY
-    mode: Annotated[Literal["min", "max"], _one_of("min", "max")] = "min"
     threshold: NotNegative = 1e-4
-    threshold_mode: Annotated[Literal["rel", "abs"], _one_of("rel", "abs")] = "rel"
     cooldown: CountFrom0 = 0
-    min_learning_rate: Annotated[float | Sequence[float], _floors] = 0.0
-    eps: NotNegative = 1e-8
+    min_learning_rate: NotNegative = 0.0
 
-    def after(self, seen: Seen, metric: float) -> tuple[Seen, bool]:
-        """What it has seen after one metric more, and whether rates go down now."""
+    def after(self, seen: Seen, loss: float) -> tuple[Seen, bool]:
+        """What it has seen after one loss more, and whether rates go down now."""
         best, bad_steps, cooldown_left = seen
-        gap = self.threshold if self.mode == "max" else -self.threshold
-        limit = best * (1.0 + gap) if self.threshold_mode == "rel" else best + gap
-        if metric > limit if self.mode == "max" else metric < limit:
-            best, bad_steps = metric, 0
+        if loss < best * (1.0 - self.threshold):
+            best, bad_steps = loss, 0
         else:
             bad_steps += 1
         if cooldown_left:
@@ -267,23 +227,16 @@ class ReduceOnPlateau(_Checked):
             return Seen(best, bad_steps, cooldown_left), False
         return Seen(best, 0, self.cooldown), True
 
-    def lowered(self, rates: Sequence[float]) -> list[float]:
-        """Learning rates one step further down."""
-        floors: Any = self.min_learning_rate
-        if len(floors) not in (1, len(rates)):
-            raise ValueError(
-                f"ReduceOnPlateau(min_learning_rate=...) has {len(floors)} rates, and the "
-                f"optimiser {counted(len(rates), 'group')}. Give one rate for all groups, or one "
-                "for each."
-            )
-        lower = [max(rate * self.factor, floor) for rate, floor in zip(rates, cycle(floors))]
-        return [new if old - new > self.eps else old for old, new in zip(rates, lower)]
+    def lowered(self, rate: float) -> float:
+        """A learning rate one step further down; a smaller difference than PyTorch's is none."""
+        lower = max(rate * self.factor, self.min_learning_rate)
+        return lower if rate - lower > 1e-8 else rate
 
 
 class Seen(NamedTuple):
-    """What a rule that watches has seen: the best metric, and what is counted since."""
+    """What a rule that watches has seen: the best loss, and what is counted since."""
 
-    best: float
+    best: float = inf
     bad_steps: int = 0
     cooldown_left: int = 0
 
@@ -291,7 +244,7 @@ class Seen(NamedTuple):
 Rule = ClosedForm | ReduceOnPlateau
 _SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
 _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
-"""What a state says where the rule watches a metric: the rates now, and what it has `Seen`."""
+"""What a state says where the rule watches a loss: the rates now, and what it has `Seen`."""
 
 
 class Schedule:
@@ -327,10 +280,8 @@ class Schedule:
         self.total = None if total is None else whole(total, "Schedule(total=...)")
         self._base_rates = tuple(self.learning_rates)
         self.step_count = 0
-        if isinstance(rule, ReduceOnPlateau):
-            rule.lowered(self.learning_rates)  # what it refuses, it refuses now
-            self._seen = Seen(-inf if rule.mode == "max" else inf)
-        else:
+        self._seen = Seen()
+        if not self.watches:
             self._go_to(0, self.base_rates)
 
     @property
@@ -345,29 +296,28 @@ class Schedule:
 
     @property
     def watches(self) -> bool:
-        """Whether `step` is to be told a metric, for `ReduceOnPlateau`."""
+        """Whether `step` is to be told a loss, for `ReduceOnPlateau`."""
         return isinstance(self.rule, ReduceOnPlateau)
 
-    def step(self, metric: float | None = None) -> None:
+    def step(self, loss: float | None = None) -> None:
         """Go one step on, and set the learning rates for it.
 
-        `ReduceOnPlateau` alone takes a metric, how the training goes; without one, or where another
+        `ReduceOnPlateau` alone takes a loss, how the training goes; without one, or where another
         rule is given one, that is a TypeError. Where the rule has no factor for the step, a
         ValueError, nothing changes.
         """
+        if (loss is None) is self.watches:
+            raise TypeError(
+                "Schedule.step: ReduceOnPlateau takes a number such as the loss on samples that "
+                "are held out, schedule.step(loss.data), and other rules take none, "
+                "schedule.step()."
+            )
         if not isinstance(self.rule, ReduceOnPlateau):
-            if metric is not None:
-                raise TypeError("Only ReduceOnPlateau takes a metric: write schedule.step().")
             self._go_to(self.step_count + 1, self.base_rates)
             return
-        if metric is None:
-            raise TypeError(
-                "ReduceOnPlateau watches a number, such as the loss on samples that are held "
-                "out: write schedule.step(loss.data)."
-            )
-        seen, goes_down = self.rule.after(self._seen, real(metric, "Schedule.step(...)"))
+        seen, goes_down = self.rule.after(self._seen, real(loss, "Schedule.step(...)"))
         if goes_down:
-            self._set(self.rule.lowered(self.learning_rates))
+            self._set([self.rule.lowered(rate) for rate in self.learning_rates])
         self._seen, self.step_count = seen, self.step_count + 1
 
     def state_dict(self) -> dict[str, Any]:
@@ -410,10 +360,7 @@ class Schedule:
     def sketch(self) -> list[float]:
         """Numbers that tell this schedule from others: its base rates, and what its rule does."""
         if isinstance(self.rule, ReduceOnPlateau):
-            options = dict(vars(self.rule))
-            floors = options.pop("min_learning_rate")
-            kinds = [options.pop("mode") == "max", options.pop("threshold_mode") == "abs"]
-            return [*self.base_rates, *map(float, [*options.values(), *kinds, *floors])]
+            return [*self.base_rates, *map(float, vars(self.rule).values())]
         last = (self.total or 1) - 1
         steps = np.unique(np.linspace(0, last, 200).astype(int)).tolist()
         return [*self.base_rates, *(float(self.rule(step, last + 1)) for step in steps)]

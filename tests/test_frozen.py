@@ -420,7 +420,7 @@ def test_another_choice_of_frozen_layers_is_another_training(tmp_path: Path) -> 
             fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
 
 
-def test_what_a_callback_froze_is_no_choice_and_the_refusal_says_what_to_do(tmp_path: Path) -> None:
+def test_what_a_callback_froze_is_no_choice(tmp_path: Path) -> None:
     def trained(epochs: int, net: Any, path: Path) -> dict[str, str]:
         def freezes(history: History) -> None:
             if history.epochs == 2:
@@ -432,7 +432,7 @@ def test_what_a_callback_froze_is_no_choice_and_the_refusal_says_what_to_do(tmp_
 
     net = model()
     trained(3, net, tmp_path / "run.json")
-    with pytest.raises(ValueError, match=r"Begin with model\.unfreeze\(\)") as caught:
+    with pytest.raises(ValueError, match="frozen parameters null there") as caught:
         trained(6, net, tmp_path / "run.json")
     assert_is_sentence(str(caught.value))
     resumed = trained(6, net.unfreeze(), tmp_path / "run.json")

@@ -480,28 +480,6 @@ def test_numbers_that_json_has_not_are_restored() -> None:
     assert second.state_dict()["state"]["mean"] == [math.inf]
 
 
-LATER = [(rule, ["maximize"], []) for rule in RULES]
-LATER += [(rule, ["maximize", "amsgrad"], ["largest"]) for rule in (Adam, AdamW)]
-
-
-@pytest.mark.parametrize(("rule", "options", "arrays"), LATER)
-def test_a_state_from_before_there_was_an_option_or_an_array_is_taken(
-    rule: Any, options: list[str], arrays: list[str]
-) -> None:
-    first = made(rule, {})
-    for _ in steps_from(first, range(5)):
-        pass
-    state = first.state_dict()
-    for name in options:
-        for group in state["groups"]:
-            del group[name]
-    for name in arrays:
-        del state["state"][name]
-    second = made(rule, dict.fromkeys(options, True), rate=0.7)
-    second.load_state_dict(state)
-    assert second.state_dict() == first.state_dict()
-
-
 def test_a_state_is_a_copy() -> None:
     optimiser = Adam([Value(1.0)])
     state = optimiser.state_dict()
