@@ -287,7 +287,7 @@ def test_a_training_by_fit_is_that_of_pytorch(is_compiled: bool) -> None:
 
 @pytest.mark.needs("torch")
 def test_it_crosses_the_bridge_both_ways() -> None:
-    net: Any = Sequential(Layer(2, 3), LayerNorm(3), Layer(3, 1))
+    net: Any = Sequential(Layer(2, 3), Layer(3, 3), Layer(3, 1))
     net[0].freeze()
     net[1].freeze()
     there = to_torch(net)
