@@ -44,9 +44,7 @@ from glassgrad.nn.activation import linear as linear
 from glassgrad.nn.data import blobs as blobs
 from glassgrad.nn.data import circles as circles
 from glassgrad.nn.data import digits as digits
-from glassgrad.nn.data import linear_regression as linear_regression
 from glassgrad.nn.data import sine as sine
-from glassgrad.nn.data import spirals as spirals
 from glassgrad.nn.data import split as split
 from glassgrad.nn.data import two_moons as two_moons
 from glassgrad.nn.data import xor as xor
@@ -67,10 +65,7 @@ from glassgrad.nn.layers import Dropout as Dropout
 from glassgrad.nn.layers import Embedding as Embedding
 from glassgrad.nn.layers import LayerNorm as LayerNorm
 from glassgrad.nn.layers import Projection as Projection
-from glassgrad.nn.layers import RMSNorm as RMSNorm
 from glassgrad.nn.layers import Sequential as Sequential
-from glassgrad.nn.layers import count_noise as count_noise
-from glassgrad.nn.layers import noise_from as noise_from
 from glassgrad.nn.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from glassgrad.nn.losses import cross_entropy as cross_entropy
 from glassgrad.nn.losses import hinge as hinge
@@ -90,7 +85,6 @@ from glassgrad.nn.module import load as load
 from glassgrad.nn.objective import left_out as left_out
 from glassgrad.nn.optimiser import Optimiser as Optimiser
 from glassgrad.nn.optimisers import SGD as SGD
-from glassgrad.nn.optimisers import Adagrad as Adagrad
 from glassgrad.nn.optimisers import Adam as Adam
 from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import RMSprop as RMSprop
@@ -100,7 +94,6 @@ from glassgrad.nn.samples import predict as predict
 from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule
 from glassgrad.nn.schedules import cosine as cosine
-from glassgrad.nn.schedules import one_cycle as one_cycle
 from glassgrad.nn.schedules import ramp as ramp
 from glassgrad.nn.schedules import step_decay as step_decay
 from glassgrad.nn.schedules import warm_up as warm_up

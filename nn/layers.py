@@ -4,7 +4,7 @@
     Projection      a matrix of weights and no more
     Embedding       a row of numbers to learn for each of a number of things, such as letters
     LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
-    RMSNorm             nor explode; each has a gain of its own to learn, so that nothing is lost
+                    nor explode; each has a gain of its own to learn, so that nothing is lost
     Dropout         leaves numbers out by chance, so that none is relied on
 
 What they take, give and raise, and what `nin`, `nout`, `seed` and `init` are, is said in
@@ -15,14 +15,14 @@ Next: `sequences.py`, layers of sequences.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from glassgrad.engine import Value, as_value, dot, mean, step, where
-from glassgrad.engine.context import Block, is_traced
+from glassgrad.engine.context import is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import describe, function_name
@@ -218,14 +218,6 @@ class Embedding(Module):
         return f"{len(self.rows)} × {self.size}"
 
 
-def _root_mean_square(numbers: Sequence[Value], eps: float) -> Value:
-    """The root of the mean of squares + eps; nan where they overflow, as in PyTorch, since what is
-    divided by an infinite root is 0.
-    """
-    square: Value = dot(numbers, numbers) / len(numbers) + eps
-    return (square + (square - square)).sqrt()  # 0, or nan of infinity
-
-
 @buildable
 class LayerNorm(Module):
     """gain · (x - mean) / sqrt(variance + eps) + bias, with the mean and variance of one sample.
@@ -254,36 +246,10 @@ class LayerNorm(Module):
         inputs = converted(self, len(self.gain), x)
         middle = mean(inputs)
         centred = [v - middle for v in inputs]
-        root = _root_mean_square(centred, self.eps)
+        variance = dot(centred, centred) / len(centred) + self.eps
+        # Nan where squares overflow, as in PyTorch: what is divided by an infinite root is 0.
+        root = (variance + (variance - variance)).sqrt()
         return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
-
-    def _config(self) -> dict[str, Any]:
-        return {"size": len(self.gain), "eps": self.eps}
-
-    def extra_repr(self) -> str:
-        return f"{len(self.gain)}"
-
-
-@buildable
-class RMSNorm(Module):
-    """gain · x / sqrt(mean of x² + eps): like `LayerNorm`, without a mean and a bias to learn.
-
-    As in PyTorch (Zhang and Sennrich 2019), whose `eps` is 2.2e-16 unless one is given.
-
-    >>> from glassgrad import RMSNorm
-    >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
-    [1.0, -1.0]
-    """
-
-    def __init__(self, size: int, eps: float = 1e-6) -> None:
-        size = whole(size, "RMSNorm(size=...)")
-        self.eps = not_negative(eps, "RMSNorm(eps=...)")
-        self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
-
-    def forward(self, x: Inputs) -> list[Value]:
-        inputs = converted(self, len(self.gain), x)
-        root = _root_mean_square(inputs, self.eps)
-        return [g * (v / root) for g, v in zip(self.gain, inputs)]
 
     def _config(self) -> dict[str, Any]:
         return {"size": len(self.gain), "eps": self.eps}
@@ -345,8 +311,8 @@ class _Noise:
             return [0.5] * count
         if self.taken > len(self.numbers):
             raise ValueError(
-                f"noise_from(...) has {len(self.numbers)} random numbers, and the model draws "
-                "more. count_noise(...) says how many it draws."
+                f"A training has {len(self.numbers)} random numbers for each sample, and the model "
+                "draws more for this one."
             )
         return self.numbers[self.taken - count : self.taken]
 
@@ -355,10 +321,14 @@ _NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of a training", d
 
 
 @contextmanager
-def _drawing_from(noise: _Noise) -> Iterator[None]:
+def noise_from(numbers: Sequence[Any] | None) -> Iterator[_Noise]:
+    """Inside the `with` block modules take their random numbers from 0 to 1 from here, in order;
+    from None they take the same one, and are counted.
+    """
+    noise = _Noise(numbers)
     token = _NOISE.set(noise)
     try:
-        yield
+        yield noise
     finally:
         _NOISE.reset(token)
 
@@ -376,35 +346,8 @@ def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
     if is_recorded:
         raise CompilationError(
             "A module draws random numbers inside a compiled function, which would repeat those "
-            "of its first call for ever. Pass them as an argument: `with noise_from(numbers):` "
-            "around the call of the model, as `glassgrad.fit` does; or call model.eval() first."
+            "of its first call for ever. Call model.eval() first; to train, glassgrad.fit gives "
+            "each sample its own."
         )
     uniform = (generator or random).random
     return [uniform() for _ in range(count)]
-
-
-def noise_from(numbers: Sequence[Any]) -> Block:
-    """Inside the `with` block modules take their random numbers from here, in order.
-
-    They are from 0 to 1, numbers or Values, as many as `count_noise` says; where more are drawn,
-    that is a ValueError.
-
-    >>> from glassgrad import Dropout, noise_from
-    >>> with noise_from([0.25, 0.75]):
-    ...     [v.data for v in Dropout(0.5)([1.0, 2.0])]
-    [0.0, 4.0]
-    """
-    return Block("noise_from(...)", lambda: _drawing_from(_Noise(numbers)))
-
-
-def count_noise(function: Callable[..., Any], *arguments: Any) -> int:
-    """How many random numbers the modules draw while a function runs.
-
-    >>> from glassgrad import Dropout, count_noise
-    >>> count_noise(Dropout(0.5), [1.0, 2.0, 3.0])
-    3
-    """
-    noise = _Noise(None)
-    with _drawing_from(noise):
-        function(*arguments)
-    return noise.taken

@@ -42,7 +42,7 @@ from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter, number_of
 from glassgrad.engine.vectors import values_of, write_data
 from glassgrad.nn.history import Epoch, Hook, warn
-from glassgrad.nn.layers import count_noise, noise_from
+from glassgrad.nn.layers import noise_from
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.samples import (
     Form,
@@ -136,8 +136,9 @@ class Objective(Hook):
         mine, losses = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         with training(self.modules, True):
             for x, target in samples.pairs():
-                drawn = count_noise(lambda *pair: losses.append(self._loss_of(*pair)), x, target)
-                self.noise_count = max(self.noise_count, drawn)
+                with noise_from(None) as noise:
+                    losses.append(self._loss_of(x, target))
+                self.noise_count = max(self.noise_count, noise.taken)
         return any(id(node) in mine for loss in losses for node in topological_order(loss))
 
     def _is_typical(self, function: Compiled, recorded: Callable[[], Any]) -> bool:

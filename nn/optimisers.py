@@ -1,4 +1,4 @@
-"""The rules by which parameters move along their gradients: SGD, Adam, AdamW, Adagrad, RMSprop.
+"""The rules by which parameters move along their gradients: SGD, Adam, AdamW, RMSprop.
 
 After `backward()`, `step()` moves all parameters, and `zero_grad()` clears their gradients for the
 next sample. A class of optimisers is its `rule`, a formula on arrays with a number for each
@@ -209,53 +209,6 @@ class AdamW(Adam):
         """The numbers shrunk by learning_rate × weight_decay, and then the step of `Adam`."""
         shrunk: Vector = numbers * (1.0 - group.learning_rate * group.weight_decay)
         return self._step(shrunk, gradients, state, group)
-
-
-class Adagrad(Optimiser):
-    """Every gradient is divided by the root of the sum of all its squares so far.
-
-    A parameter that has moved much slows down: good where most gradients are mostly 0, as those of
-    embeddings are. Duchi, Hazan and Singer, "Adaptive Subgradient Methods" (2011).
-
-    Args:
-        learning_rate_decay: how fast the learning rate itself goes down; see `rule`.
-
-    >>> from glassgrad import Adagrad, Value
-    >>> w = Value(3.0)
-    >>> optimiser = Adagrad([w], learning_rate=0.5)
-    >>> for _ in range(4):
-    ...     w.grad = 1.0
-    ...     optimiser.step()
-    >>> round(w.data, 6)  # 3 - 0.5 (1 + 1/√2 + 1/√3 + 1/√4)
-    1.607771
-    """
-
-    STATE = ("squares", "steps")
-
-    def __init__(
-        self,
-        parameters: Parameters,
-        learning_rate: NotNegative = 1e-2,
-        *,
-        learning_rate_decay: NotNegative = 0.0,
-        weight_decay: NotNegative = 0.0,
-        eps: NotNegative = 1e-10,
-        maximize: Flag = False,
-    ) -> None:
-        super().__init__(**self._arguments(locals()))
-
-    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """Number ← number - rate × gradient / (√squares + eps), squares ← squares + gradient².
-
-        In step t the rate is learning_rate / (1 + (t - 1) × learning_rate_decay).
-        """
-        gradients = with_decay(gradients, numbers, group)
-        decay: float = group.learning_rate_decay
-        rate = group.learning_rate / (1.0 + state["steps"] * decay)
-        state["squares"] = state["squares"] + gradients * gradients
-        state["steps"] = state["steps"] + 1.0
-        moves: Vector = rate * gradients / (np.sqrt(state["squares"]) + group.eps)
-        return numbers - moves
 
 
 class RMSprop(Optimiser):

@@ -33,7 +33,6 @@ from glassgrad.nn.checks import (
     Share,
     checked_fields,
     not_negative,
-    number_that,
     taking,
 )
 from glassgrad.nn.optimiser import Optimiser
@@ -48,9 +47,6 @@ def _rule(given: Any, role: str) -> Any:
     if not callable(given):
         raise TypeError(f"{role} takes a rule such as cosine(), not {describe(given)}.")
     return given
-
-
-_rise = number_that("is above 0 and at most 1", lambda rise: 0.0 < rise <= 1.0, not_negative)
 
 
 class _Checked:
@@ -90,7 +86,8 @@ class cosine(_Checked):
     floor: NotNegative = 0.0
 
     def __call__(self, step: int, total: int | None) -> float:
-        return _along_cosine(1.0, self.floor, step / _needed(total, "cosine"))
+        share = min(step / _needed(total, "cosine"), 1.0)
+        return self.floor + (1.0 - self.floor) * (1.0 + cos(pi * share)) / 2.0
 
 
 @dataclass(frozen=True)
@@ -143,41 +140,6 @@ class warm_up(_Checked):
         # What the rule afterwards refuses, it refuses before the first step.
         after = 1.0 if self.then is None else self.then(max(step - self.steps, 0), rest)
         return ramp(self.start, steps=self.steps)(step, total) if step < self.steps else after
-
-
-@dataclass(frozen=True)
-class one_cycle(_Checked):
-    """Up from `start` to 1 and down to `end`, both along half a cosine, as `OneCycleLR`.
-
-    Smith and Topin, "Super-Convergence" (2019), without a cycle of momentum.
-
-    Args:
-        rise: the share of the steps that go up, above 0 and at most 1 (`pct_start`).
-        start: the factor of the first step, 1 / div_factor.
-        end: the factor of the last step, 1 / (div_factor × final_div_factor).
-
-    >>> from glassgrad import one_cycle
-    >>> [round(one_cycle(rise=0.5)(step, 6), 3) for step in range(6)]
-    [0.04, 0.52, 1.0, 0.75, 0.25, 0.0]
-    """
-
-    rise: Annotated[float, _rise] = 0.3
-    start: NotNegative = 1 / 25
-    end: NotNegative = 1 / 25e4
-
-    def __call__(self, step: int, total: int | None) -> float:
-        last = _needed(total, "one_cycle") - 1  # steps count from 0
-        step, peak = min(step, last), self.rise * (last + 1) - 1.0
-        if step <= peak:
-            return _along_cosine(self.start, 1.0, step / peak if peak > 0.0 else 1.0)
-        return _along_cosine(1.0, self.end, (step - peak) / (last - peak) if last > peak else 1.0)
-
-
-def _along_cosine(start: float, end: float, share: float) -> float:
-    """From `start` at 0 to `end` at 1, level at both."""
-    if share >= 1.0:
-        return end
-    return end + (start - end) * (1.0 + cos(pi * share)) / 2.0
 
 
 def _needed(total: int | None, rule: str) -> int:

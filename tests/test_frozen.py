@@ -15,7 +15,6 @@ from outputs import assert_is_sentence, bits
 from glassgrad import (
     MLP,
     SGD,
-    Adagrad,
     Adam,
     AdamW,
     History,
@@ -204,7 +203,6 @@ OPTIMISERS: dict[str, tuple[Callable[..., Any], float, dict[str, Any]]] = {
     "momentum and decay": (SGD, 0.05, {"momentum": 0.9, "weight_decay": 0.1}),
     "Adam": (Adam, 0.05, {"weight_decay": 0.1}),
     "AdamW": (AdamW, 0.05, {"weight_decay": 0.5}),
-    "Adagrad": (Adagrad, 0.1, {"weight_decay": 0.1}),
     "RMSprop": (RMSprop, 0.01, {"momentum": 0.9, "centered": True}),
 }
 """Each with its learning rate, and with options that PyTorch calls as we do."""

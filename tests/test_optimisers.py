@@ -15,7 +15,6 @@ from outputs import assert_is_sentence
 from glassgrad import (
     NOT_COMPUTED,
     SGD,
-    Adagrad,
     Adam,
     AdamW,
     Neuron,
@@ -31,7 +30,7 @@ from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.files import json_text
 from glassgrad.nn.checks import finite, not_negative
 
-RULES = [SGD, Adam, AdamW, RMSprop, Adagrad]
+RULES = [SGD, Adam, AdamW, RMSprop]
 
 # Each rule with each of its options, and PyTorch's names for them.
 ROWS: list[tuple[type[Optimiser], dict[str, Any]]] = [
@@ -55,14 +54,11 @@ ROWS: list[tuple[type[Optimiser], dict[str, Any]]] = [
     (RMSprop, {"momentum": 0.9}),
     (RMSprop, {"centered": True}),
     (RMSprop, {"momentum": 0.5, "centered": True, "weight_decay": 0.01}),
-    (Adagrad, {}),
-    (Adagrad, {"learning_rate": 0.1, "learning_rate_decay": 0.1, "weight_decay": 0.1}),
-    (Adagrad, {"learning_rate": 0.1, "eps": 1e-3}),
     (Adam, {"amsgrad": True}),
     (AdamW, {"amsgrad": True, "betas": (0.5, 0.5), "weight_decay": 0.1, "maximize": True}),
     *[
         (rule, {"learning_rate": 0.1, "weight_decay": 0.1, "maximize": True})
-        for rule in (Adam, AdamW, RMSprop, Adagrad)
+        for rule in (Adam, AdamW, RMSprop)
     ],
 ]
 THEIR_NAMES = {"learning_rate": "lr", "learning_rate_decay": "lr_decay"}
@@ -340,10 +336,6 @@ def test_parameters_are_listed_in_order_and_copies_move_their_own() -> None:
 
 
 def test_the_text_says_what_there_is() -> None:
-    assert repr(Adagrad([Value(1.0)])) == (
-        "Adagrad(1 parameter, learning_rate=0.01, learning_rate_decay=0.0, weight_decay=0.0, "
-        "eps=1e-10, maximize=False)"
-    )
     two = SGD([{"parameters": [Value(1.0)]}, {"parameters": [Value(1.0)]}], 0.5)
     assert repr(two) == "SGD(2 parameters in 2 groups)"
     assert repr(two.groups[1]) == (
@@ -377,7 +369,6 @@ NEGATIVE = "takes 0 or a positive number"
         (lambda v: AdamW(v, eps=-1e-8), ValueError, NEGATIVE),
         (lambda v: RMSprop(v, alpha=1.0), ValueError, "below 1"),
         (lambda v: RMSprop(v, centered="yes"), TypeError, "True or False"),
-        (lambda v: Adagrad(v, learning_rate_decay=-1.0), ValueError, NEGATIVE),
         (lambda v: Adam([]), ValueError, "Adam of no parameters"),
         (lambda v: Adam(v[0]), TypeError, r"list of parameters.*model\.parameters\(\)"),
         (lambda v: Adam(Neuron(2)), TypeError, r"list of parameters.*Neuron"),

@@ -62,7 +62,6 @@ MODELS: dict[str, Callable[[], Module]] = {
     "AttentionHead": lambda: nn.AttentionHead(2, 3, causal=False),
     "Embedding": lambda: Embedding(5, size=2),
     "LayerNorm": lambda: LayerNorm(3, eps=1e-3),
-    "RMSNorm": lambda: nn.RMSNorm(2, 0.25),
     "Dropout": lambda: Dropout(0.25, seed=random.Random(1)),
     "Elementwise": lambda: Elementwise("tanh"),
     "Sequential": lambda: Sequential(
