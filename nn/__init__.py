@@ -2,8 +2,7 @@
 
     module.py        Module, what all of them have in common, and `load`; parts.py, what it holds
     dense.py         Neuron, Layer, MLP, Perceptron
-    layers.py        other layers: Sequential, Projection, Embedding, norms, Dropout; sequences.py,
-                     RecurrentCell, AttentionHead
+    layers.py        other layers: Sequential, Projection, AttentionHead, Embedding, ...
     activation.py    activations by name
     initialisers.py  the numbers of an untrained neuron, and seeds
     losses.py        how far predictions are from targets, and penalties
@@ -61,6 +60,7 @@ from glassgrad.nn.history import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
 from glassgrad.nn.initialisers import Initialiser as Initialiser
 from glassgrad.nn.initialisers import Seed as Seed
+from glassgrad.nn.layers import AttentionHead as AttentionHead
 from glassgrad.nn.layers import Dropout as Dropout
 from glassgrad.nn.layers import Embedding as Embedding
 from glassgrad.nn.layers import LayerNorm as LayerNorm
@@ -97,8 +97,6 @@ from glassgrad.nn.schedules import cosine as cosine
 from glassgrad.nn.schedules import ramp as ramp
 from glassgrad.nn.schedules import step_decay as step_decay
 from glassgrad.nn.schedules import warm_up as warm_up
-from glassgrad.nn.sequences import AttentionHead as AttentionHead
-from glassgrad.nn.sequences import RecurrentCell as RecurrentCell
 from glassgrad.nn.torch import from_torch as from_torch
 from glassgrad.nn.torch import to_torch as to_torch
 

@@ -222,7 +222,7 @@ def _agreeing(
     What the loss and the metrics do not take, they refuse here.
     """
     loss, targets = objective.loss, given[0].y
-    outputs = objective.some_outputs(given[0])
+    outputs = objective.outputs(given[0])
     end = _end_of(outputs)
     for each in given:
         _check_targets(objective, outputs[0], each.y)

@@ -2,6 +2,7 @@
 
     Sequential      modules and activations, each on what the one before gives
     Projection      a matrix of weights and no more
+    AttentionHead   each place of a sequence looks at others, and takes what it looks for
     Embedding       a row of numbers to learn for each of a number of things, such as letters
     LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
                     nor explode; each has a gain of its own to learn, so that nothing is lost
@@ -9,27 +10,34 @@
 
 What they take, give and raise, and what `nin`, `nout`, `seed` and `init` are, is said in
 `dense.py`; matrices are drawn row by row. Below `Dropout` is where its random numbers come from.
-Next: `sequences.py`, layers of sequences.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, TypeAlias
 
-from glassgrad.engine import Value, as_value, dot, mean, step, where
+from glassgrad.engine import Value, as_value, dot, mean, softmax, step, where
 from glassgrad.engine.context import is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import describe, function_name
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.activation import Activation, activation_function, row_of
-from glassgrad.nn.checks import below_one, misses, not_negative, place, unless_all_miss
-from glassgrad.nn.dense import Inputs, converted
+from glassgrad.nn.checks import (
+    below_one,
+    misses,
+    not_negative,
+    place,
+    true_or_false,
+    unless_all_miss,
+)
+from glassgrad.nn.dense import Converted, Inputs, converted
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
 from glassgrad.nn.saving import buildable
@@ -153,6 +161,71 @@ class Projection(Module):
 
     def extra_repr(self) -> str:
         return f"{len(self.w[0])} → {len(self.w)}"
+
+
+@buildable
+class AttentionHead(Module):
+    """Each vector of a sequence becomes a mean of values, weighed by softmax(query · key / √size).
+
+    The query of a vector says what it looks for, its key what can be found there, its value what
+    is then taken along (Vaswani et al. 2017, section 3.2.1).
+
+    Args:
+        nin: how many numbers each vector has.
+        size: how many numbers `queries`, `keys`, `values` make of it, and so the outputs have.
+        causal: whether a vector looks only at itself and those before it, as to predict what
+            comes next it must.
+
+    >>> from glassgrad import AttentionHead
+    >>> head = AttentionHead(2, 3, seed=0)
+    >>> head
+    AttentionHead(2 → 3, causal, 18 parameters)
+    >>> outputs = head([[1.0, 0.0], [0.0, 1.0]])
+    >>> len(outputs), len(outputs[0])
+    (2, 3)
+    """
+
+    def __init__(
+        self, nin: int, size: int, *, causal: bool = True, seed: Seed = None, init: Init = "torch"
+    ) -> None:
+        self.causal = true_or_false(causal, "AttentionHead(causal=...)")
+        nin = whole(nin, "AttentionHead(nin=...)")
+        size = whole(size, "AttentionHead(size=...)")
+        source = generator(seed)
+        self.queries = Projection(nin, size, seed=source, init=init)
+        self.keys = Projection(nin, size, seed=source, init=init)
+        self.values = Projection(nin, size, seed=source, init=init)
+
+    def forward(self, vectors: Iterable[Inputs]) -> list[list[Value]]:
+        """An output for each vector of a sequence, of at least one: a list of lists of Values."""
+        inputs = self._sequence(vectors)
+        queries = [self.queries(x) for x in inputs]
+        keys = [self.keys(x) for x in inputs]
+        values = [self.values(x) for x in inputs]
+        outputs = []
+        for i, query in enumerate(queries):
+            seen = i + 1 if self.causal else len(inputs)
+            scores = [dot(query, key) / sqrt(len(query)) for key in keys[:seen]]
+            shares = softmax(scores)
+            outputs.append([dot(shares, column) for column in zip(*values[:seen])])
+        return outputs
+
+    def _sequence(self, vectors: Iterable[Inputs]) -> list[Converted]:
+        found = listed(vectors, repr(self)) if is_sequence(vectors) else [vectors]
+        if not all(map(is_sequence, found)):
+            raise TypeError(
+                f"{self!r} takes a sequence of vectors, a list of lists, not {describe(vectors)}."
+            )
+        if not found:
+            raise ValueError(f"{self!r} takes a sequence of at least one vector.")
+        return [converted(self, len(self.queries.w[0]), x) for x in found]
+
+    def _config(self) -> dict[str, Any]:
+        nin, size = len(self.queries.w[0]), len(self.queries.w)
+        return {"nin": nin, "size": size, "causal": self.causal}
+
+    def extra_repr(self) -> str:
+        return f"{self.queries.extra_repr()}{', causal' * self.causal}"
 
 
 @buildable

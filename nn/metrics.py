@@ -17,8 +17,7 @@ Raises:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -26,8 +25,8 @@ import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, width_of
-from glassgrad.engine.text import counted, describe, some_of, told, visible
-from glassgrad.engine.tree import Array, listed, numbers_of
+from glassgrad.engine.text import counted, describe, some_of, told
+from glassgrad.engine.tree import Array, numbers_of
 from glassgrad.nn.samples import relative, size_of
 
 if TYPE_CHECKING:
@@ -70,20 +69,17 @@ _MOST_CLASSES = 10_000
 """Of so many a table already takes a gigabyte."""
 
 
-def confusion(
-    outputs: Any, targets: Any, threshold: float | None = None, *, names: Any = None
-) -> Confusion:
+def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> Confusion:
     r"""How often each class was taken for each: a table that prints, shows and plots itself.
 
-    Its arguments are those of `accuracy`; no score is nan, which is of no class. `names` are those
-    of the classes from 0 on, to be shown; None for their numbers. There are k × k counts, 2 × 2 for
-    one score a sample; of classes k is one more than the largest, or the number of names.
+    Its arguments are those of `accuracy`; no score is nan, which is of no class. There are k × k
+    counts, 2 × 2 for one score a sample; of classes k is one more than the largest.
 
     >>> from glassgrad import confusion
-    >>> confusion([1.5, -0.2, 0.3], [1, 0, 0], names=["no", "yes"])
-    right \ taken for  no  yes
-    no                  1    1
-    yes                 0    1
+    >>> confusion([1.5, -0.2, 0.3], [1, 0, 0])
+    right \ taken for  0  1
+    0                  1  1
+    1                  0  1
     """
     given = _rows(outputs, "confusion", "outputs")
     chosen, right = _chosen_and_right(given, targets, "confusion", threshold)
@@ -99,14 +95,7 @@ def confusion(
             f"confusion(...) of {k:,} classes is a table of as many rows and columns. Number those "
             "that there are from 0 on, without gaps: np.unique(classes, return_inverse=True)."
         )
-    given_names = range(k) if names is None else listed(names, "confusion(names=...)")
-    called = [visible(str(name)) for name in given_names]
-    if len(called) < k or (len(called) > k and given.dtype.kind not in "iub"):
-        raise ValueError(
-            f"confusion(names=...) has {counted(len(called), 'name')} for {k} classes."
-        )
-    k = len(called)
-    return Confusion(np.bincount(k * right + chosen, minlength=k * k).reshape(k, k), called)
+    return Confusion(np.bincount(k * right + chosen, minlength=k * k).reshape(k, k))
 
 
 class Confusion:
@@ -118,8 +107,8 @@ class Confusion:
         counts: an array of shape (k, k).
     """
 
-    def __init__(self, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
-        self.counts, self.names = counts, tuple(names)
+    def __init__(self, counts: npt.NDArray[np.int64]) -> None:
+        self.counts, self.names = counts, [str(number) for number in range(len(counts))]
         # Of the samples of each class, the share that was taken for each.
         self._shares: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
@@ -127,7 +116,7 @@ class Confusion:
         """The table as a figure of matplotlib; the shade is the share of the right class."""
         from glassgrad.nn.plotting import plot_confusion
 
-        return plot_confusion(self.counts, self._shares, self.names)
+        return plot_confusion(self.counts, self._shares)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.counts, dtype=dtype)
@@ -146,9 +135,9 @@ class Confusion:
         return columns(padded, indent="")
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.names)
+        head = "".join(f'<th scope="col">{name}</th>' for name in self.names)
         rows = "".join(
-            f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, counts, shares))}</tr>'
+            f'<tr><th scope="row">{name}</th>{"".join(map(_cell, counts, shares))}</tr>'
             for name, counts, shares in zip(self.names, self.counts.tolist(), self._shares)
         )
         return (

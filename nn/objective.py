@@ -60,7 +60,7 @@ Penalty = Callable[[list[Value]], Value]
 
 _MOST_TRIED = 16
 """Samples that are tried before a training; a parameter may take part in some only."""
-_MOST_SHOWN = 8
+_MOST_SHOWN = 4
 """Samples whose outputs show what the model ends in."""
 
 
@@ -260,22 +260,13 @@ class Objective(Hook):
         outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
         return samples.mean(rows[:, 0]), with_parts(outputs, locked)
 
-    def some_outputs(self, samples: Samples) -> list[Any]:
-        """The outputs of some samples, as Values, with nothing left to chance; that of one, where
-        all do the same.
-        """
-        first, *others = samples.X[:_MOST_SHOWN]
+    def outputs(self, samples: Samples) -> list[Any]:
+        """The outputs of some samples, as Values, with nothing left to chance."""
         with training(self.modules, False):
-            outputs = [self.model(plain(first))]
-            self.form.row(outputs[0])
-            with no_grad():
-                recorded = lambda: self._measured.map(samples.X[:1], samples.y[:1])
-                if self._is_typical(self._measured, recorded):
-                    return outputs
-            outputs += [self.model(plain(x)) for x in others]
-        for output in outputs:
+            found = [self.model(plain(x)) for x in samples.X[:_MOST_SHOWN]]
+        for output in found:
             self.form.row(output)
-        return outputs
+        return found
 
     def look_into(self, numbers: Any, batch: Samples) -> None:
         """Run samples eagerly, whose compiled loss is not finite: that may say what is wrong."""

@@ -108,18 +108,18 @@ _MOST_NUMBERS = 30
 """Of more classes the numbers do not fit into the squares."""
 
 
-def plot_confusion(counts: Any, shares: Any, names: Sequence[str]) -> Figure:
+def plot_confusion(counts: Any, shares: Any) -> Figure:
     """How often each class (row) was taken for each: a square for each pair, its share of the row
     as its shade.
     """
-    size = 2.0 + 0.45 * min(len(names), _MOST_NUMBERS)
+    size = 2.0 + 0.45 * min(len(counts), _MOST_NUMBERS)
     figure = new_figure(size, size)
     axes = figure.add_subplot(xlabel="taken for", ylabel="right")
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-    places = range(len(names))
-    axes.set_xticks(places, names, rotation=90 if max(map(len, names)) > 3 else 0)
-    axes.set_yticks(places, names)
-    if len(names) <= _MOST_NUMBERS:
+    places = range(len(counts))
+    axes.set_xticks(places)
+    axes.set_yticks(places)
+    if len(counts) <= _MOST_NUMBERS:
         for row, column in product(places, places):
             ink = "white" if shares[row, column] > 0.6 else "black"
             number = str(counts[row, column])

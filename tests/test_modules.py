@@ -30,7 +30,6 @@ from glassgrad import (
     Neuron,
     Perceptron,
     Projection,
-    RecurrentCell,
     Sequential,
     Value,
     assign,
@@ -80,17 +79,6 @@ def loss_of(result):
 # a row, and of the input as a tensor.
 
 
-def recurrent_of_torch(torch, p, x):
-    cell = torch.nn.RNNCell(2, 3, dtype=torch.float64)
-    rows, bias = p.reshape(3, 6)[:, :5], p.reshape(3, 6)[:, 5]
-    parameters = {"weight_ih": rows[:, :2], "weight_hh": rows[:, 2:], "bias_ih": bias,
-                  "bias_hh": torch.zeros(3, dtype=torch.float64)}  # fmt: skip
-    h = None
-    for row in x:
-        h = torch.func.functional_call(cell, parameters, (row,) if h is None else (row, h))
-    return h
-
-
 def attention_of_torch(causal):
     def of(torch, p, x):
         queries, keys, values = (w.reshape(3, 2) for w in p.split(6))
@@ -130,7 +118,6 @@ TORCH = {
         lambda torch, p, x: torch.nn.functional.layer_norm(x, (3,), p[:3], p[3:], 0.5),
     ),
     "Embedding": (lambda: Embedding(4, 3), [2, 0, 2], embedding_of_torch),
-    "RecurrentCell": (lambda: RecurrentCell(2, 3), X[:3], recurrent_of_torch),
     "AttentionHead, causal": (lambda: AttentionHead(2, 3), X, attention_of_torch(True)),
     "AttentionHead": (lambda: AttentionHead(2, 3, causal=False), X, attention_of_torch(False)),
     "Projection": (
@@ -145,7 +132,7 @@ TORCH = {
 
 
 def called(model, x):
-    return model.run(x) if isinstance(model, RecurrentCell) else model(x)
+    return model(x)
 
 
 def arguments(title, x):
@@ -229,7 +216,6 @@ def test_parameters_have_names_and_travel(title):
 
 
 SEEDED = {
-    "RecurrentCell": lambda **options: RecurrentCell(2, 3, **options),
     "Embedding": lambda **options: Embedding(5, 3, **options),
     "AttentionHead": lambda **options: AttentionHead(2, 3, **options),
     "Projection": lambda **options: Projection(2, 3, **options),
@@ -250,7 +236,6 @@ REPRS = [
     (lambda: LayerNorm(4), "LayerNorm(4, 8 parameters)"),
     (lambda: Dropout(0.25), "Dropout(0.25, 0 parameters)"),
     (lambda: Embedding(4, 3), "Embedding(4 × 3, 12 parameters)"),
-    (lambda: RecurrentCell(2, 3), "RecurrentCell(2 → 3, 18 parameters)"),
     (lambda: AttentionHead(2, 3), "AttentionHead(2 → 3, causal, 18 parameters)"),
     (lambda: Projection(2, 3), "Projection(2 → 3, 6 parameters)"),
     (lambda: Perceptron(2), "Perceptron(2, 3 parameters)"),
@@ -532,36 +517,6 @@ def test_one_recording_serves_all_tokens():
     assert all(math.isnan(loss(a, 0).data) for a in (5, -1))
 
 
-# Recurrent cell
-
-
-def test_the_state_is_carried_along():
-    cell = RecurrentCell(2, 3, seed=0)
-    states = cell.run(X, every=True)
-    assert len(states) == 4
-    assert numbers_of(states[-1]) == numbers_of(cell.run(iter(X)))
-    assert numbers_of(cell.run(X[2:], states[1])) == numbers_of(states[-1])
-    assert numbers_of(cell(X[0])) == numbers_of(cell(X[0], [0, 0, 0])) == numbers_of(states[0])
-    first = cell.layer.neurons[0]
-    w = [p.data for p in first.w]
-    assert states[0][0].data == pytest.approx(
-        math.tanh(w[0] * X[0][0] + w[1] * X[0][1] + first.b.data)
-    )
-
-
-def test_a_state_of_one_number_is_a_list():
-    cell = RecurrentCell(1, 1, seed=0)
-    assert isinstance(cell(0.5), list)
-    assert len(cell.run([1.0, 2.0])) == 1
-
-
-def test_the_gradient_flows_back_through_the_whole_sequence():
-    cell = RecurrentCell(1, 2, seed=0)
-    xs = [[Value(1.0)] for _ in range(5)]
-    loss_of(cell.run(xs)).backward()
-    assert all(x[0].grad != 0.0 for x in xs)
-
-
 # Attention
 
 
@@ -659,7 +614,6 @@ def test_nothing_is_learned_of_nan(learn, broken):
 # Refusals
 
 
-CELL = RecurrentCell(2, 3)
 REFUSED = [
     (Sequential, ValueError, "Sequential(...) of nothing computes nothing"),
     (lambda: Sequential("rleu"), ValueError, "There is no activation 'rleu'."),
@@ -686,19 +640,6 @@ REFUSED = [
     (lambda: Embedding(4, 3)(True), TypeError, "not True. Write int(y) for a bool y."),
     (lambda: Embedding(4, 3)("a"), TypeError, "takes a token from 0 to 3, not 'a'. Give a whole"),
     (lambda: Embedding(4, 3)(None), TypeError, "takes a token from 0 to 3, not None."),
-    (lambda: CELL([1.0]), ValueError, "RecurrentCell(2 → 3, 18 parameters) takes 2 inputs, not 1."),
-    (lambda: CELL(X[0], [1.0]), ValueError,
-     "RecurrentCell(2 → 3, 18 parameters) takes a last state of 3: what it gave for the last"),
-    (lambda: CELL(X[0], Value(1.0)), TypeError, "a last state that is a list of numbers, not Val"),
-    (lambda: CELL(X[0], 5), TypeError, "a last state that is a list of numbers, not int 5."),
-    (lambda: CELL(X[0], "abc"), TypeError, "that is a list of numbers, not str 'abc'."),
-    (lambda: CELL(X[0], {1.0, 2.0, 3.0}), TypeError, "a last state that is a list of numbers, not"),
-    (lambda: CELL(X[0], {0: 1.0, 1: 2.0, 2: 0.0}), TypeError, "is a list of numbers, not dict"),
-    (lambda: CELL.run(5), TypeError, ".run(...) takes a sequence of inputs, not int 5."),
-    (lambda: CELL.run(None), TypeError, ".run(...) takes a sequence of inputs, not NoneType None."),
-    (lambda: CELL.run(Value(1.0)), TypeError, ".run(...) takes a sequence of inputs, not Value "),
-    (lambda: CELL.run([]), ValueError, "A sequence of no inputs leads to no state"),
-    (lambda: CELL.run(X, every="no"), TypeError, "run(every=...) is True or False, not 'no'."),
     (lambda: AttentionHead(2, 3, causal="false"), TypeError,
      "AttentionHead(causal=...) is True or False, not 'false'."),
     (lambda: AttentionHead(2, 3)({(1.0, 2.0)}), TypeError, "takes a sequence of vectors, a list"),
@@ -735,7 +676,7 @@ REFUSED = [
 SIZES = {
     Neuron: ["nin", "fan_out"], Layer: ["nin", "nout"], Perceptron: ["nin"], LayerNorm: ["size"],
     Projection: ["nin", "nout"], Embedding: ["count", "size"],
-    RecurrentCell: ["nin", "nhidden"], AttentionHead: ["nin", "size"],
+    AttentionHead: ["nin", "size"],
 }  # fmt: skip
 
 

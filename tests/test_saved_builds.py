@@ -31,7 +31,6 @@ from glassgrad import (
 from glassgrad.engine.files import sealed
 from glassgrad.nn.layers import Elementwise, Projection
 from glassgrad.nn.saving import CLASSES, SCHEMA, build_of
-from glassgrad.nn.sequences import RecurrentCell
 
 
 @pytest.fixture
@@ -57,7 +56,6 @@ MODELS: dict[str, Callable[[], Module]] = {
     "Layer": lambda: Layer(2, nout=3, activation=None),
     "MLP": lambda: MLP(2, [4, 3, 1], activation="sin", output_activation="linear", init="torch"),
     "Perceptron": lambda: nn.Perceptron(2),
-    "RecurrentCell": lambda: RecurrentCell(2, 3),
     "Projection": lambda: Projection(2, 3),
     "AttentionHead": lambda: nn.AttentionHead(2, 3, causal=False),
     "Embedding": lambda: Embedding(5, size=2),
