@@ -39,7 +39,7 @@ _OF_NN = """
 ACTIVATIONS Activation Adam AdamW AttentionHead Dropout Embedding Health History
 INITIALISERS Initialiser Inputs Layer LayerHealth LayerNorm METRICS MLP Module Neuron Optimiser
 Perceptron Projection RMSprop ReduceOnPlateau SGD Schedule Seed Sequential
-accuracy binary_cross_entropy_with_logits blobs check_health circles clip_grad_norm clip_grad_value
+accuracy binary_cross_entropy_with_logits blobs check_health circles clip_grad_norm
 confusion cosine cross_entropy digits fit
 from_torch hinge huber l1 l2 left_out linear load mae mean_absolute_error
 mean_squared_error mse predict r2 ramp sine split step_decay to_torch

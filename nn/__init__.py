@@ -89,7 +89,6 @@ from glassgrad.nn.optimisers import Adam as Adam
 from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import RMSprop as RMSprop
 from glassgrad.nn.optimisers import clip_grad_norm as clip_grad_norm
-from glassgrad.nn.optimisers import clip_grad_value as clip_grad_value
 from glassgrad.nn.samples import predict as predict
 from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule

@@ -331,7 +331,6 @@ class Perceptron(Neuron):
         return mistakes
 
     def _learnable(self, xs: list[Any], ys: list[Any]) -> list[tuple[Converted, float]]:
-        """Samples with their answers, if all of them, and the weights, can be learned from."""
         samples = [(converted(self, self.nin, x), _answer(y)) for x, y in zip(xs, ys)]
         for v in (v for x, _ in samples for v in x):
             if not isfinite(v.data):

@@ -325,7 +325,6 @@ class _Layers:
         return before if not around or before.path.startswith(f"{around}.") else place
 
     def _place_in(self, scope: Scope | None) -> _Place | None:
-        """The place of the innermost module of the model that is open."""
         if scope is None:
             return None
         if scope not in self._places:
@@ -405,7 +404,6 @@ class _Layer:
         return found, always
 
     def _are_alike(self, gradients: Mapping[Value, float]) -> bool:
-        """Whether several units have the same numbers everywhere, so that nothing parts them."""
         units = len(self.outputs)
         if units < 2:
             return False
@@ -445,7 +443,6 @@ def ratio_of(number: float | None, to: float | None) -> float | None:
 def _verdicts(
     layers: Sequence[LayerHealth], losses: Sequence[float], closed: Sequence[str]
 ) -> tuple[str, ...]:
-    """What is wrong, and what to do; ("healthy",) if nothing is."""
     found = [*_broken(layers, losses), *_still(layers, len(losses))]
     if closed:
         uses = "uses" if len(closed) == 1 else "use"
@@ -527,12 +524,10 @@ def _flow(
     least, most = min(compared, key=_relative), max(compared, key=_relative)
     last, steep = compared[-1].name, max(used, key=_steepness)
     if least.relative == 0.0 and not is_explained:
-        place = max(i for i, layer in enumerate(compared) if layer.relative == 0.0)
-        gate = compared[place + 1].name
         yield (
-            f"vanishing: the gradient at {compared[place].name} is exactly 0, as {gate} sends none "
-            "back: its weights are 0, or its units are off or flat. Draw other initial weights, or "
-            "look again after a step, if they are to begin with 0."
+            f"vanishing: the gradient at {least.name} is exactly 0: weights behind it are all 0, "
+            "or units are off or flat. Draw other initial weights, or look again after a step, if "
+            "they are to begin with 0."
         )
     elif 0.0 < _relative(least) < VANISHING:
         yield (

@@ -217,7 +217,6 @@ class History(Mapping[str, list[float]]):
 
 
 def _spread(count: int, best: int | None) -> list[int]:
-    """Places spread over the epochs, with the first, the last and the best among them."""
     if count <= _MOST_LINES:
         return list(range(count))
     last = _MOST_LINES - 1

@@ -16,16 +16,13 @@ for bit, in one JSON file:
 
 "run" describes the training: a name, a number or a digest of each thing that makes it another than
 others. A file is taken only by a call of `fit` that describes itself alike, and a refusal says what
-differs. What cannot be described is the code of a model, loss, penalty or metric of your own: of
-those the names count, and what loss and penalty give for some made-up numbers.
-
-"others" names those of the model that the optimiser does not move, and whose numbers come last in
-"parameters".
+differs. Of code of your own, a model, loss, penalty or metric, the names count, and what loss and
+penalty give for some made-up numbers. "others" names the parameters of the model that the optimiser
+does not move, and whose numbers come last in "parameters".
 
 What follows is the states of the loop, of `Notes` and of `Kept`: `taker_of` gives what takes one
-over, if nothing in it is wrong or missing (a ValueError, TypeError or KeyError). "digest" is the
-SHA-256 of all bytes before it, so that a file with one bit changed is refused. What is random in an
-epoch follows from the seed and its number. Reading runs nothing of the file.
+over, if nothing in it is wrong or missing (a ValueError, TypeError or KeyError). With its "digest",
+as in `saving.py`, a file with one bit changed is refused. Reading runs nothing of the file.
 """
 
 from __future__ import annotations
@@ -244,7 +241,6 @@ def _is_notebook() -> bool:
 
 
 def _bar(total: int, done: int) -> Any:
-    """A bar of tqdm, None if it is not installed."""
     try:
         if _is_notebook() and find_spec("ipywidgets"):
             from tqdm.notebook import tqdm

@@ -8,11 +8,7 @@ the number of neurons beside it (`fan_out`). `INITIALISERS` has those that go by
     >>> normal(std=0.02)
     <initialiser normal(0, 0.02)>
 
-The functions that make initialisers raise, all of them:
-
-    TypeError: an argument is no real number.
-    ValueError: one is not finite, or a gain or a standard deviation is negative.
-
+A number that is not finite, and a gain or a standard deviation below 0, are ValueErrors.
 A bias is 0 unless something else is said. A seed makes what is drawn repeatable, here and wherever
 `nn` draws. Next: `dense.py`.
 """

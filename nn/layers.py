@@ -119,7 +119,6 @@ def _part(part: Any) -> Module:
 
 
 def _in_short(part: Module) -> str:
-    """A part in a few words, without its count of parameters."""
     about = part.extra_repr()
     if isinstance(part, Elementwise):
         return about

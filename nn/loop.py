@@ -83,8 +83,6 @@ class NotFiniteError(ArithmeticError):
 
 
 class _SoFar:
-    """What the steps of an epoch came to so far."""
-
     def __init__(self, numbers: Any, steps: int) -> None:
         self.numbers = numbers  # those of the parameters
         self.steps = steps  # since the training began
@@ -215,7 +213,6 @@ class Loop:
         return judged, columns | scores
 
     def _do(self, so_far: _SoFar) -> None:
-        """All steps of an epoch, one after the other."""
         options, samples = self.options, self.samples
         random, count = generator_of_epoch(options.seed, self.epochs + 1), len(samples)
         order = random.permutation(count) if options.shuffle else np.arange(count)
@@ -341,7 +338,6 @@ class Training:
         return history
 
     def _epochs(self, all_hooks: Sequence[Hook]) -> str:
-        """Epoch by epoch, until it is over; why it is."""
         while True:
             reasons = [why for hook in all_hooks if (why := hook.why_over()) is not None]
             if reasons:

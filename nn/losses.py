@@ -11,22 +11,14 @@ Args:
     prediction: a Value or number, or sequences of them, nested, of one sample or many: lists,
         arrays, ranges, generators, tables of pandas, tensors.
     target: as many numbers or Values in the same shape; only axes of length 1 at the end may be
-        missing on one side, as when each of n predictions stands in a list of its own. PyTorch
-        spreads (n,) and (n, 1) out to n × n pairs; here nothing is broadcast. Values are not
-        checked: inside a compiled function all are.
-    reduction: "mean" over all numbers, "sum", or "none".
+        missing on one side. Nothing is broadcast, as PyTorch does with (n,) and (n, 1). Values are
+        not checked: inside a compiled function all are.
+    reduction: "mean" over all numbers, "sum", or "none": lists of Values in that shape.
 
-Returns:
-    A Value; with "none" lists of Values in the shape of the prediction.
-
-Raises:
-    ValueError: the shapes differ, nothing is given, a target is none that the loss takes, there is
-        no such reduction, or an option cannot be.
-    TypeError: there is something else than Values and real numbers, or entries are masked.
-
-`fit` and `over` give a loss one sample at a time. A mean of `cross_entropy` that is divided by the
-weight of one sample forgets it; it is refused, and `reduction="sum"` is what to write. How much
-samples count is said by `fit(sample_weight=)`.
+What does not fit, or is no target that the loss takes, is a ValueError, what is no Value or real
+number a TypeError. `fit` and `over` give a loss one sample at a time. A mean of `cross_entropy`
+that is divided by the weight of one sample forgets it; it is refused, and `reduction="sum"` is what
+to write. How much samples count is said by `fit(sample_weight=)`.
 """
 
 from __future__ import annotations
@@ -318,7 +310,6 @@ def _of_numbers(
 
 
 def _weights(weight: Any, count: int) -> list[Any]:
-    """A weight for each class of `cross_entropy`."""
     shape, weights = _opened("cross_entropy", "weight", weight)
     role = "cross_entropy(weight=...)"
     if _without_ones(shape) != _without_ones((count,)):

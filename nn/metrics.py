@@ -8,11 +8,8 @@ Args:
         broadcast; but shape (n, 1) is taken as (n,).
     sample_weight: a number of 0 or more for each sample, which counts as so many.
 
-Raises:
-    TypeError: there is something else than numbers.
-    ValueError: the shapes do not fit, or the targets are no such classes.
-
-`fit` takes them by their names in `METRICS`, or functions of your own.
+What is no number is a TypeError, shapes that do not fit and targets that are no such classes are
+ValueErrors. `fit` takes metrics by their names in `METRICS`, or functions of your own.
 """
 
 from __future__ import annotations
@@ -150,7 +147,6 @@ _CORNER = "right \\ taken for"
 
 
 def _cell(count: int, share: float) -> str:
-    """A number on a blue that is the deeper, the larger its share is."""
     shade = ",".join(str(round(255 + (part - 255) * share)) for part in (0, 114, 178))
     ink = "#fff" if share > 0.6 else "#000"
     look = f"background:rgb({shade});color:{ink};text-align:right"
@@ -281,7 +277,6 @@ def _pair(outputs: Any, targets: Any, metric: str) -> tuple[Array, Array]:
 def _chosen_and_right(
     given: Array, targets: Any, metric: str, threshold: float | None
 ) -> tuple[Array, Array]:
-    """The class chosen for each sample and its right class, both as integers from 0."""
     wanted = _rows(targets, metric, "targets").astype(float)
     if wanted.shape != (len(given),):
         raise ValueError(
@@ -324,7 +319,6 @@ def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]
 
 
 def _limit(scores: Array, metric: str, threshold: float | None) -> float:
-    """Where one score a sample changes the class."""
     if threshold is not None:
         return real(threshold, f"{metric}(threshold=...)")
     known = scores[~np.isnan(scores)]

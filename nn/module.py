@@ -38,8 +38,6 @@ _MOST_SCOPES = 100
 
 
 def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A `__call__` of the user's own, run inside the scope of its module."""
-
     @wraps(call)
     def scoped(self: Module, *arguments: Any, **keywords: Any) -> Any:
         inside = self._context_inside(current(), sys._getframe(1))
@@ -204,7 +202,6 @@ class Module(Holder):
         return tuple([parameter for _, parameter in self.named_parameters()])
 
     def _found(self) -> Found:
-        """The parts below the module, if every parameter has a name of its own."""
         found = Found.below(self)
         if found.twice is None:
             return found
@@ -355,7 +352,6 @@ def _size(module: Module) -> str:
 
 
 def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
-    """The entries as floats, and those that are none."""
     numbers, complaints = {}, []
     for name, entry in state.items():
         try:

@@ -163,7 +163,6 @@ class Objective(Hook):
         )
 
     def _record(self) -> None:
-        """Begin anew what is compiled: nothing is recorded yet."""
         model, loss, form, is_weighed = self.model, self.loss, self.form, self._is_weighed
         parameters, has_outputs = self.parameters, self._has_outputs
         added = None if self.penalty is None else partial(self.penalty, parameters)

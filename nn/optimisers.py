@@ -6,7 +6,7 @@ parameter; everything else is the business of `Optimiser`, in `optimiser.py`. Al
 of `torch.optim`, up to rounding. Below them is clipping: what limits gradients before a step. Next:
 `schedules.py`, how learning rates change in time.
 
-All optimisers take and raise the same:
+All optimisers take the same, and refuse what cannot be with a TypeError or a ValueError:
 
 Args:
     parameters: leaf Values, for example `model.parameters()`; or groups of them with options of
@@ -16,11 +16,6 @@ Args:
     momentum: how much of the velocity stays in each step, 0 or more; 0.9 is common.
     eps: keeps a quotient finite where gradients are 0.
     maximize: whether to climb: to move along the gradient instead of against it.
-
-Raises:
-    TypeError: there is something else than leaf Values among the parameters, or an option is of a
-        wrong type or unknown.
-    ValueError: there are no parameters, one is given twice, or an option cannot be.
 """
 
 from __future__ import annotations
@@ -266,9 +261,7 @@ class RMSprop(Optimiser):
 
 
 # Clipping. One sample at a steep place can throw parameters far away; a limit on the gradients
-# keeps the step short (Pascanu, Mikolov and Bengio 2013). These are the functions of
-# `torch.nn.utils`, called between `backward()` and `step()`; a gradient that has not been computed
-# ("–") stays so. A limit that is negative or nan is a ValueError.
+# keeps the step short (Pascanu, Mikolov and Bengio 2013).
 
 _MARGIN = 1e-6
 """What `torch.nn.utils.clip_grad_norm_` adds to the norm, so that it never divides by 0."""
@@ -280,7 +273,9 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     The direction stays. The factor is max_norm / (norm + 1e-6), if that is below 1; the norm is the
     Euclidean one of all gradients as one vector, without overflow on the way. A norm that is
     infinite since a gradient is makes the others 0 and that one nan; one that is nan makes all nan,
-    as in PyTorch. A limit of infinity measures the norm: unless it is nan, nothing changes.
+    as in PyTorch. A limit of infinity measures the norm: unless it is nan, nothing changes. One
+    that is negative or nan is a ValueError. It is called between `backward()` and `step()`; a
+    gradient that has not been computed ("–") stays so.
 
     >>> from glassgrad import Value, clip_grad_norm
     >>> x, y = Value(0.0), Value(0.0)
@@ -290,25 +285,19 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     >>> round(x.grad, 6), round(y.grad, 6)
     (0.6, 0.8)
     """
-    values, gradients = _with_gradients("clip_grad_norm", parameters)
+    if not isinstance(parameters, Iterable):
+        raise TypeError(
+            "clip_grad_norm takes a list of Values, for example model.parameters(), not "
+            f"{describe(parameters)}."
+        )
+    values = list(parameters)
+    gradients, computed = computed_gradients(values)
+    if computed is not None:
+        values = [value for value, is_known in zip(values, computed) if is_known]
+        gradients = gradients[computed]
     clipped, norm = clipped_by_norm(gradients, _limit(max_norm, "clip_grad_norm(max_norm=...)"))
     assign_grad(values, clipped)
     return norm
-
-
-def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
-    """Cut every gradient off at -limit and limit: the direction changes. One of nan stays.
-
-    >>> from glassgrad import Value, clip_grad_value
-    >>> x = Value(3.0)
-    >>> (x * x).backward()
-    >>> clip_grad_value([x], limit=5.0)
-    >>> x.grad
-    5.0
-    """
-    values, gradients = _with_gradients("clip_grad_value", parameters)
-    most = _limit(limit, "clip_grad_value(limit=...)")
-    assign_grad(values, np.clip(gradients, -most, most))
 
 
 def clipped_by_norm(gradients: Vector, limit: float) -> tuple[Vector, float]:
@@ -344,19 +333,6 @@ def _factor(limit: float, norm: float) -> float:
         return nan
     factor = limit / (norm + _MARGIN)
     return 1.0 if factor != factor else min(factor, 1.0)  # nothing is above a limit of infinity
-
-
-def _with_gradients(call: str, parameters: Iterable[Value]) -> tuple[list[Value], Vector]:
-    if not isinstance(parameters, Iterable):
-        raise TypeError(
-            f"{call} takes a list of Values, for example model.parameters(), "
-            f"not {describe(parameters)}."
-        )
-    values = list(parameters)
-    gradients, computed = computed_gradients(values)
-    if computed is None:
-        return values, gradients
-    return [value for value, known in zip(values, computed) if known], gradients[computed]
 
 
 _limit = number_that("is 0 or more", lambda limit: limit >= 0.0, real)

@@ -98,7 +98,6 @@ def _plot(axes: Axes, curves: Mapping[str, Sequence[float]], is_log: bool) -> No
 
 
 def _plot_edge(axes: Axes, title: str, epochs: Sequence[int], height: float, marker: str) -> None:
-    """Marks at an edge for epochs whose numbers the scale has no place for."""
     if epochs:
         heights, across = [height] * len(epochs), axes.get_xaxis_transform()
         axes.plot(epochs, heights, marker, color="#1f2328", transform=across, label=title)

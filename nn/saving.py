@@ -26,11 +26,8 @@ one bit changed is refused.
 
 Reading runs nothing, and takes a file that says exactly this or none of it. Only classes that are
 `buildable` are ever made from data, and no size in a build is larger than the count of numbers in
-the file.
-
-Why JSON alone, and no format for arrays such as safetensors: every number of a scalar model has a
-name of its own, and a file that people can read, compare and write by hand is worth more here than
-bytes. What is large goes to PyTorch by `to_torch`.
+the file. It is JSON, and no format for arrays such as safetensors, since every number of a scalar
+model has a name of its own, and people can read and compare it.
 """
 
 from __future__ import annotations

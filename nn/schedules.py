@@ -7,11 +7,8 @@ ends. Those made here are objects that are called; their fields are what they ar
 `ReduceOnPlateau` is told how the training goes. The rates are those of the class of
 `torch.optim.lr_scheduler` that is named.
 
-What makes a rule raises, all alike:
-
-    TypeError: an option is of a wrong type.
-    ValueError: a factor is negative or not finite, a number of steps is below 1; or, when it is
-        used, the rule needs a total.
+An option of a wrong type is a TypeError; a factor that is negative or not finite, a number of steps
+below 1, and a rule that is used without the total it needs, are ValueErrors.
 """
 
 from __future__ import annotations
@@ -50,8 +47,6 @@ def _rule(given: Any, role: str) -> Any:
 
 
 class _Checked:
-    """A rule, whose fields say what is asked of them."""
-
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, type(self).__name__))
 

@@ -77,7 +77,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
     random_state: Any = None
 
     def _is_new(self, is_partial: bool) -> bool:
-        """Whether a call begins anew, and does not go on from where the last one ended."""
         return not (hasattr(self, "model_") and (is_partial or self.warm_start))
 
     def _check_unmasked(self, **given: Any) -> None:

@@ -125,7 +125,6 @@ def _there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[Any]:
 
 
 def _activation_there(torch: Any, function: Callable[..., Any], path: str) -> Iterator[Any]:
-    """The module of an activation; nothing for "linear"."""
     if function is linear:
         return
     name = function_name(function)
@@ -233,7 +232,6 @@ def _here(torch: Any, path: str, module: Any, used: set[int]) -> Layer | Element
 
 
 def _activation_here(torch: Any, path: str, module: Any) -> str:
-    """The name of an activation, if ours is the same function."""
     kind = type(module).__name__
     if kind not in _CLASSES or type(module) is not getattr(torch.nn, kind):
         raise _not_here(path, f"it is {with_article(kind)} of {type(module).__module__}, {module}")

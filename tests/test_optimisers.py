@@ -238,14 +238,12 @@ def test_a_step_on_arrays_is_the_step(rule: type[Optimiser], options: dict[str, 
     on_values, on_arrays = rule(values, **options), rule(others, **options)
     numbers = data_vector(values)
     for step in range(20):
-        found = gradients_at(step, len(values), missing=0.3 if step % 2 else 0.0)
+        found = gradients_at(step, len(values), missing=0.0)
         for value, gradient in zip(values, found):
-            value.grad = NOT_COMPUTED if gradient is None else gradient
+            value.grad = gradient
         on_values.step()
-        computed = [gradient is not None for gradient in found]
-        gradients = [gradient or 0.0 for gradient in found]
         before = numbers.copy()
-        moved = on_arrays.moved(numbers, gradients, None if all(computed) else computed)
+        moved = on_arrays.moved(numbers, found)
         assert (numbers == before).all()
         numbers = moved
         assert data_vector(values).tolist() == numbers.tolist()
@@ -256,7 +254,7 @@ def test_a_step_on_arrays_is_the_step(rule: type[Optimiser], options: dict[str, 
 def test_the_new_numbers_are_never_the_old_array() -> None:
     numbers = np.array([1.0, 2.0])
     optimiser = SGD([Value(0.0), Value(0.0)], 0.1, momentum=0.9)
-    moved = optimiser.moved(numbers, [1.0, 1.0], [False, False])
+    moved = optimiser.moved(numbers, [0.0, 0.0])
     assert moved is not numbers
     moved[0] = 7.0
     assert numbers.tolist() == [1.0, 2.0]
@@ -268,16 +266,17 @@ MASKED = np.ma.masked_array([1.0, 2.0], [False, True])
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        (([1.0], [1.0, 2.0]), ValueError, r"moved\(numbers=...\) takes one entry for each of 2"),
+        (
+            ([1.0], [1.0, 2.0]),
+            ValueError,
+            r"moved\(numbers=...\) takes a real number for each of 2",
+        ),
         (([1.0, 2.0], [[1.0, 2.0]]), ValueError, r"moved\(gradients=...\).*shape \(1, 2\)"),
-        (([1.0, 2.0], ["1", "2"]), TypeError, "real numbers"),
-        (([1.0, 2.0], [1j, 2.0]), TypeError, "real numbers"),
-        (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, "real numbers"),
-        (([1.0, 2.0], [1.0, 2.0], [1, 0]), TypeError, "takes booleans"),
-        (([1.0, 2.0], [1.0, 2.0], [True]), ValueError, "computed"),
+        (([1.0, 2.0], ["1", "2"]), TypeError, "takes a real number"),
+        (([1.0, 2.0], [1j, 2.0]), TypeError, "takes a real number"),
+        (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, "takes a real number"),
         ((MASKED, [1.0, 2.0]), TypeError, r"moved\(numbers=...\) has masked entries"),
         (([1.0, 2.0], MASKED), TypeError, r"moved\(gradients=...\) has masked entries"),
-        (([1.0, 2.0], [1.0, 2.0], MASKED > 0.0), TypeError, "computed=.* has masked entries"),
     ],
 )
 def test_wrong_arrays_change_nothing(arguments: Any, error: type, said: str) -> None:
@@ -650,7 +649,7 @@ def test_options_of_ones_own() -> None:
         Pull([near], 0.5, to=math.inf)
     with pytest.raises(AttributeError, match=r"write optimiser\.groups\[0\]\.to = "):
         optimiser.to = 3.0
-    with pytest.raises(AttributeError, match=r"of Pull: read optimiser\.groups\[0\]\.to\."):
+    with pytest.raises(AttributeError, match="has no attribute 'to'"):
         _ = optimiser.to
     assert not hasattr(optimiser, "betas")
     with pytest.raises(AttributeError, match="Pull has no option betas; it has learning_rate, to"):
