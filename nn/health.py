@@ -114,10 +114,8 @@ class LayerHealth:
 class Health:
     """What `check_health` found; its text is a table of the layers with the verdicts below it.
 
-    In the table, "still" is the share of outputs of units that let (nearly) no gradient through,
-    "always" how many units do so for all samples, "gradient" the size of the gradient by the
-    parameters, "at units" that by the outputs, and "relative" that as a share of the last layer's.
-    All of it is in the records: see `LayerHealth`.
+    In the table, "gradient" is the size of the gradient by the parameters, "at units" that by the
+    outputs, and "relative" that as a share of the last layer's. For all of it see `LayerHealth`.
 
     Attributes:
         samples: how many samples were looked at.

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -69,11 +68,9 @@ class Module(Holder):
     """A part of a network that holds parameters. Derive from it and define `forward`.
 
     Parameters are the leaf Values among the attributes, in the order in which they were assigned:
-    directly, in lists, tuples, dicts and arrays, and in other modules. A class that defines
-    `__call__` instead of `forward`, or a `parameters` of its own, works as well.
-
-    A call runs `forward` inside a scope. It is named by the path of attributes from the module
-    that calls it, or by the class for the outermost one; its kind is the class.
+    directly, in lists, tuples, dicts and arrays, and in other modules. A call runs `forward`
+    inside a scope, named by the path of attributes from the module that calls it. A class that
+    defines `__call__` instead of `forward`, or a `parameters` of its own, works as well.
 
     Example:
         >>> from glassgrad import Module, Value
@@ -132,11 +129,7 @@ class Module(Holder):
             set_context(around)
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
-        """What the module computes; a class of your own defines it.
-
-        Raises:
-            NotImplementedError: the class does not.
-        """
+        """What the module computes; a class of your own defines it."""
         raise NotImplementedError(
             f"{type(self).__name__} defines no forward(self, x): it computes nothing yet."
         )
@@ -145,11 +138,8 @@ class Module(Holder):
         """Leave the parameters of the module, and of all modules in it, as they are.
 
         They are still parameters, which are counted, saved and loaded. But no gradient reaches
-        them: it shows as "–", as before any `backward()`. So no training moves them, whatever its
-        optimiser was given. A file does not say that they are frozen; a copy is.
-
-        Raises:
-            TypeError: a parameter is of a class of your own, derived from Value.
+        them: it shows as "–". So no training moves them, whatever its optimiser was given. A file
+        does not say that they are frozen; a copy is.
 
         >>> from glassgrad import MLP
         >>> model = MLP(2, [3, 1])
@@ -181,8 +171,7 @@ class Module(Holder):
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with its name: the path of attributes, as "layers.0.b".
 
-        Raises:
-            ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
+        That two have the same name, as in a dict {1: v, "1": w}, is a ValueError.
         """
         return iter(self._found().named(self))
 
@@ -217,10 +206,8 @@ class Module(Holder):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Give every parameter the number that a `state_dict()` has under its name.
 
-        Raises:
-            ValueError: names are missing or unknown, or an entry is no real number. The message
-                names them all, and the module stays as it was.
-            TypeError: `state` is no mapping from names to numbers.
+        Names that are missing or unknown, and entries that are no real numbers, are a ValueError
+        that names them all, and the module stays as it was.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"A state is a dict from names to numbers, not {describe(state)}.")
@@ -240,23 +227,17 @@ class Module(Holder):
         """Write `state_dict()` to a file, JSON in UTF-8 with every number exactly; its path.
 
         If the module is one of `nn`, the file says how it is built too, so that `glassgrad.load`
-        needs nothing else. An interruption leaves the old file or the new one, never a half. Here
-        and where a file is loaded, what is no path is a TypeError, and a file that cannot be
-        written or read an OSError.
-
-        Raises:
-            ValueError: two parameters have the same name, or half of a surrogate pair, which
-                UTF-8 cannot say, is in one.
+        needs nothing else. An interruption leaves the old file or the new one, never a half. A file
+        that cannot be written is an OSError.
         """
         return saving.write(saving.place(path), self, self.state_dict())
 
     def load(self, path: str | Path) -> None:
         """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
 
-        Raises:
-            ValueError: it is damaged, is no model file, or is one of another shape or with other
-                settings, such as another activation. The message begins with the file's name, and
-                the module stays as it was.
+        One that is damaged, is no model file, or is of another shape or with other settings, such
+        as another activation, is a ValueError that begins with the file's name, and the module
+        stays as it was.
 
         >>> import tempfile
         >>> from glassgrad import Neuron
@@ -321,10 +302,7 @@ class Module(Holder):
 
 
 def _lines(module: Module, seen: set[int]) -> list[str]:
-    """A module as a line and its parts as a tree below, unless it describes itself.
-
-    Equal parts in a row are shown as one, as "members.0 … members.7, each: MLP(...)".
-    """
+    """A module as a line and its parts as a tree below, unless it describes itself."""
     seen.add(id(module))
     about = module.extra_repr()
     lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{_size(module)})"]
@@ -334,12 +312,9 @@ def _lines(module: Module, seen: set[int]) -> list[str]:
     trees = [
         (path, _lines(cast("Module", part), seen)) for path, part in parts if id(part) not in seen
     ]
-    groups = [(below, list(same)) for below, same in groupby(trees, key=lambda named: named[1])]
-    for i, (below, same) in enumerate(groups):
-        first, last = same[0][0], same[-1][0]
-        which = first if len(same) == 1 else f"{first} … {last}, each"
-        fork, side = ("└─ ", "   ") if i == len(groups) - 1 else ("├─ ", "│  ")
-        lines += [f"{fork}{which}: {below[0]}", *(side + line for line in below[1:])]
+    for i, (path, below) in enumerate(trees):
+        fork, side = ("└─ ", "   ") if i == len(trees) - 1 else ("├─ ", "│  ")
+        lines += [f"{fork}{path}: {below[0]}", *(side + line for line in below[1:])]
     return lines
 
 
@@ -384,12 +359,8 @@ def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
 def load(path: str | Path) -> Module:
     """The model that a file holds, built anew from classes of `nn`. Runs nothing of the file.
 
-    Nothing that is larger than the file says, in numbers, is ever begun. The model is being
-    trained as any new one; `eval()` says that it is in use.
-
-    Raises:
-        ValueError: the file is damaged or no model file, or it does not say how the model is
-            built; the message begins with its name, and says what to do.
+    A file that is damaged or no model file, or does not say how the model is built, is a ValueError
+    that begins with its name, and says what to do.
 
     >>> import tempfile
     >>> from glassgrad import MLP, load
