@@ -7,8 +7,7 @@ the integers 0 to k-1, as `cross_entropy` takes them (for `hinge`, which takes -
 `2 * y - 1`), or for a sine a real number. Samples come class by class: `split` shuffles them.
 Next: `samples.py`, what `fit` makes of them.
 
-What is made from a seed is called alike; an argument of a wrong type is a TypeError, one out of its
-range a ValueError:
+What is made from a seed is called alike:
 
 Args:
     n: how many samples, as many of each class as can be, and at least one of each.

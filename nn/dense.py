@@ -274,9 +274,8 @@ class Perceptron(Neuron):
     The step is flat on both sides of its jump, so `backward()` gives its weights no gradient.
     `learn` does without: it moves a weight by the mistake times the input. That finds weights
     without a mistake whenever there are such (Novikoff 1962), but says nothing of what neurons in a
-    layer before should have done. To train those too, the step had to become a smooth unit such as
-    the sigmoid, through which a mistake can be sent back: backpropagation (Rumelhart, Hinton and
-    Williams 1986). Of the initialisers "zeros" is harmless here.
+    layer before should have done. For that the step had to become a smooth unit such as the
+    sigmoid, through which a mistake can be sent back (Rumelhart, Hinton and Williams 1986).
 
     >>> from glassgrad import Perceptron
     >>> gate = Perceptron(2, seed=0)

@@ -273,9 +273,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     The direction stays. The factor is max_norm / (norm + 1e-6), if that is below 1; the norm is the
     Euclidean one of all gradients as one vector, without overflow on the way. A norm that is
     infinite since a gradient is makes the others 0 and that one nan; one that is nan makes all nan,
-    as in PyTorch. A limit of infinity measures the norm: unless it is nan, nothing changes. One
-    that is negative or nan is a ValueError. It is called between `backward()` and `step()`; a
-    gradient that has not been computed ("–") stays so.
+    as in PyTorch. A limit of infinity measures the norm. It is called between `backward()` and
+    `step()`; a gradient that has not been computed ("–") stays so.
 
     >>> from glassgrad import Value, clip_grad_norm
     >>> x, y = Value(0.0), Value(0.0)

@@ -214,11 +214,7 @@ class Schedule:
     Args:
         optimiser: the optimiser.
         rule: `cosine()`, `warm_up(100)`, ...; or a function (step, total) → factor.
-        total: the number of calls of `step()` in the whole training, if the rule needs it. Call
-            `step()` once after each step of the optimiser, or once an epoch, and count accordingly.
-
-    Attributes:
-        step_count: how often `step()` was called.
+        total: the number of calls of `step()` in the whole training, if the rule needs it.
 
     >>> from glassgrad import SGD, Schedule, Value, step_decay
     >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)

@@ -274,8 +274,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     Attributes:
         model_: the trained `MLP`, which predicts shifted and scaled targets.
-        mean_: the mean of the targets, or of each of several.
-        scale_: their standard deviation, or 1 if that is 0.
+        mean_, scale_: the mean of the targets, or of each of several, and their standard deviation.
 
     >>> from glassgrad import NetworkRegressor, sine
     >>> X, y = sine()
