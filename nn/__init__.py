@@ -2,8 +2,7 @@
 
     module.py        Module, what all of them have in common, and `load`; parts.py, what it holds
     dense.py         Neuron, Layer, MLP, Perceptron
-    layers.py        other layers: Sequential, Projection, Embedding, norms, Dropout; sequences.py,
-                     RecurrentCell, AttentionHead
+    layers.py        other layers: Sequential, Projection, AttentionHead, Embedding, ...
     activation.py    activations by name
     initialisers.py  the numbers of an untrained neuron, and seeds
     losses.py        how far predictions are from targets, and penalties
@@ -17,7 +16,7 @@
     hooks.py         what goes on beside the epochs: stopping early, callbacks, bar, checkpoints
     history.py       what a training noted
     metrics.py       how good answers are
-    health.py        are gradients healthy, and what that means in words; probe.py measures it
+    health.py        are gradients healthy, and what that means in words
     plotting.py      figures of matplotlib
     saving.py        what a model file holds, and how it becomes a module again
     torch.py         to PyTorch and back; sklearn.py, estimators of scikit-learn
@@ -44,9 +43,7 @@ from glassgrad.nn.activation import linear as linear
 from glassgrad.nn.data import blobs as blobs
 from glassgrad.nn.data import circles as circles
 from glassgrad.nn.data import digits as digits
-from glassgrad.nn.data import linear_regression as linear_regression
 from glassgrad.nn.data import sine as sine
-from glassgrad.nn.data import spirals as spirals
 from glassgrad.nn.data import split as split
 from glassgrad.nn.data import two_moons as two_moons
 from glassgrad.nn.data import xor as xor
@@ -57,19 +54,17 @@ from glassgrad.nn.dense import Neuron as Neuron
 from glassgrad.nn.dense import Perceptron as Perceptron
 from glassgrad.nn.fit import fit as fit
 from glassgrad.nn.health import Health as Health
+from glassgrad.nn.health import LayerHealth as LayerHealth
 from glassgrad.nn.health import check_health as check_health
 from glassgrad.nn.history import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
 from glassgrad.nn.initialisers import Initialiser as Initialiser
 from glassgrad.nn.initialisers import Seed as Seed
-from glassgrad.nn.layers import Dropout as Dropout
+from glassgrad.nn.layers import AttentionHead as AttentionHead
 from glassgrad.nn.layers import Embedding as Embedding
 from glassgrad.nn.layers import LayerNorm as LayerNorm
 from glassgrad.nn.layers import Projection as Projection
-from glassgrad.nn.layers import RMSNorm as RMSNorm
 from glassgrad.nn.layers import Sequential as Sequential
-from glassgrad.nn.layers import count_noise as count_noise
-from glassgrad.nn.layers import noise_from as noise_from
 from glassgrad.nn.losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from glassgrad.nn.losses import cross_entropy as cross_entropy
 from glassgrad.nn.losses import hinge as hinge
@@ -89,24 +84,17 @@ from glassgrad.nn.module import load as load
 from glassgrad.nn.objective import left_out as left_out
 from glassgrad.nn.optimiser import Optimiser as Optimiser
 from glassgrad.nn.optimisers import SGD as SGD
-from glassgrad.nn.optimisers import Adagrad as Adagrad
 from glassgrad.nn.optimisers import Adam as Adam
 from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import RMSprop as RMSprop
 from glassgrad.nn.optimisers import clip_grad_norm as clip_grad_norm
-from glassgrad.nn.optimisers import clip_grad_value as clip_grad_value
-from glassgrad.nn.probe import LayerHealth as LayerHealth
 from glassgrad.nn.samples import predict as predict
 from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule
-from glassgrad.nn.schedules import constant as constant
 from glassgrad.nn.schedules import cosine as cosine
-from glassgrad.nn.schedules import one_cycle as one_cycle
 from glassgrad.nn.schedules import ramp as ramp
 from glassgrad.nn.schedules import step_decay as step_decay
 from glassgrad.nn.schedules import warm_up as warm_up
-from glassgrad.nn.sequences import AttentionHead as AttentionHead
-from glassgrad.nn.sequences import RecurrentCell as RecurrentCell
 from glassgrad.nn.torch import from_torch as from_torch
 from glassgrad.nn.torch import to_torch as to_torch
 

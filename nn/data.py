@@ -4,33 +4,29 @@
 
 X are the samples, an array of floats of shape (n, features). y is the class of each, an array of
 the integers 0 to k-1, as `cross_entropy` takes them (for `hinge`, which takes -1 and 1, write
-`2 * y - 1`), or for a regression a real number. Samples come class by class: `split` shuffles them.
+`2 * y - 1`), or for a sine a real number. Samples come class by class: `split` shuffles them.
 Next: `samples.py`, what `fit` makes of them.
 
-What is made from a seed is called alike; an argument of a wrong type is a TypeError, one out of its
-range a ValueError:
+What is made from a seed is called alike:
 
 Args:
     n: how many samples, as many of each class as can be, and at least one of each.
-    classes: how many classes, at least 2.
-    noise: the standard deviation of each coordinate (of a regression: of y) around its place.
+    noise: the standard deviation of each coordinate (of a sine: of y) around its place.
     seed: the same seed gives the same samples.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.text import told
 from glassgrad.engine.tree import Array, rows_of
 from glassgrad.engine.vectors import Vector
-from glassgrad.nn.checks import explained, finite, not_negative, proper_share, true_or_false
+from glassgrad.nn.checks import explained, not_negative, proper_share
 
 Classes: TypeAlias = npt.NDArray[np.int64]
 """The class of each sample."""
@@ -72,26 +68,6 @@ def circles(
     return noisy(np.concatenate([outer, inner]), "circles", noise, seed), _halves(n)
 
 
-def spirals(
-    n: int = 100, classes: int = 2, noise: float = 0.02, turns: float = 1.0, seed: int = 1
-) -> tuple[Vector, Classes]:
-    """Spirals wound around one another, an arm for each class; the radius grows with the angle.
-
-    An arm goes around `turns` times while its radius grows from 0.1 to 1.
-
-    >>> from glassgrad import spirals
-    >>> X, y = spirals(6, classes=3)
-    >>> X.shape, y.tolist()
-    ((6, 2), [0, 0, 1, 1, 2, 2])
-    """
-    y = _in_order(n, classes, "spirals")
-    turns = finite(turns, "spirals(turns=...)")
-    along = np.concatenate([np.linspace(0.0, 1.0, count) for count in np.bincount(y)])
-    angle = 2 * math.pi * (turns * along + y / classes)
-    arms = (0.1 + 0.9 * along)[:, None] * _on_circle(angle)
-    return noisy(arms, "spirals", noise, seed), y
-
-
 def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tuple[Vector, Classes]:
     """Exclusive or: a point is of class 1 if one of its coordinates is 1 and the other 0.
 
@@ -118,14 +94,17 @@ def blobs(
 
     The centres lie between -3 and 3, each the farthest from those before it among 32 candidates
     (Mitchell's best candidates, 1991), so that few classes are apart from one another. `spread` is
-    what others call noise, `features` how many coordinates a point has.
+    what others call noise, `classes` is at least 2, and `features` is how many coordinates a point
+    has.
 
     >>> from glassgrad import blobs
     >>> X, y = blobs(7, classes=3, features=5)
     >>> X.shape, y.tolist()
     ((7, 5), [0, 0, 0, 1, 1, 2, 2])
     """
-    y = _in_order(n, classes, "blobs")
+    classes = whole(classes, "blobs(classes=...)", least=2)
+    n = whole(n, f"blobs(n=...) of {classes} classes", least=classes)
+    y = np.sort(np.arange(n) % classes)  # of the first classes one more
     features = whole(features, "blobs(features=...)")
     spread = not_negative(spread, "blobs(spread=...)")
     random = generator(seed, "blobs")
@@ -145,39 +124,6 @@ def _halves(n: int) -> Classes:
     return np.repeat(np.arange(2), [n // 2, n - n // 2])
 
 
-def _in_order(n: int, classes: int, name: str) -> Classes:
-    """Classes for n samples, each for as many as can be, the first ones for one more."""
-    classes = whole(classes, f"{name}(classes=...)", least=2)
-    n = whole(n, f"{name}(n=...) of {classes} classes", least=classes)
-    return np.sort(np.arange(n) % classes)
-
-
-def linear_regression(
-    n: int = 100,
-    slopes: Sequence[float] = (2.0,),
-    intercept: float = 1.0,
-    noise: float = 0.1,
-    seed: int = 1,
-) -> tuple[Vector, Vector]:
-    """Targets on a plane over normally distributed samples: y = X · slopes + intercept + noise.
-
-    There are as many features as slopes.
-
-    >>> from glassgrad import linear_regression
-    >>> X, y = linear_regression(3, slopes=[2.0, -1.0], intercept=0.5, noise=0.0)
-    >>> bool((y == 2.0 * X[:, 0] - X[:, 1] + 0.5).all())
-    True
-    """
-    n = whole(n, "linear_regression(n=...)")
-    weights = _slopes(slopes)
-    intercept = finite(intercept, "linear_regression(intercept=...)")
-    noise = not_negative(noise, "linear_regression(noise=...)")
-    random = generator(seed, "linear_regression")
-    samples = random.normal(size=(n, len(weights)))
-    plane = samples @ weights + intercept
-    return samples, plane + noise * random.normal(size=n)
-
-
 def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Vector]:
     """One wave: y = sin x + noise, at n points evenly from -π to π, one feature each.
 
@@ -188,16 +134,6 @@ def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Vecto
     """
     x = np.linspace(-math.pi, math.pi, whole(n, "sine(n=...)"))
     return x[:, None], noisy(np.sin(x), "sine", noise, seed)
-
-
-def _slopes(given: Any) -> Vector:
-    role = "linear_regression(slopes=...)"
-    slopes = given.tolist() if isinstance(given, np.ndarray) else given
-    if not isinstance(slopes, Sequence):
-        raise TypeError(f"{role} is a list of numbers, one a feature, not {told(given)}.")
-    if not slopes:
-        raise ValueError(f"{role} is empty. Give a number for each feature.")
-    return np.array([finite(slope, role) for slope in slopes])
 
 
 def digits() -> tuple[Vector, Classes]:
@@ -222,9 +158,7 @@ def digits() -> tuple[Vector, Classes]:
 
 
 @explained()
-def split(
-    X: Any, y: Any, share: float = 0.25, seed: int = 0, stratify: bool = False
-) -> tuple[Array, Array, Array, Array]:
+def split(X: Any, y: Any, share: float = 0.25, seed: int = 0) -> tuple[Array, Array, Array, Array]:
     """Shuffle the samples and put a share of them aside, as `train_test_split` of scikit-learn.
 
     Args:
@@ -233,16 +167,14 @@ def split(
         share: how much of the data is put aside, above 0 and below 1. It is rounded to whole
             samples, and there is at least one on each side.
         seed: as for all.
-        stratify: whether every class has that share too, as nearly as whole samples can; y is
-            then classes, of shape (n,), with at least two samples of each.
 
     Returns:
         X_train, X_test, y_train, y_test: new arrays, in a shuffled order.
 
     >>> from glassgrad import split, two_moons
-    >>> X_train, X_test, y_train, y_test = split(*two_moons(100), share=0.2, stratify=True)
-    >>> X_train.shape, y_train.mean().item(), X_test.shape, y_test.mean().item()
-    ((80, 2), 0.5, (20, 2), 0.5)
+    >>> X_train, X_test, y_train, y_test = split(*two_moons(100), share=0.2)
+    >>> X_train.shape, y_train.shape, X_test.shape, y_test.shape
+    ((80, 2), (80,), (20, 2), (20,))
     """
     samples, targets = rows_of(X, "split(X=...)"), rows_of(y, "split(y=...)")
     n = len(samples)
@@ -251,42 +183,10 @@ def split(
     if n < 2:
         raise ValueError("split(X, y) needs at least two samples, one for each part.")
     share = proper_share(share, "split(share=...)")
-    by_class = true_or_false(stratify, "split(stratify=...)")
     order = generator(seed, "split").permutation(n)
-    groups = _by_class(targets, order) if by_class else [order]
-    taken = _taken([len(group) for group in groups], share)
-    test = np.concatenate([group[:count] for group, count in zip(groups, taken)])
-    is_test = np.zeros(n, bool)
-    is_test[test] = True
-    train, test = order[~is_test[order]], order[is_test[order]]
+    count = min(max(round(share * n), 1), n - 1)
+    test, train = order[:count], order[count:]
     return samples[train], samples[test], targets[train], targets[test]
-
-
-def _by_class(targets: Array, order: Array) -> list[Array]:
-    are_numbers = targets.ndim == 1 and targets.dtype.kind in "iubf"
-    if not are_numbers or (targets != np.round(targets)).any():
-        raise ValueError(
-            "split(stratify=True) takes classes: whole numbers in a row, one a sample; "
-            f"y has shape {targets.shape} and type {targets.dtype}."
-        )
-    kinds, counts = np.unique(targets, return_counts=True)
-    if counts.min() < 2:
-        raise ValueError(
-            f"split(stratify=True) needs two samples of each class; of class "
-            f"{kinds[counts.argmin()]} there is one."
-        )
-    return [order[targets[order] == kind] for kind in kinds]
-
-
-def _taken(counts: list[int], share: float) -> list[int]:
-    """How many of each group are put aside: its share, by the method of largest remainders."""
-    exact = share * np.asarray(counts)
-    whole = np.floor(exact).astype(int)
-    missing = round(share * sum(counts)) - int(whole.sum())
-    whole[np.argsort(whole - exact, kind="stable")[: max(0, missing)]] += 1
-    most = np.asarray(counts) - 1
-    taken: list[int] = np.clip(whole, 1, most).tolist()
-    return taken
 
 
 def generator(seed: Any, name: str) -> np.random.Generator:

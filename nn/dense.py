@@ -32,7 +32,7 @@ from glassgrad.nn.checks import explained, positive
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
 from glassgrad.nn.parts import title
-from glassgrad.nn.saving import buildable, reserve
+from glassgrad.nn.saving import buildable
 
 Inputs: TypeAlias = Any
 """One sample, as above."""
@@ -106,7 +106,6 @@ class Neuron(Module):
         fan_out: int = 1,
     ) -> None:
         nin, fan_out = whole(nin, "Neuron(nin=...)"), whole(fan_out, "Neuron(fan_out=...)")
-        reserve(nin + 1)
         weights, bias = initialiser(init).draw(nin, fan_out, seed)
         self.w = [Value(weight, label=f"w{i}") for i, weight in enumerate(weights)]
         self.b = Value(bias, label="b")
@@ -125,6 +124,9 @@ class Neuron(Module):
         """The output for one sample. Call the neuron itself, `n(x)`, which opens its scope."""
         weighted_sum: Value = dot(self.w, converted(self, len(self.w), x)) + self.b
         return self.activation(weighted_sum)
+
+    def _config(self) -> dict[str, Any]:
+        return {"nin": self.nin, "activation": self.activation}
 
     def extra_repr(self) -> str:
         return f"{self.nin}, {function_name(self.activation)}"
@@ -178,6 +180,9 @@ class Layer(Module):
         inputs = converted(self, self.nin, x)
         outputs = [neuron(inputs) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _config(self) -> dict[str, Any]:
+        return {"nin": self.nin, "nout": self.nout, "activation": self.neurons[0].activation}
 
     def extra_repr(self) -> str:
         return f"{self.nin} → {self.nout}, {function_name(self.neurons[0].activation)}"
@@ -250,6 +255,11 @@ class MLP(Module):
             x = layer(x)
         return x
 
+    def _config(self) -> dict[str, Any]:
+        first, last = (self.layers[place].neurons[0].activation for place in (0, -1))
+        ends = {"activation": first, "output_activation": last}
+        return {"nin": self.nin, "nouts": self.nouts, **ends}
+
     def extra_repr(self) -> str:
         sizes = " → ".join(map(str, (self.nin, *self.nouts)))
         names = [function_name(layer.neurons[0].activation) for layer in self.layers]
@@ -264,9 +274,8 @@ class Perceptron(Neuron):
     The step is flat on both sides of its jump, so `backward()` gives its weights no gradient.
     `learn` does without: it moves a weight by the mistake times the input. That finds weights
     without a mistake whenever there are such (Novikoff 1962), but says nothing of what neurons in a
-    layer before should have done. To train those too, the step had to become a smooth unit such as
-    the sigmoid, through which a mistake can be sent back: backpropagation (Rumelhart, Hinton and
-    Williams 1986). Of the initialisers "zeros" is harmless here.
+    layer before should have done. For that the step had to become a smooth unit such as the
+    sigmoid, through which a mistake can be sent back (Rumelhart, Hinton and Williams 1986).
 
     >>> from glassgrad import Perceptron
     >>> gate = Perceptron(2, seed=0)
@@ -321,7 +330,6 @@ class Perceptron(Neuron):
         return mistakes
 
     def _learnable(self, xs: list[Any], ys: list[Any]) -> list[tuple[Converted, float]]:
-        """Samples with their answers, if all of them, and the weights, can be learned from."""
         samples = [(converted(self, self.nin, x), _answer(y)) for x, y in zip(xs, ys)]
         for v in (v for x, _ in samples for v in x):
             if not isfinite(v.data):
@@ -346,6 +354,9 @@ class Perceptron(Neuron):
             moves = {p: p.data + rate * error * number for p, number in pairs if not p.is_frozen}
             assign([*moves], [*moves.values()])
         return error
+
+    def _config(self) -> dict[str, Any]:
+        return {"nin": self.nin}
 
     def extra_repr(self) -> str:
         return f"{self.nin}"

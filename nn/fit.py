@@ -9,7 +9,6 @@ and nothing else would say so. Next: `loop.py`, the loop itself.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Iterable, Mapping
 from math import inf
 from pathlib import Path
@@ -89,21 +88,19 @@ def fit(
         optimiser: moves its parameters; `Adam(model.parameters(), 0.01)` if there is none.
         epochs: how often each sample is used.
         batch_size: how many samples a batch has; the last batch of an epoch may have fewer.
-        seed: of all that is random here: samples held out, their order, units left out.
+        seed: of all that is random here: samples held out, and their order.
         shuffle: whether the samples come in another order in each epoch.
         validation: the share of the samples to hold out, such as 0.2, or (X, y), or (X, y,
             sample_weight), of others.
-        sample_weight: how many samples each counts as, in losses and in metrics: a weight of 2 is
-            that sample twice in its batch, one of 0 leaves it out.
+        sample_weight: how many samples each counts as, in losses and in metrics.
         class_weight: the same by classes, a dict; or "balanced", for classes that all count alike.
         metrics: functions of outputs and targets, or names: "accuracy", "r2", ...; or one. Where
             samples are weighed they are called with `sample_weight=` too.
         penalty: of the list of parameters, added to the mean loss, for example
             `lambda parameters: l2(parameters, 1e-4)`.
-        schedule: what the learning rate is multiplied by, step by step, such as `cosine()`; a
-            function of your own takes the step and the number of all steps, and gives a factor.
-            `ReduceOnPlateau()` is told the loss after each epoch: on the validation samples, or
-            the mean over the steps if there are none.
+        schedule: what the learning rate is multiplied by, step by step, such as `cosine()`, or a
+            function of the step and the number of all steps. `ReduceOnPlateau()` is told the loss
+            after each epoch, on the validation samples if there are any.
         clip_norm: the greatest length that the gradient may have.
         clip_value: the greatest size that a number of the gradient may have, before `clip_norm`.
         accumulate: how many batches make one step, for batches that would need too much memory.
@@ -114,24 +111,19 @@ def fit(
         callbacks: functions, or one, that are called with the history after every epoch; True as
             an answer stops.
         checkpoint: a file that keeps the training after every epoch. If it is there already, the
-            training goes on from it, with the same bits as if it had never been stopped.
-        checkpoint_every: after how many epochs it is written, for models that train faster than a
-            disk writes.
-        health: whether to look at the gradients of the layers before and after the training, over
-            16 samples, as `check_health` does.
+            training goes on from it, with the same bits.
+        checkpoint_every: after how many epochs it is written.
+        health: whether to `check_health` over 8 samples before and after the training.
         compiled: whether to run as array operations; where that cannot be, it runs eagerly, with
             the same numbers up to rounding, and says so.
         progress: a progress bar: None for one in terminals and notebooks if tqdm is installed.
 
     What the model, loss and penalty do in Python (drawing random numbers of their own, changing
     lists of plain numbers) happens only when they are recorded, and when the recording is audited:
-    at its 2nd, 4th, 8th, … use, and before the first step of each epoch if any of them, a callback,
-    metric, schedule or the optimiser is of your own, which may change what the model reads; audits
-    that take more than a few milliseconds wait until they are a small share of the training.
-    `compiled=False` runs it for each sample. Leaf Values that the loss depends on, and that neither
-    the model nor the optimiser has, are told in a warning.
-    Frozen parameters stay as they are, and compiled no gradient by them is computed. Gradients are
-    forgotten at the end, so that a drawing does not show those of a batch.
+    more and more rarely, or in each epoch if any of them, a callback, metric, schedule or the
+    optimiser is of your own. `compiled=False` runs it for each sample. Leaf Values that the loss
+    depends on, and that neither the model nor the optimiser has, are told in a warning. Gradients
+    are forgotten at the end, so that a drawing does not show those of a batch.
 
     Returns:
         The history, which prints and plots itself.
@@ -166,8 +158,6 @@ def fit(
     wanted = f"a function of the list of parameters, such as {example}"
     _check_callable("penalty", [] if penalty is None else [penalty], wanted)
     _check_callable("callbacks", callbacks, "functions of the history")
-    if isinstance(schedule, ReduceOnPlateau) and schedule.mode == "max":
-        raise ValueError('fit(schedule=...) watches a loss: write ReduceOnPlateau(mode="min").')
     samples = samples_of(X, y, weights=sample_weight)
     by_class = None if class_weight is None else class_weights(samples, class_weight)
     if by_class is not None:
@@ -224,12 +214,10 @@ def _agreeing(
     What the loss and the metrics do not take, they refuse here.
     """
     loss, targets = objective.loss, given[0].y
-    outputs = objective.some_outputs(given[0])
+    outputs = objective.outputs(given[0])
     end = _end_of(outputs)
     for each in given:
         _check_targets(objective, outputs[0], each.y)
-        if each.weights is not None:
-            _check_weighable(metrics)
     while isinstance(loss, functools.partial):
         loss = loss.func
     if doubt := _disagreement(loss, end, targets):
@@ -257,19 +245,6 @@ def _check_targets(objective: Objective, output: Any, targets: Any) -> None:
     with no_grad():
         for target in different:
             objective.loss(values, plain(target))
-
-
-def _check_weighable(metrics: Mapping[str, Metric]) -> None:
-    for name, metric in metrics.items():
-        try:
-            taken = inspect.signature(metric).parameters.values()
-        except (TypeError, ValueError):  # a function in C says nothing of itself
-            continue
-        if not any(each.name == "sample_weight" or each.kind is each.VAR_KEYWORD for each in taken):
-            raise TypeError(
-                f"fit(metrics=...): {name} takes no sample_weight, and would count all samples "
-                "alike. Give it an argument of that name, or leave the metric out."
-            )
 
 
 def _check_callable(role: str, functions: Iterable[Any], wanted: str, hint: str = "") -> None:
@@ -348,7 +323,6 @@ _REMEDY = 'Let it end without one: output_activation="linear".'
 
 
 def _end_of(outputs: Any) -> str | None:
-    """The activation that a model ends in, if it is one that gives only some numbers."""
     operations = {leaf.operation for leaf in leaves_of(outputs) if isinstance(leaf, Value)}
     operation = operations.pop() if len(operations) == 1 else None
     return next((n for n in _RANGES if TABLE[_LAST_ROW.get(n, n)] is operation), None)

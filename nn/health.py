@@ -1,8 +1,14 @@
 """Is a model fit to learn? `check_health` looks at every layer, and says what is wrong in words.
 
-It measures some samples forward and backward (`probe.py`): do values and gradients keep their size
-from layer to layer, are units off or flat, do they all compute the same, is there a nan? The
-analysis of deep networks that it follows is that of Glorot and Bengio (2010) and He et al. (2015).
+It runs some samples forward and backward, and takes their graph apart layer by layer: do values and
+gradients keep their size from layer to layer, are units off or flat, do they all compute the same,
+is there a nan? The analysis of deep networks that it follows is that of Glorot and Bengio (2010)
+and He et al. (2015).
+
+Every node knows the scope it was made in, and a scope the module that opened it. So a node belongs
+to the layer that is the innermost module around it. An activation that the forward of a larger
+module applies to the output of a layer, as `[v.relu() for v in self.hidden(x)]`, counts as the
+layer's own.
 
 The thresholds of the verdicts are wide: a fresh model with initial weights that suit its
 activations should pass all of them, whatever its seed, so that a verdict is worth reading.
@@ -10,25 +16,29 @@ activations should pass all of them, whatever its seed, so that a verdict is wor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassgrad.engine.context import ORDINARY, call_in, is_traced
+from glassgrad import engine
+from glassgrad.engine import NOT_COMPUTED, Scope, Value, data_vector
+from glassgrad.engine.backward import order_of, sweep
+from glassgrad.engine.compile.result import Replay, Total
+from glassgrad.engine.context import ORDINARY, call_in, is_traced, without_neuron
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
-from glassgrad.nn.checks import not_negative
+from glassgrad.engine.value import is_parameter
+from glassgrad.engine.vectors import Vector
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.probe import LayerHealth, Measured, measure, scaled
-from glassgrad.nn.samples import Samples, samples_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from glassgrad.nn.parts import walk
+from glassgrad.nn.samples import samples_of
 
 HEALTHY = "healthy"
 
@@ -43,18 +53,69 @@ MOST_DEAD = 0.75
 grow alike from layer to layer, and half of a layer is often off for all of them, without harm."""
 MOST_SATURATED = 0.5
 """More than half of a layer's tanhs or sigmoids flat, which none of a fresh network should be."""
-LEAP = 1.0
-"""A step as large as the weights forgets them; about a thousandth is usual."""
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """One layer of a model, measured over some samples.
+
+    A layer is a part that holds parameters or computes values; the neurons of a `Layer` belong to
+    it. "Size" is the root mean square. Numbers that are nan or infinite are counted and left out
+    of all else; a number that nothing is left for is None.
+
+    Attributes:
+        name: its path in the model, as "layers.0"; of the model itself its class.
+        parameters, units: how many parameters, and how many outputs, it has.
+        activation_mean, activation_std: of the outputs of its units, over all samples.
+        still_share: the share of outputs of relu, tanh and sigmoid that let (nearly) no gradient
+            through, for the sample at hand; None if there are no such units.
+        dead, saturated: the names of the relus that are off for every sample, as
+            "layers.0.neurons.3", and of the tanhs and sigmoids that are flat for every sample.
+        are_alike: whether it has several units that compute the same and learn the same.
+        weight_size: of its parameters.
+        gradient_size: of the gradient of the mean loss by its parameters that are not frozen.
+        without_gradient: how many of these the loss does not depend on.
+        unit_gradient_size: of the gradient of a sample's loss by the outputs of its units.
+        relative: `unit_gradient_size` as a share of that of the last layer with parameters.
+        broken_values, broken_gradients: how many outputs, and how many gradients of outputs and
+            parameters, are nan or infinite.
+
+    >>> from glassgrad import MLP, check_health
+    >>> loss = lambda output, target: (output - target) ** 2
+    >>> layer = check_health(MLP(1, [4, 1], seed=1), loss, [[0.5], [1.0]], [0.0, 1.0]).layers[0]
+    >>> layer.name, layer.parameters, layer.units, layer.dead
+    ('layers.0', 8, 4, ())
+    """
+
+    name: str
+    parameters: int
+    units: int
+    activation_mean: float | None
+    activation_std: float | None
+    still_share: float | None
+    dead: tuple[str, ...]
+    saturated: tuple[str, ...]
+    are_alike: bool
+    weight_size: float | None
+    gradient_size: float | None
+    without_gradient: int
+    unit_gradient_size: float | None
+    relative: float | None
+    broken_values: int
+    broken_gradients: int
+
+    @property
+    def always_still(self) -> int:
+        """How many of its units let (nearly) no gradient through, whatever the sample."""
+        return len(self.dead) + len(self.saturated)
 
 
 @dataclass(frozen=True)
 class Health:
     """What `check_health` found; its text is a table of the layers with the verdicts below it.
 
-    In the table, "zero" is the share of outputs that are 0, "still" the share of outputs of units
-    that let (nearly) no gradient through, "always" how many units do so for all samples,
-    "gradient" the size of the gradient by the parameters, "at units" that by the outputs, and
-    "relative" that as a share of the last layer's. All of it is in the records: see `LayerHealth`.
+    In the table, "gradient" is the size of the gradient by the parameters, "at units" that by the
+    outputs, and "relative" that as a share of the last layer's. For all of it see `LayerHealth`.
 
     Attributes:
         samples: how many samples were looked at.
@@ -85,24 +146,6 @@ class Health:
         head = f"{counted(self.samples, 'sample')}, loss {short(self.loss)}"
         return "\n".join([head, table, *self.verdicts])
 
-    def plot(self) -> Figure:
-        """A picture by matplotlib: values, units that are off or flat, and gradients by layer."""
-        from glassgrad.nn.plotting import plot_health
-
-        if not self.layers:
-            raise ValueError("There is nothing to draw: the model has no layers.")
-        return plot_health(
-            [layer.name for layer in self.layers],
-            [layer.activation_std for layer in self.layers],
-            [layer.always_still / layer.units if layer.units else None for layer in self.layers],
-            [layer.relative for layer in self.layers],
-            self.verdicts,
-        )
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
-
 
 _COLUMNS: dict[str, Callable[[LayerHealth], str]] = {
     "layer": lambda layer: layer.name,
@@ -110,8 +153,7 @@ _COLUMNS: dict[str, Callable[[LayerHealth], str]] = {
     "units": lambda layer: f"{layer.units:,}",
     "mean": lambda layer: short(layer.activation_mean),
     "std": lambda layer: short(layer.activation_std),
-    "zero": lambda layer: _percent(layer.activation_zeros),
-    "still": lambda layer: _percent(layer.still_share),
+    "still": lambda layer: "–" if layer.still_share is None else f"{layer.still_share:.0%}",
     "always": lambda layer: f"{layer.always_still:,}",
     "gradient": lambda layer: short(layer.gradient_size),
     "at units": lambda layer: short(layer.unit_gradient_size),
@@ -125,8 +167,6 @@ def check_health(
     X: Any,
     y: Any,
     most: int = 64,
-    *,
-    learning_rate: float | None = None,
 ) -> Health:
     """Look at the values and gradients of every layer of a model, over some samples.
 
@@ -139,7 +179,6 @@ def check_health(
         X: the samples, of shape (n, ...).
         y: their targets, of shape (n, ...).
         most: how many samples to look at, chosen evenly; they run one by one.
-        learning_rate: of gradient descent, if the size of its steps should be looked at too.
 
     >>> from glassgrad import MLP, check_health
     >>> deep = MLP(2, [8] * 12 + [1], activation="sigmoid", output_activation="linear", seed=1)
@@ -159,31 +198,249 @@ def check_health(
             "check_health(...) looks at numbers, and inside a compiled function there are none "
             "yet. Call it outside."
         )
-    if learning_rate is not None:
-        learning_rate = not_negative(learning_rate, "check_health(learning_rate=...)")
     given = samples_of(X, y, "check_health(model, loss, X, y)")
-    most = whole(most, "check_health(most=...)")
-    samples = list(evenly_among(given, most).pairs())
+    count = min(whole(most, "check_health(most=...)"), len(given))
+    chosen = given.of(np.linspace(0, len(given) - 1, count).round().astype(int))
     with training(modules_of(model), False):
-        return health_of(call_in(ORDINARY, measure, model, loss, samples, learning_rate))
-
-
-def health_of(measured: Measured) -> Health:
-    layers, losses, closed = measured
+        layers, losses, closed = call_in(ORDINARY, _measured, model, loss, [*chosen.pairs()])
     mean = scaled(np.mean, losses) if np.isfinite(losses).all() else None
-    return Health(len(losses), mean, tuple(layers), _verdicts(layers, losses, closed))
+    return Health(count, mean, tuple(layers), _verdicts(layers, losses, closed))
 
 
-def evenly_among(samples: Samples, most: int) -> Samples:
-    """So many of them, spread evenly; all if there are no more."""
-    count = min(most, len(samples))
-    return samples.of(np.linspace(0, len(samples) - 1, count).round().astype(int))
+def _measured(
+    model: Module, loss: Callable[[Any, Any], Any], samples: Sequence[tuple[Any, Any]]
+) -> tuple[list[LayerHealth], list[float], list[str]]:
+    """The layers as they compute, the loss of each sample, and the layers inside compiled code."""
+    parameters = model.parameters()
+    before = [parameter.grad for parameter in parameters]
+    try:
+        losses = [_checked(loss(model(x), target)) for x, target in samples]
+    finally:
+        for parameter, gradient in zip(parameters, before):  # a loss may call backward()
+            parameter.grad = gradient
+    total: Value = engine.mean(losses)
+    order = order_of(total)
+    # As backward() computes them, which would write them into the nodes.
+    sent = {} if total.is_constant else sweep(order, 1.0)
+    gradients = {node: float(by) for node, by in sent.items() if by is not NOT_COMPUTED}
+    layers = _Layers(model)
+    closed = layers.take(order, losses)
+    found = [layer.measured(len(losses), gradients) for layer in layers.in_order()]
+    last = [x.unit_gradient_size for x in found if x.parameters and x.units][-1:]
+    if last and last[0]:
+        found = [replace(x, relative=ratio_of(x.unit_gradient_size, last[0])) for x in found]
+    return found, [one.data for one in losses], closed
+
+
+def _checked(found: Any) -> Value:
+    if isinstance(found, Value):
+        return found
+    raise TypeError(
+        f"check_health(...): the loss gives {describe(found)}, and should give one Value. Use the "
+        'reduction "mean" or "sum" for a model with several outputs.'
+    )
+
+
+class _Place(NamedTuple):
+    """Where a node was made: a layer, the path of its module, and the unit if that is a neuron."""
+
+    layer: _Layer
+    path: str
+    unit: str | None
+
+
+class _Layers:
+    """The layers of a model, and which of them every node belongs to."""
+
+    def __init__(self, model: Module) -> None:
+        self._parts = {"": model, **{p: x for p, x in walk(model) if isinstance(x, Module)}}
+        self._paths = {id(part): path for path, part in self._parts.items()}
+        self._places: dict[Scope, _Place | None] = {}
+        self._layers: dict[str, _Layer] = {}
+        self._computed, self._read = dict[str, None](), list[str]()
+        seen: set[Value] = set()  # one that is used in several places belongs to the first
+        for path, part in self._parts.items():
+            layer = self._place(path).layer
+            held = [x for _, x in walk(part, deep=False) if is_parameter(x) and x not in seen]
+            layer.values += held
+            seen.update(held)
+
+    def in_order(self) -> list[_Layer]:
+        """The layers as they compute; those that only hold parameters for others, as an embedding
+        does, come first, and those that take no part last.
+        """
+        names = dict.fromkeys([*self._read, *self._computed, *self._layers])
+        layers = (self._layers[name] for name in names)
+        return [layer for layer in layers if layer.values or layer.outputs]
+
+    def take(self, order: list[Value], losses: Sequence[Value]) -> list[str]:
+        """Find the outputs of layers among the nodes, which come sample by sample; those layers
+        that use parameters in a compiled function.
+        """
+        known = {value for layer in self._layers.values() for value in layer.values}
+        placed: dict[Value, _Place] = {}
+        outputs: set[Value] = set()
+        closed: dict[str, None] = {}
+        for node in order:
+            if not (parents := node.parents):
+                continue
+            place = self._place_of(node, placed)
+            layer = place.layer if place else None
+            for parent in filter(placed.__contains__, parents):  # few of the many
+                if placed[parent].layer is not layer:
+                    outputs.add(parent)
+            if place is not None:
+                placed[node] = place
+                if _is_activation(node):
+                    outputs.add(node)
+                if isinstance(node.operation, (Replay, Total)) and not known.isdisjoint(parents):
+                    closed.setdefault(place.layer.name)
+        ends, sample = set(losses), 0
+        counts: dict[str, int] = defaultdict(int)
+        for node in order:
+            if node in outputs:
+                layer, path, unit = placed[node]
+                if unit is None:
+                    unit = f"{path or layer.name}[{counts[path]}]"
+                    counts[path] += 1
+                layer.outputs[unit].append((sample, node))
+                self._computed.setdefault(layer.name)
+            if node in ends:
+                sample += 1
+                counts.clear()
+        met = set(order)
+        self._read = [n for n, x in self._layers.items() if not met.isdisjoint(x.values)]
+        self._read = [name for name in self._read if name not in self._computed]
+        return list(closed)
+
+    def _place_of(self, node: Value, placed: Mapping[Value, _Place]) -> _Place | None:
+        place = self._place_in(node.scope)
+        if place is None or not _is_activation(node):
+            return place
+        before, around = placed.get(node.parents[0]), place.path
+        if before is None or before.path == around:
+            return place
+        return before if not around or before.path.startswith(f"{around}.") else place
+
+    def _place_in(self, scope: Scope | None) -> _Place | None:
+        if scope is None:
+            return None
+        if scope not in self._places:
+            path = self._paths.get(id(scope.owner))
+            self._places[scope] = (
+                self._place_in(scope.parent) if path is None else self._place(path)
+            )
+        return self._places[scope]
+
+    def _place(self, path: str) -> _Place:
+        home = without_neuron(path)
+        if home not in self._parts:  # "neurons" of an object that is no module
+            home = path
+        name = home or type(self._parts[home]).__name__
+        layer = self._layers.setdefault(name, _Layer(name))
+        return _Place(layer, path, path if path != home else None)
+
+
+def _is_activation(node: Value) -> bool:
+    return node.operation is not None and node.operation.is_activation
+
+
+@dataclass
+class _Layer:
+    """What is found of a layer: its parameters, and each unit's outputs, with their samples."""
+
+    name: str
+    values: list[Value] = field(default_factory=list)
+    outputs: dict[str, list[tuple[int, Value]]] = field(default_factory=lambda: defaultdict(list))
+
+    def measured(self, samples: int, gradients: Mapping[Value, float]) -> LayerHealth:
+        outputs = [output for made in self.outputs.values() for _, output in made]
+        trained = [value for value in self.values if not value.is_frozen]
+        numbers = [
+            data_vector(outputs),
+            data_vector(self.values),
+            np.array([gradients.get(output, 0.0) for output in outputs]),
+            np.array([gradients.get(value, 0.0) for value in trained]),
+        ]
+        sound = [row[np.isfinite(row)] for row in numbers]
+        broken = [len(row) - len(left) for row, left in zip(numbers, sound)]
+        activations, weights, sent, slopes = sound
+        still, always = self._still()
+        # The mean loss divides by the number of samples; the gradient of one loss does not.
+        by_unit = ratio_of(scaled(root_mean_square, sent), 1.0 / samples)
+        return LayerHealth(
+            name=self.name,
+            parameters=len(self.values),
+            units=len(self.outputs),
+            activation_mean=scaled(np.mean, activations),
+            activation_std=scaled(np.std, activations),
+            still_share=float(np.mean(still)) if still else None,
+            dead=tuple(always["dead"]),
+            saturated=tuple(always["saturated"]),
+            are_alike=self._are_alike(gradients),
+            weight_size=scaled(root_mean_square, weights),
+            gradient_size=scaled(root_mean_square, slopes),
+            without_gradient=sum(value not in gradients for value in trained),
+            unit_gradient_size=by_unit,
+            relative=None,
+            broken_values=broken[0] + broken[1],
+            broken_gradients=broken[2] + broken[3],
+        )
+
+    def _still(self) -> tuple[list[bool], dict[str, list[str]]]:
+        """Which outputs are still, of all that can be; the units that are so for every sample, by
+        the word for it.
+        """
+        found, always = list[bool](), defaultdict[str, list[str]](list)
+        for unit, made in self.outputs.items():
+            nodes = [(node, node.operation) for _, node in made]
+            can_be = [(node, row) for node, row in nodes if row is not None and row.idle]
+            are_still = [row.is_idle((*node.partials, None)[0]) for node, row in can_be]
+            found += are_still
+            if are_still and all(are_still):
+                always[can_be[0][1].idle].append(unit)
+        return found, always
+
+    def _are_alike(self, gradients: Mapping[Value, float]) -> bool:
+        units = len(self.outputs)
+        if units < 2:
+            return False
+        first, *others = (
+            [(sample, node.data, gradients.get(node, 0.0)) for sample, node in made]
+            for made in self.outputs.values()
+        )
+        if any(other != first for other in others):
+            return False
+        # Units that are off are equal too: of their parameters each number is then there for all.
+        counts = Counter(value.data for value in self.values).values()
+        return all(n % units == 0 for n in counts) and (bool(counts) or any(x for _, x, _ in first))
+
+
+def scaled(of: Callable[[Vector], Any], numbers: Any) -> float | None:
+    """What a function that scales with its numbers gives of them, whatever their size; None of no
+    numbers. They may be huge, as in a network that explodes.
+    """
+    largest = float(np.abs(numbers).max(initial=0.0))
+    if not largest:
+        return largest if len(numbers) else None
+    return float(largest * of(np.divide(numbers, largest)))
+
+
+def root_mean_square(numbers: Vector) -> Any:
+    return np.sqrt(np.mean(numbers**2))
+
+
+def ratio_of(number: float | None, to: float | None) -> float | None:
+    """A ratio that is finite, as JSON wants it; None where there is none."""
+    return None if number is None or not to else min(number / to, sys.float_info.max)
+
+
+# What the numbers mean.
 
 
 def _verdicts(
     layers: Sequence[LayerHealth], losses: Sequence[float], closed: Sequence[str]
 ) -> tuple[str, ...]:
-    """What is wrong, and what to do; ("healthy",) if nothing is."""
     found = [*_broken(layers, losses), *_still(layers, len(losses))]
     if closed:
         uses = "uses" if len(closed) == 1 else "use"
@@ -192,7 +449,7 @@ def _verdicts(
             "units are looked at. Check the model without compiled."
         )
         found = [said, *found]
-    found += [*_flow(layers, losses, is_explained=bool(found)), *_steps(layers)]
+    found += [*_flow(layers, losses, is_explained=bool(found))]
     return tuple(found) or (HEALTHY,)
 
 
@@ -262,55 +519,30 @@ def _flow(
     compared = [layer for layer in used if layer.relative is not None]
     if not compared:
         return
-    least, last = min(compared, key=_relative), compared[-1].name
+    least, most = min(compared, key=_relative), max(compared, key=_relative)
+    last, steep = compared[-1].name, max(used, key=_steepness)
     if least.relative == 0.0 and not is_explained:
-        yield _blocked(compared)
+        yield (
+            f"vanishing: the gradient at {least.name} is exactly 0: weights behind it are all 0, "
+            "or units are off or flat. Draw other initial weights, or look again after a step, if "
+            "they are to begin with 0."
+        )
     elif 0.0 < _relative(least) < VANISHING:
         yield (
             f"vanishing: the gradient at {least.name} is {_relative(least):.2g} of that at {last}. "
             "Use relu with he or tanh with xavier initial weights, or fewer layers."
         )
-    yield from _exploding(compared, used)
-
-
-def _blocked(compared: Sequence[LayerHealth]) -> str:
-    """Which layer sends no gradient at all to those before it."""
-    place = max(i for i, layer in enumerate(compared) if layer.relative == 0.0)
-    still, gate = compared[place], compared[place + 1]
-    fact = f"vanishing: the gradient at {still.name} is exactly 0, as {gate.name} sends none back: "
-    if gate.weight_size == 0.0:
-        return (
-            f"{fact}its weights are all 0. If that is meant, look again after a step, which moves "
-            "them; else draw its initial weights."
-        )
-    return (
-        f"{fact}its weights are 0, or its units are off or flat. Draw other initial weights, or "
-        "use units that are nowhere flat."
-    )
-
-
-def _exploding(compared: Sequence[LayerHealth], used: Sequence[LayerHealth]) -> Iterator[str]:
-    most, steep = max(compared, key=_relative), max(used, key=_steepness)
     if _relative(most) > EXPLODING:
         yield (
             f"exploding: the gradient at {most.name} is {_relative(most):.2g} times that at "
-            f"{compared[-1].name}. Use he or xavier initial weights, clip it (clip_norm=1.0), or "
-            "lower the learning rate."
+            f"{last}. Use he or xavier initial weights, clip it (clip_norm=1.0), or lower the "
+            "learning rate."
         )
     elif _steepness(steep) > STEEP:
         yield (
             f"exploding: the gradient of {steep.name} is {_steepness(steep):.2g} times its "
             "weights. Scale inputs and targets to about 1, clip it (clip_norm=1.0), or lower the "
             "learning rate."
-        )
-
-
-def _steps(layers: Sequence[LayerHealth]) -> Iterator[str]:
-    fastest = max(layers, key=lambda layer: layer.update or 0.0, default=None)
-    if fastest is not None and (leap := fastest.update or 0.0) > LEAP:
-        yield (
-            f"leaping: one step moves {fastest.name} by {leap:.2g} times its size. Lower the "
-            "learning rate, or clip the gradient (clip_norm=1.0)."
         )
 
 

@@ -70,9 +70,8 @@ class History(Mapping[str, list[float]]):
     "loss" is the mean of what was made smaller over the batches of the epoch, with the penalty;
     "validation_loss" the loss on the samples held out; "accuracy" and other metrics are measured
     on the training samples, "validation_accuracy" on those held out. "learning_rate" is that of
-    the last step, "gradient_norm" the mean length of the gradient before it was clipped,
-    "seconds" how long the epoch took. What is read is a list of your own: changing it changes no
-    history.
+    the last step, "gradient_norm" the mean length of the gradient before it was clipped. What is
+    read is a list of your own.
 
     Attributes:
         health: by the number of epochs done, what `check_health` found.
@@ -217,7 +216,6 @@ class History(Mapping[str, list[float]]):
 
 
 def _spread(count: int, best: int | None) -> list[int]:
-    """Places spread over the epochs, with the first, the last and the best among them."""
     if count <= _MOST_LINES:
         return list(range(count))
     last = _MOST_LINES - 1

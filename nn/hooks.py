@@ -16,17 +16,13 @@ for bit, in one JSON file:
 
 "run" describes the training: a name, a number or a digest of each thing that makes it another than
 others. A file is taken only by a call of `fit` that describes itself alike, and a refusal says what
-differs. What cannot be described is the code of a model, loss, penalty or metric of your own: of
-those the names count, and what loss and penalty give for some made-up numbers.
-
-"others" names those of the model that the optimiser does not move, and whose numbers come last in
-"parameters"; it is left out where there are none, and older files lack it, and these numbers.
+differs. Of code of your own, a model, loss, penalty or metric, the names count, and what loss and
+penalty give for some made-up numbers. "others" names the parameters of the model that the optimiser
+does not move, and whose numbers come last in "parameters".
 
 What follows is the states of the loop, of `Notes` and of `Kept`: `taker_of` gives what takes one
-over, if nothing in it is wrong or missing (a ValueError, TypeError or KeyError). "digest" is the
-SHA-256 of all bytes before it, so that a file with one bit changed is refused; version 1, which is
-still read, had none. What is random in an epoch follows from the seed and its number. Reading runs
-nothing of the file.
+over, if nothing in it is wrong or missing (a ValueError, TypeError or KeyError). With its "digest",
+as in `saving.py`, a file with one bit changed is refused. Reading runs nothing of the file.
 """
 
 from __future__ import annotations
@@ -44,8 +40,8 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import Value, assign, data_vector, no_grad
-from glassgrad.engine.files import decode, json_text, parsed, plain_file, seal, sealed, write_file
-from glassgrad.engine.text import clipped, function_name, some_of, told
+from glassgrad.engine.files import decode, json_text, plain_file, sealed, write_file
+from glassgrad.engine.text import clipped, function_name, some_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
 from glassgrad.nn.history import Epoch, History, Hook, after_epochs, warn
@@ -53,18 +49,12 @@ from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Objective, checked_penalty, standing_at
 from glassgrad.nn.optimiser import Optimiser, options_of
 from glassgrad.nn.samples import Samples, plain
+from glassgrad.nn.saving import unsealed
 from glassgrad.nn.schedules import Schedule
 
 Callback = Callable[[History], Any]
 ADVICE = 'The progress bar is that of tqdm, which is not installed: pip install "glassgrad[train]".'
 SCHEMA = "glassgrad-checkpoint/2"
-_WITHOUT_DIGEST = "glassgrad-checkpoint/1"
-_CHANGED = "its digest is not that of what it says"
-_FROZEN = "frozen parameters"
-_AS_IT_BEGAN = (
-    "Freeze what was frozen when that training began, and no more: the file knows what its "
-    "callbacks froze later. Begin with model.unfreeze()."
-)
 
 
 class Notes(Hook):
@@ -113,31 +103,32 @@ class Kept(Hook):
         assign(self._parameters[: len(numbers)], numbers)
 
     def state(self) -> dict[str, Any]:
-        best = None if self.best is None else self.best.tolist()
         frozen = frozen_among(self._parameters)
-        places = {} if frozen is None else {"frozen": np.flatnonzero(frozen).tolist()}
-        others = {"others": self._others} if self._others else {}
-        return {"parameters": self.last.tolist(), "best": best, **places, **others}
+        return {
+            "parameters": self.last.tolist(),
+            "best": None if self.best is None else self.best.tolist(),
+            "frozen": [] if frozen is None else np.flatnonzero(frozen).tolist(),
+            "others": self._others,
+        }
 
     def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        names: list[str] = decode(list[str], state.get("others", []), "its other parameters")
-        if names not in ([], self._others):
+        names: list[str] = decode(list[str], state["others"], "its other parameters")
+        if names != self._others:
             raise ValueError(
-                f"beside what is trained it has {some_of(names)}, and the model has "
+                f"beside what is trained it has {some_of(names) or 'nothing'}, and the model has "
                 f"{some_of(self._others) or 'nothing'}"
             )
-        count = len(self.last) - (0 if names else len(self._others))
-        missing = self.last[count:]
-        last = np.append(_array(state["parameters"], count), missing)
-        best = None if state["best"] is None else np.append(_array(state["best"], count), missing)
-        frozen: list[int] = decode(list[int], state.get("frozen", []), "its frozen parameters")
+        count = len(self.last)
+        last = _array(state["parameters"], count)
+        best = None if state["best"] is None else _array(state["best"], count)
+        frozen: list[int] = decode(list[int], state["frozen"], "its frozen parameters")
         if not set(frozen) <= set(range(count)):
             raise ValueError("its frozen parameters are no places of parameters")
 
         def take() -> None:
             self.last, self.best = last, best
             # A callback may have frozen some, or let them move.
-            set_frozen(self._parameters[:count], False)
+            set_frozen(self._parameters, False)
             set_frozen([self._parameters[place] for place in frozen], True)
 
         return take
@@ -250,7 +241,6 @@ def _is_notebook() -> bool:
 
 
 def _bar(total: int, done: int) -> Any:
-    """A bar of tqdm, None if it is not installed."""
     try:
         if _is_notebook() and find_spec("ipywidgets"):
             from tqdm.notebook import tqdm
@@ -300,9 +290,9 @@ class Checkpoint(Hook):
         if not self.path.exists():
             return 0
         try:
-            data = _parsed(self.path.read_bytes())
+            data = unsealed(self.path, SCHEMA, "checkpoint")
         except ValueError as fault:
-            raise self._refusal(f"is cut off, damaged or no checkpoint: {_told(fault)}") from None
+            raise self._refusal(_told(fault)) from None
         self._compare(data)
         try:
             takes = [part.taker_of(data) for part in self._parts]
@@ -322,35 +312,15 @@ class Checkpoint(Hook):
         return ValueError(f"{clipped(self.path.name)} {why}. {remedy}")
 
     def _compare(self, data: Mapping[str, Any]) -> None:
-        if data["schema"] not in (SCHEMA, _WITHOUT_DIGEST):
-            raise ValueError(
-                f"{clipped(self.path.name)} is no checkpoint that this version reads: its schema "
-                f"is {told(data['schema'])}, and neither {SCHEMA!r} nor {_WITHOUT_DIGEST!r}."
-            )
-        theirs = data.get("run")
+        theirs, mine = data.get("run"), json.loads(json_text(self._run))
         theirs = theirs if isinstance(theirs, dict) else {}
-        mine = json.loads(json_text(self._run))
         other = [
             f"{key.replace('_', ' ')} {_shown(theirs, key)} there and {_shown(mine, key)} here"
             for key in {**mine, **theirs}
             if theirs.get(key) != mine.get(key)
         ]
         if other:
-            remedy = f". {_AS_IT_BEGAN}" * (theirs.get(_FROZEN) != mine.get(_FROZEN))
-            why = f"is the checkpoint of another training: {'; '.join(other)}{remedy}"
-            raise self._refusal(why.rstrip("."))
-
-
-def _parsed(content: bytes) -> dict[str, Any]:
-    has_seal = seal(content)
-    if has_seal is False:
-        raise ValueError(_CHANGED)
-    data = parsed(content)
-    if not isinstance(data, dict) or "schema" not in data:
-        raise ValueError("it names no schema")
-    if not has_seal and (data["schema"] == SCHEMA or "digest" in data):
-        raise ValueError(_CHANGED)
-    return data
+            raise self._refusal(f"is the checkpoint of another training: {'; '.join(other)}")
 
 
 def _shown(run: Mapping[str, Any], key: str) -> str:
@@ -370,7 +340,7 @@ def description_of(
     others = [p for p in objective.model.parameters() if id(p) not in trained or p.is_frozen]
     found: dict[str, Any] = {
         "model": repr(objective.model),
-        _FROZEN: _digest([parameter.data for parameter in others]),
+        "frozen parameters": _digest([parameter.data for parameter in others]),
         "loss": function_name(objective.loss),
         "loss of a made-up output": _loss_of_made_up(objective, samples),
         "penalty of made-up parameters": _penalty_of_made_up(objective),
@@ -380,11 +350,7 @@ def description_of(
     for number, group in enumerate(optimiser.groups):
         where = f" of group {number}" * (len(optimiser.groups) > 1)
         found[f"parameters{where}"] = len(group.parameters)
-        found |= {
-            f"{name}{where}": option
-            for name, option in options_of(group).items()
-            if name not in optimiser.LATER or option != optimiser.LATER[name]
-        }
+        found |= {f"{name}{where}": option for name, option in options_of(group).items()}
     if schedule is not None:
         found["steps of the schedule"] = schedule.total
         found["learning rates of the schedule"] = _digest(schedule.sketch())

@@ -8,11 +8,7 @@ the number of neurons beside it (`fan_out`). `INITIALISERS` has those that go by
     >>> normal(std=0.02)
     <initialiser normal(0, 0.02)>
 
-The functions that make initialisers raise, all of them:
-
-    TypeError: an argument is no real number.
-    ValueError: one is not finite, or a gain or a standard deviation is negative.
-
+A number that is not finite, and a gain or a standard deviation below 0, are ValueErrors.
 A bias is 0 unless something else is said. A seed makes what is drawn repeatable, here and wherever
 `nn` draws. Next: `dense.py`.
 """
@@ -109,7 +105,11 @@ def uniform(low: float = -1.0, high: float = 1.0) -> Initialiser:
 def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
     """Weights of a normal distribution, whatever the size of the layer."""
     mean, std = finite(mean, "normal(mean=...)"), not_negative(std, "normal(std=...)")
-    return Initialiser(f"normal({mean:g}, {std:g})", lambda g, nin, nout: _normal(g, std, mean))
+
+    def drawn(generator: Any, nin: int, nout: int) -> float:
+        return float(generator.normalvariate(mean, std))
+
+    return Initialiser(f"normal({mean:g}, {std:g})", drawn)
 
 
 def xavier(gain: float = 1.0) -> Initialiser:
@@ -119,13 +119,7 @@ def xavier(gain: float = 1.0) -> Initialiser:
     gradients theirs backwards, as long as units are nearly linear (Glorot and Bengio 2010). The
     gain makes up for what the activation takes away; 5/3 is usual for tanh.
     """
-    return _scaled("xavier", gain, _within, lambda gain, nin, nout: gain * sqrt(6.0 / (nin + nout)))
-
-
-def xavier_normal(gain: float = 1.0) -> Initialiser:
-    """Weights of a normal distribution with the variance that `xavier` has."""
-    width = lambda gain, nin, nout: gain * sqrt(2.0 / (nin + nout))
-    return _scaled("xavier_normal", gain, _normal, width)
+    return _within("xavier", gain, lambda nin, nout: sqrt(6.0 / (nin + nout)))
 
 
 def he(gain: float = sqrt(2.0)) -> Initialiser:
@@ -134,12 +128,7 @@ def he(gain: float = sqrt(2.0)) -> Initialiser:
     Their variance is 2 / fan_in: a relu silences half of its inputs, and the 2 makes up for that
     (He, Zhang, Ren and Sun 2015).
     """
-    return _scaled("he", gain, _within, lambda gain, nin, nout: gain * sqrt(3.0 / nin))
-
-
-def he_normal(gain: float = sqrt(2.0)) -> Initialiser:
-    """Weights of a normal distribution with the variance that `he` has."""
-    return _scaled("he_normal", gain, _normal, lambda gain, nin, nout: gain / sqrt(nin))
+    return _within("he", gain, lambda nin, nout: sqrt(3.0 / nin))
 
 
 def zeros() -> Initialiser:
@@ -157,37 +146,27 @@ def torch_linear() -> Initialiser:
     """Weights and bias uniform within ±1 / sqrt(fan_in), as PyTorch's `Linear` starts."""
 
     def drawn(generator: Any, nin: int, nout: int) -> float:
-        return _within(generator, 1.0 / sqrt(nin))
+        return float(generator.uniform(-1.0 / sqrt(nin), 1.0 / sqrt(nin)))
 
     return Initialiser("torch", drawn, drawn)
 
 
-def _scaled(
-    name: str,
-    gain: float,
-    draw: Callable[[Any, float], float],
-    width: Callable[[float, int, int], float],
-) -> Initialiser:
-    """One whose weights have a width for each size of a layer."""
+def _within(name: str, gain: float, bound: Callable[[int, int], float]) -> Initialiser:
+    """One whose weights are uniform within a gain times a bound for each size of a layer."""
     gain = not_negative(gain, f"{name}(gain=...)")
-    return Initialiser(f"{name}({gain:g})", lambda g, nin, nout: draw(g, width(gain, nin, nout)))
 
+    def drawn(generator: Any, nin: int, nout: int) -> float:
+        most = gain * bound(nin, nout)
+        return float(generator.uniform(-most, most))
 
-def _within(generator: Any, bound: float) -> float:
-    return float(generator.uniform(-bound, bound))
-
-
-def _normal(generator: Any, std: float, mean: float = 0.0) -> float:
-    return float(generator.normalvariate(mean, std))
+    return Initialiser(f"{name}({gain:g})", drawn)
 
 
 INITIALISERS = {
     "uniform": uniform(),
     "normal": normal(),
     "xavier": xavier(),
-    "xavier_normal": xavier_normal(),
     "he": he(),
-    "he_normal": he_normal(),
     "zeros": zeros(),
     "torch": torch_linear(),
 }

@@ -1,40 +1,38 @@
 """Layers other than the dense ones, and parts in a row.
 
-    Sequential      modules, methods, functions and activations, each on what the one before gives
+    Sequential      modules and activations, each on what the one before gives
     Projection      a matrix of weights and no more
+    AttentionHead   each place of a sequence looks at others, and takes what it looks for
     Embedding       a row of numbers to learn for each of a number of things, such as letters
     LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
-    RMSNorm             nor explode; each has a gain of its own to learn, so that nothing is lost
-    Dropout         leaves numbers out by chance, so that none is relied on
+                    nor explode; each has a gain of its own to learn, so that nothing is lost
 
 What they take, give and raise, and what `nin`, `nout`, `seed` and `init` are, is said in
-`dense.py`; matrices are drawn row by row. Below `Dropout` is where its random numbers come from.
-Next: `sequences.py`, layers of sequences.
+`dense.py`; matrices are drawn row by row. Next: `losses.py`.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from types import MethodType
+from collections.abc import Iterable
+from math import sqrt
 from typing import Any, TypeAlias
 
-from glassgrad.engine import Operation, Value, as_value, dot, mean, step, where
-from glassgrad.engine.context import Block, is_traced
-from glassgrad.engine.errors import CompilationError
+from glassgrad.engine import Value, as_value, dot, mean, softmax, where
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.text import counted, describe, function_name
+from glassgrad.engine.text import describe, function_name
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
-from glassgrad.nn.activation import ACTIVATIONS, Activation, activation_function
-from glassgrad.nn.checks import below_one, misses, not_negative, place, unless_all_miss
-from glassgrad.nn.dense import Inputs, converted
+from glassgrad.nn.activation import Activation, activation_function, row_of
+from glassgrad.nn.checks import (
+    misses,
+    not_negative,
+    place,
+    true_or_false,
+    unless_all_miss,
+)
+from glassgrad.nn.dense import Converted, Inputs, converted
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
-from glassgrad.nn.parts import parameters_read_by
-from glassgrad.nn.saving import buildable, reserve
+from glassgrad.nn.saving import buildable
 
 
 @buildable
@@ -48,34 +46,23 @@ class Elementwise(Module):
         numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
         return like(x, iter([self.activation(v) for v in numbers]))
 
+    def _config(self) -> dict[str, Any]:
+        return {"activation": self.activation}
+
     def extra_repr(self) -> str:
         return function_name(self.activation)
 
 
-@buildable
-class Method(Module):
-    """Another method of a module as a part."""
-
-    def __init__(self, module: Module, name: str) -> None:
-        self.module, self.name = module, name
-
-    def forward(self, x: Any) -> Any:
-        return getattr(self.module, self.name)(x)
-
-    def extra_repr(self) -> str:
-        return f"{_in_short(self.module)}.{self.name}"
-
-
-Part: TypeAlias = Module | Callable[[Any], Any] | str
-"""A module, a function of what the part before gives, or the name of an activation."""
+Part: TypeAlias = Module | Activation
+"""A module, or an activation, which bends every number."""
 
 
 @buildable
 class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
-    Parts are modules, methods of modules, functions, and names from `ACTIVATIONS`, which bend every
-    number; in the list `parts` activations and methods have become modules.
+    Parts are modules and activations, by name or as functions of the table, which bend every
+    number. In the list `parts` activations have become modules.
 
     >>> from glassgrad import Layer, Sequential
     >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
@@ -89,16 +76,6 @@ class Sequential(Module):
         if not parts:
             raise ValueError("Sequential(...) of nothing computes nothing; give at least one part.")
         self.parts = [_part(part) for part in parts]
-        for part in self.parts:
-            if isinstance(part, Module):
-                continue
-            if hidden := set(parameters_read_by(part)) - set(self.parameters()):
-                raise ValueError(
-                    f"The function {function_name(part)} uses "
-                    f"{counted(len(hidden), 'parameter')} of no part of Sequential, so that none "
-                    "would be trained. Write a class of your own, derived from Module, that holds "
-                    "them."
-                )
 
     def forward(self, x: Any) -> Any:
         for part in self.parts:
@@ -114,43 +91,34 @@ class Sequential(Module):
             return Sequential(*self.parts[place])
         return self.parts[place]
 
+    def _config(self) -> dict[str, Any]:
+        return {"parts": self.parts}
+
     def extra_repr(self) -> str:
         return " → ".join(map(_in_short, self.parts))
 
 
-def _part(part: Part) -> Callable[[Any], Any]:
+def _part(part: Any) -> Module:
     if isinstance(part, Module):
         return part
-    if isinstance(part, str) or (isinstance(part, Operation) and part.name in ACTIVATIONS):
+    if isinstance(part, str) or row_of(part) is not None:
         return Elementwise(part)
-    if isinstance(part, MethodType) and isinstance(part.__self__, Module):
-        return Method(part.__self__, part.__name__)
-    if isinstance(part, type) and issubclass(part, Module):
-        raise TypeError(
-            f"A part of Sequential is an object, not the class {part.__name__}. "
-            f"Write {part.__name__}(...)."
-        )
-    if not callable(part):
-        raise TypeError(
-            "A part of Sequential is a module, a function or the name of an activation, "
-            f"not {describe(part)}. Write the parts one by one: Sequential(*parts)."
-        )
-    return part
+    raise TypeError(
+        "A part of Sequential is a module or the name of an activation, not "
+        f"{describe(part)}. Write parts one by one, Sequential(*parts), and for a function a class "
+        "derived from Module."
+    )
 
 
-def _in_short(part: Any) -> str:
-    """A part in a few words, without its count of parameters."""
-    if not isinstance(part, Module):
-        return function_name(part)
+def _in_short(part: Module) -> str:
     about = part.extra_repr()
-    if isinstance(part, Elementwise | Method):
+    if isinstance(part, Elementwise):
         return about
     return f"{type(part).__name__}({about})" if about else type(part).__name__
 
 
 def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list[list[Value]]:
     """Rows of Values, each drawn as the weights of a neuron of so many are, without its bias."""
-    reserve(rows * columns)
     source, numbers = generator(seed), initialiser(init)
     drawn = [numbers.draw(columns, rows, source)[0] for _ in range(rows)]
     return [
@@ -179,8 +147,76 @@ class Projection(Module):
         inputs = converted(self, len(self.w[0]), x)
         return [dot(row, inputs) for row in self.w]
 
+    def _config(self) -> dict[str, Any]:
+        return {"nin": len(self.w[0]), "nout": len(self.w)}
+
     def extra_repr(self) -> str:
         return f"{len(self.w[0])} → {len(self.w)}"
+
+
+@buildable
+class AttentionHead(Module):
+    """Each vector of a sequence becomes a mean of values, weighed by softmax(query · key / √size).
+
+    The query of a vector says what it looks for, its key what can be found there, its value what
+    is then taken along (Vaswani et al. 2017, section 3.2.1).
+
+    Args:
+        nin: how many numbers each vector has.
+        size: how many numbers `queries`, `keys`, `values` make of it, and so the outputs have.
+        causal: whether a vector looks only at itself and those before it, as to predict what
+            comes next it must.
+
+    >>> from glassgrad import AttentionHead
+    >>> head = AttentionHead(2, 3, seed=0)
+    >>> head
+    AttentionHead(2 → 3, causal, 18 parameters)
+    >>> outputs = head([[1.0, 0.0], [0.0, 1.0]])
+    >>> len(outputs), len(outputs[0])
+    (2, 3)
+    """
+
+    def __init__(
+        self, nin: int, size: int, *, causal: bool = True, seed: Seed = None, init: Init = "torch"
+    ) -> None:
+        self.causal = true_or_false(causal, "AttentionHead(causal=...)")
+        nin = whole(nin, "AttentionHead(nin=...)")
+        size = whole(size, "AttentionHead(size=...)")
+        source = generator(seed)
+        self.queries = Projection(nin, size, seed=source, init=init)
+        self.keys = Projection(nin, size, seed=source, init=init)
+        self.values = Projection(nin, size, seed=source, init=init)
+
+    def forward(self, vectors: Iterable[Inputs]) -> list[list[Value]]:
+        """An output for each vector of a sequence, of at least one: a list of lists of Values."""
+        inputs = self._sequence(vectors)
+        queries = [self.queries(x) for x in inputs]
+        keys = [self.keys(x) for x in inputs]
+        values = [self.values(x) for x in inputs]
+        outputs = []
+        for i, query in enumerate(queries):
+            seen = i + 1 if self.causal else len(inputs)
+            scores = [dot(query, key) / sqrt(len(query)) for key in keys[:seen]]
+            shares = softmax(scores)
+            outputs.append([dot(shares, column) for column in zip(*values[:seen])])
+        return outputs
+
+    def _sequence(self, vectors: Iterable[Inputs]) -> list[Converted]:
+        found = listed(vectors, repr(self)) if is_sequence(vectors) else [vectors]
+        if not all(map(is_sequence, found)):
+            raise TypeError(
+                f"{self!r} takes a sequence of vectors, a list of lists, not {describe(vectors)}."
+            )
+        if not found:
+            raise ValueError(f"{self!r} takes a sequence of at least one vector.")
+        return [converted(self, len(self.queries.w[0]), x) for x in found]
+
+    def _config(self) -> dict[str, Any]:
+        nin, size = len(self.queries.w[0]), len(self.queries.w)
+        return {"nin": nin, "size": size, "causal": self.causal}
+
+    def extra_repr(self) -> str:
+        return f"{self.queries.extra_repr()}{', causal' * self.causal}"
 
 
 @buildable
@@ -239,16 +275,11 @@ class Embedding(Module):
         weights = [unless_all_miss(where(miss, 0.0, 1.0), missed) for miss in missed]
         return [dot(weights, column) for column in zip(*self.rows)]
 
+    def _config(self) -> dict[str, Any]:
+        return {"count": len(self.rows), "size": self.size}
+
     def extra_repr(self) -> str:
         return f"{len(self.rows)} × {self.size}"
-
-
-def _root_mean_square(numbers: Sequence[Value], eps: float) -> Value:
-    """The root of the mean of squares + eps; nan where they overflow, as in PyTorch, since what is
-    divided by an infinite root is 0.
-    """
-    square: Value = dot(numbers, numbers) / len(numbers) + eps
-    return (square + (square - square)).sqrt()  # 0, or nan of infinity
 
 
 @buildable
@@ -272,7 +303,6 @@ class LayerNorm(Module):
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")
         self.eps = not_negative(eps, "LayerNorm(eps=...)")
-        reserve(2 * size)
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
 
@@ -280,149 +310,13 @@ class LayerNorm(Module):
         inputs = converted(self, len(self.gain), x)
         middle = mean(inputs)
         centred = [v - middle for v in inputs]
-        root = _root_mean_square(centred, self.eps)
+        variance = dot(centred, centred) / len(centred) + self.eps
+        # Nan where squares overflow, as in PyTorch: what is divided by an infinite root is 0.
+        root = (variance + (variance - variance)).sqrt()
         return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
 
-    def extra_repr(self) -> str:
-        return f"{len(self.gain)}"
-
-
-@buildable
-class RMSNorm(Module):
-    """gain · x / sqrt(mean of x² + eps): like `LayerNorm`, without a mean and a bias to learn.
-
-    As in PyTorch (Zhang and Sennrich 2019), whose `eps` is 2.2e-16 unless one is given.
-
-    >>> from glassgrad import RMSNorm
-    >>> [v.data for v in RMSNorm(2, eps=0.0)([5.0, -5.0])]
-    [1.0, -1.0]
-    """
-
-    def __init__(self, size: int, eps: float = 1e-6) -> None:
-        size = whole(size, "RMSNorm(size=...)")
-        self.eps = not_negative(eps, "RMSNorm(eps=...)")
-        reserve(size)
-        self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
-
-    def forward(self, x: Inputs) -> list[Value]:
-        inputs = converted(self, len(self.gain), x)
-        root = _root_mean_square(inputs, self.eps)
-        return [g * (v / root) for g, v in zip(self.gain, inputs)]
+    def _config(self) -> dict[str, Any]:
+        return {"size": len(self.gain), "eps": self.eps}
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
-
-
-@buildable
-class Dropout(Module):
-    """Leaves each number out with some probability while it is trained; in use, gives all.
-
-    Numbers that stay are divided by the probability to stay, so that sums keep their mean
-    (Srivastava et al. 2014, section 10, "inverted dropout"): v · step(u - rate) / (1 - rate), with
-    u uniform between 0 and 1, drawn anew for each number in each call.
-
-    Args:
-        rate: the probability to be left out, from 0 to below 1, as something has to stay.
-
-    >>> from glassgrad import Dropout
-    >>> dropout = Dropout(0.5, seed=1)
-    >>> [v.data for v in dropout([1.0, 2.0, 3.0])]
-    [0.0, 4.0, 6.0]
-    >>> [v.data for v in dropout.eval()([1.0, 2.0, 3.0])]
-    [1.0, 2.0, 3.0]
-    """
-
-    def __init__(self, rate: float, seed: Seed = None) -> None:
-        self.rate = below_one(rate, "Dropout(rate=...)")
-        self.generator = generator(seed)
-
-    def forward(self, x: Any) -> Any:
-        """What is left of a number, or of each number in nested lists."""
-        numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
-        if self.training and self.rate > 0.0:
-            chances = _draw(len(numbers), self.generator)
-            numbers = [
-                v * (step(u - self.rate) / (1.0 - self.rate)) for v, u in zip(numbers, chances)
-            ]
-        return like(x, iter(numbers))
-
-    def extra_repr(self) -> str:
-        return f"{self.rate:g}"
-
-
-@dataclass
-class _Noise:
-    """Random numbers for modules, in order; or None of them, to count what they would take."""
-
-    numbers: Sequence[Any] | None
-    taken: int = 0
-
-    def take(self, count: int) -> Sequence[Any]:
-        self.taken += count
-        if self.numbers is None:
-            return [0.5] * count
-        if self.taken > len(self.numbers):
-            raise ValueError(
-                f"noise_from(...) has {len(self.numbers)} random numbers, and the model draws "
-                "more. count_noise(...) says how many it draws."
-            )
-        return self.numbers[self.taken - count : self.taken]
-
-
-_NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of a training", default=None)
-
-
-@contextmanager
-def _drawing_from(noise: _Noise) -> Iterator[None]:
-    token = _NOISE.set(noise)
-    try:
-        yield
-    finally:
-        _NOISE.reset(token)
-
-
-def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
-    """Numbers from 0 to 1: those of the training around, else from the module's own generator.
-
-    A training gives them, so that each sample has its own also in a compiled function, and a
-    resumed one the same again.
-    """
-    noise, is_recorded = _NOISE.get(), is_traced()
-    numbers = None if noise is None else noise.take(count)
-    if numbers is not None and not (is_recorded and any(type(u) is float for u in numbers)):
-        return numbers
-    if is_recorded:
-        raise CompilationError(
-            "A module draws random numbers inside a compiled function, which would repeat those "
-            "of its first call for ever. Pass them as an argument: `with noise_from(numbers):` "
-            "around the call of the model, as `glassgrad.fit` does; or call model.eval() first."
-        )
-    uniform = (generator or random).random
-    return [uniform() for _ in range(count)]
-
-
-def noise_from(numbers: Sequence[Any]) -> Block:
-    """Inside the `with` block modules take their random numbers from here, in order.
-
-    They are from 0 to 1, numbers or Values, as many as `count_noise` says; where more are drawn,
-    that is a ValueError.
-
-    >>> from glassgrad import Dropout, noise_from
-    >>> with noise_from([0.25, 0.75]):
-    ...     [v.data for v in Dropout(0.5)([1.0, 2.0])]
-    [0.0, 4.0]
-    """
-    return Block("noise_from(...)", lambda: _drawing_from(_Noise(numbers)))
-
-
-def count_noise(function: Callable[..., Any], *arguments: Any) -> int:
-    """How many random numbers the modules draw while a function runs.
-
-    >>> from glassgrad import Dropout, count_noise
-    >>> count_noise(Dropout(0.5), [1.0, 2.0, 3.0])
-    3
-    """
-    noise = _Noise(None)
-    with _drawing_from(noise):
-        function(*arguments)
-    return noise.taken

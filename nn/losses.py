@@ -11,35 +11,26 @@ Args:
     prediction: a Value or number, or sequences of them, nested, of one sample or many: lists,
         arrays, ranges, generators, tables of pandas, tensors.
     target: as many numbers or Values in the same shape; only axes of length 1 at the end may be
-        missing on one side, as when each of n predictions stands in a list of its own. PyTorch
-        spreads (n,) and (n, 1) out to n × n pairs; here nothing is broadcast. Values are not
-        checked: inside a compiled function all are.
-    weight: how much each number counts, 0 or more, in the same shape; None if all count alike.
-    reduction: "mean" over all numbers, "sum", or "none".
+        missing on one side. Nothing is broadcast, as PyTorch does with (n,) and (n, 1). Values are
+        not checked: inside a compiled function all are.
+    reduction: "mean" over all numbers, "sum", or "none": lists of Values in that shape.
 
-Returns:
-    A Value; with "none" lists of Values in the shape of the prediction.
-
-Raises:
-    ValueError: the shapes differ, nothing is given, a target is none that the loss takes, there is
-        no such reduction, or an option cannot be.
-    TypeError: there is something else than Values and real numbers, or entries are masked.
-
-`fit` and `over` give a loss one sample at a time. A mean that is divided by the weights of one
-sample forgets them; it is refused, and `reduction="sum"` is what to write.
+What does not fit, or is no target that the loss takes, is a ValueError, what is no Value or real
+number a TypeError. `fit` and `over` give a loss one sample at a time. A mean of `cross_entropy`
+that is divided by the weight of one sample forgets it; it is refused, and `reduction="sum"` is what
+to write. How much samples count is said by `fit(sample_weight=)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import cycle
 from typing import Any
 
 from glassgrad.engine import Value, as_value, clip, compare, dot, logsumexp, mean, where
 from glassgrad.engine import sum as total
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import describe, told
-from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of, settled
+from glassgrad.engine.tree import listed, scalar_of, scalars_of
 from glassgrad.nn.checks import (
     Check,
     misses,
@@ -56,39 +47,34 @@ _smoothing = number_that("is at most 1", lambda share: share <= 1.0, not_negativ
 _BINARY = "binary_cross_entropy_with_logits"
 
 
-def mse(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "mean") -> Any:
+def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """The squared error (prediction - target)², the loss of a regression; PyTorch's `mse_loss`.
-
-    With weights the mean is divided by their sum, as there.
 
     >>> from glassgrad import Value, mse
     >>> mse([Value(3.0), Value(5.0)], [1.0, 4.0]).data
     2.5
     """
-    return _of_numbers("mse", lambda p, t: (p - t) ** 2, (prediction, target), weight, reduction)
+    return _of_numbers("mse", lambda p, t: (p - t) ** 2, prediction, target, reduction)
 
 
-def mae(prediction: Any, target: Any, *, weight: Any = None, reduction: str = "mean") -> Any:
+def mae(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """The absolute error |prediction - target|, which outliers sway less than the squared one.
 
-    Its derivative at 0 is 0. PyTorch's `l1_loss`; with weights as `mse`.
+    Its derivative at 0 is 0. PyTorch's `l1_loss`.
 
     >>> from glassgrad import Value, mae
     >>> mae([Value(3.0), Value(5.0)], [1.0, 4.0]).data
     1.5
     """
-    return _of_numbers("mae", lambda p, t: abs(p - t), (prediction, target), weight, reduction)
+    return _of_numbers("mae", lambda p, t: abs(p - t), prediction, target, reduction)
 
 
-def huber(
-    prediction: Any, target: Any, *, delta: Any = 1.0, weight: Any = None, reduction: str = "mean"
-) -> Any:
+def huber(prediction: Any, target: Any, *, delta: Any = 1.0, reduction: str = "mean") -> Any:
     """Half the squared error up to `delta`, and from there on a line of that slope.
 
     With e = prediction - target and c = e clipped to ±delta it is c·(e - c/2), which is e²/2 for a
     small e, and delta·(|e| - delta/2) for a large one (Huber 1964). `delta` is a positive number,
-    or a Value. As PyTorch's `huber_loss`; with weights the mean is divided by the number of errors,
-    as there.
+    or a Value. As PyTorch's `huber_loss`.
 
     >>> from glassgrad import Value, huber
     >>> huber([Value(0.5), Value(3.0)], [0.0, 0.0], reduction="none")[1].data
@@ -104,9 +90,7 @@ def huber(
         c = clip(e, -delta, delta)
         return c * (e - 0.5 * c)
 
-    return _of_numbers(
-        "huber", formula, (prediction, target), weight, reduction, is_by_weight=False
-    )
+    return _of_numbers("huber", formula, prediction, target, reduction)
 
 
 def hinge(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
@@ -120,16 +104,11 @@ def hinge(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     0.5
     """
     formula = lambda p, t: (1.0 - t * p).relu()
-    return _of_numbers("hinge", formula, (prediction, target), None, reduction, checked=_sign_class)
+    return _of_numbers("hinge", formula, prediction, target, reduction, checked=_sign_class)
 
 
 def binary_cross_entropy_with_logits(
-    prediction: Any,
-    target: Any,
-    *,
-    weight: Any = None,
-    pos_weight: Any = None,
-    reduction: str = "mean",
+    prediction: Any, target: Any, *, reduction: str = "mean"
 ) -> Any:
     """-target·log(p) - (1 - target)·log(1 - p) with p = sigmoid(prediction): is it so or not?
 
@@ -140,35 +119,14 @@ def binary_cross_entropy_with_logits(
     Args:
         prediction: logits, positive for "yes".
         target: the probabilities of "yes", from 0 to 1.
-        weight: as for all; the mean is divided by the number of targets.
-        pos_weight: how much more a "yes" counts than a "no": a number or a Value, or one for each
-            output, along the last axis; None for 1.
         reduction: as for all.
 
     >>> from glassgrad import Value, binary_cross_entropy_with_logits
     >>> round(binary_cross_entropy_with_logits(Value(0.0), 1).data, 6)
     0.693147
     """
-    if pos_weight is not None:
-        prediction = settled(prediction)  # it is looked at twice
-        shape, _ = _opened(_BINARY, "prediction", prediction)
-        is_one = not is_sequence(scalar_of(pos_weight))
-        each = _weights(_BINARY, pos_weight, () if is_one else shape[-1:], "pos_weight")
-        along_outputs = cycle(each)
-
-    def formula(z: Any, t: Any) -> Any:
-        yes = t if pos_weight is None else next(along_outputs) * t
-        return yes * (-z).softplus() + (1 - t) * z.softplus()
-
-    return _of_numbers(
-        _BINARY,
-        formula,
-        (prediction, target),
-        weight,
-        reduction,
-        checked=_probability,
-        is_by_weight=False,
-    )
+    formula = lambda z, t: t * (-z).softplus() + (1 - t) * z.softplus()
+    return _of_numbers(_BINARY, formula, prediction, target, reduction, checked=_probability)
 
 
 def cross_entropy(
@@ -213,7 +171,7 @@ def cross_entropy(
             f"For one logit use {_BINARY}."
         )
     count, outer = shape[-1], shape[:-1]
-    weights = None if weight is None else _weights("cross_entropy", weight, (count,))
+    weights = None if weight is None else _weights(weight, count)
     smoothing = _smoothing(label_smoothing, "cross_entropy(label_smoothing=...)")
     rows = list(in_batches([as_value(z, "cross_entropy(...)") for z in logits], count))
     if _without_ones(other) == shape:
@@ -328,18 +286,16 @@ def _probability(target: Any, role: str) -> float:
 def _of_numbers(
     loss: str,
     formula: Callable[[Any, Any], Value],
-    pair: tuple[Any, Any],
-    weight: Any,
+    prediction: Any,
+    target: Any,
     reduction: str,
     *,
     checked: Check = real,
-    is_by_weight: bool = True,
 ) -> Any:
     """A loss that is a formula for one number and its target; `checked` takes a plain target."""
     _check_reduction(loss, reduction)
-    (shape, predictions), (other, targets) = (
-        _opened(loss, role, given) for role, given in zip(("prediction", "target"), pair)
-    )
+    shape, predictions = _opened(loss, "prediction", prediction)
+    other, targets = _opened(loss, "target", target)
     if _without_ones(shape) != _without_ones(other):
         raise ValueError(
             f"{loss} compares number by number: a prediction of shape {shape} has no target of "
@@ -350,19 +306,14 @@ def _of_numbers(
         formula(as_value(p, role), t if isinstance(t, Value) else checked(t, role))
         for p, t in zip(predictions, targets)
     ]
-    if weight is None:
-        return _reduced(loss, losses, shape, reduction)
-    weights = _weights(loss, weight, shape)
-    losses = [w * each for w, each in zip(weights, losses)]
-    return _reduced(loss, losses, shape, reduction, weights if is_by_weight else None)
+    return _reduced(loss, losses, shape, reduction)
 
 
-def _weights(loss: str, weight: Any, shape: Shape, option: str = "weight") -> list[Any]:
-    """As many weights as there are numbers in a shape."""
-    other, weights = _opened(loss, option, weight)
-    if _without_ones(other) != _without_ones(shape):
-        raise ValueError(f"{loss}({option}=...) is of shape {shape} here, not of shape {other}.")
-    role = f"{loss}({option}=...)"
+def _weights(weight: Any, count: int) -> list[Any]:
+    shape, weights = _opened("cross_entropy", "weight", weight)
+    role = "cross_entropy(weight=...)"
+    if _without_ones(shape) != _without_ones((count,)):
+        raise ValueError(f"{role} is of shape {(count,)} here, not of shape {shape}.")
     return [w if isinstance(w, Value) else not_negative(w, role) for w in weights]
 
 

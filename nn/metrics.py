@@ -8,17 +8,13 @@ Args:
         broadcast; but shape (n, 1) is taken as (n,).
     sample_weight: a number of 0 or more for each sample, which counts as so many.
 
-Raises:
-    TypeError: there is something else than numbers.
-    ValueError: the shapes do not fit, or the targets are no such classes.
-
-`fit` takes them by their names in `METRICS`, or functions of your own.
+What is no number is a TypeError, shapes that do not fit and targets that are no such classes are
+ValueErrors. `fit` takes metrics by their names in `METRICS`, or functions of your own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -26,8 +22,8 @@ import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
 from glassgrad.engine.printing import columns, width_of
-from glassgrad.engine.text import counted, describe, some_of, told, visible
-from glassgrad.engine.tree import Array, listed, numbers_of
+from glassgrad.engine.text import counted, describe, some_of, told
+from glassgrad.engine.tree import Array, numbers_of
 from glassgrad.nn.samples import relative, size_of
 
 if TYPE_CHECKING:
@@ -70,20 +66,17 @@ _MOST_CLASSES = 10_000
 """Of so many a table already takes a gigabyte."""
 
 
-def confusion(
-    outputs: Any, targets: Any, threshold: float | None = None, *, names: Any = None
-) -> Confusion:
+def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> Confusion:
     r"""How often each class was taken for each: a table that prints, shows and plots itself.
 
-    Its arguments are those of `accuracy`; no score is nan, which is of no class. `names` are those
-    of the classes from 0 on, to be shown; None for their numbers. There are k × k counts, 2 × 2 for
-    one score a sample; of classes k is one more than the largest, or the number of names.
+    Its arguments are those of `accuracy`; no score is nan, which is of no class. There are k × k
+    counts, 2 × 2 for one score a sample; of classes k is one more than the largest.
 
     >>> from glassgrad import confusion
-    >>> confusion([1.5, -0.2, 0.3], [1, 0, 0], names=["no", "yes"])
-    right \ taken for  no  yes
-    no                  1    1
-    yes                 0    1
+    >>> confusion([1.5, -0.2, 0.3], [1, 0, 0])
+    right \ taken for  0  1
+    0                  1  1
+    1                  0  1
     """
     given = _rows(outputs, "confusion", "outputs")
     chosen, right = _chosen_and_right(given, targets, "confusion", threshold)
@@ -99,14 +92,7 @@ def confusion(
             f"confusion(...) of {k:,} classes is a table of as many rows and columns. Number those "
             "that there are from 0 on, without gaps: np.unique(classes, return_inverse=True)."
         )
-    given_names = range(k) if names is None else listed(names, "confusion(names=...)")
-    called = [visible(str(name)) for name in given_names]
-    if len(called) < k or (len(called) > k and given.dtype.kind not in "iub"):
-        raise ValueError(
-            f"confusion(names=...) has {counted(len(called), 'name')} for {k} classes."
-        )
-    k = len(called)
-    return Confusion(np.bincount(k * right + chosen, minlength=k * k).reshape(k, k), called)
+    return Confusion(np.bincount(k * right + chosen, minlength=k * k).reshape(k, k))
 
 
 class Confusion:
@@ -118,8 +104,8 @@ class Confusion:
         counts: an array of shape (k, k).
     """
 
-    def __init__(self, counts: npt.NDArray[np.int64], names: Sequence[str]) -> None:
-        self.counts, self.names = counts, tuple(names)
+    def __init__(self, counts: npt.NDArray[np.int64]) -> None:
+        self.counts, self.names = counts, [str(number) for number in range(len(counts))]
         # Of the samples of each class, the share that was taken for each.
         self._shares: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
@@ -127,7 +113,7 @@ class Confusion:
         """The table as a figure of matplotlib; the shade is the share of the right class."""
         from glassgrad.nn.plotting import plot_confusion
 
-        return plot_confusion(self.counts, self._shares, self.names)
+        return plot_confusion(self.counts, self._shares)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.counts, dtype=dtype)
@@ -146,9 +132,9 @@ class Confusion:
         return columns(padded, indent="")
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.names)
+        head = "".join(f'<th scope="col">{name}</th>' for name in self.names)
         rows = "".join(
-            f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, counts, shares))}</tr>'
+            f'<tr><th scope="row">{name}</th>{"".join(map(_cell, counts, shares))}</tr>'
             for name, counts, shares in zip(self.names, self.counts.tolist(), self._shares)
         )
         return (
@@ -161,7 +147,6 @@ _CORNER = "right \\ taken for"
 
 
 def _cell(count: int, share: float) -> str:
-    """A number on a blue that is the deeper, the larger its share is."""
     shade = ",".join(str(round(255 + (part - 255) * share)) for part in (0, 114, 178))
     ink = "#fff" if share > 0.6 else "#000"
     look = f"background:rgb({shade});color:{ink};text-align:right"
@@ -292,7 +277,6 @@ def _pair(outputs: Any, targets: Any, metric: str) -> tuple[Array, Array]:
 def _chosen_and_right(
     given: Array, targets: Any, metric: str, threshold: float | None
 ) -> tuple[Array, Array]:
-    """The class chosen for each sample and its right class, both as integers from 0."""
     wanted = _rows(targets, metric, "targets").astype(float)
     if wanted.shape != (len(given),):
         raise ValueError(
@@ -335,7 +319,6 @@ def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]
 
 
 def _limit(scores: Array, metric: str, threshold: float | None) -> float:
-    """Where one score a sample changes the class."""
     if threshold is not None:
         return real(threshold, f"{metric}(threshold=...)")
     known = scores[~np.isnan(scores)]

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -22,13 +21,13 @@ from typing import TYPE_CHECKING, Any, cast
 from glassgrad.engine import Value, assign, zero_grad
 from glassgrad.engine.context import Context, Scope, call_in, current, set_context
 from glassgrad.engine.misuse import is_real, real
-from glassgrad.engine.provenance import is_of_library, is_ours, made_by
+from glassgrad.engine.provenance import is_of_library, made_by
 from glassgrad.engine.text import counted, describe, named, some_of, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.nn import saving
 from glassgrad.nn.checks import true_or_false
-from glassgrad.nn.parts import Found, Holder, Remembered, path_inside, remembered, title, walk
+from glassgrad.nn.parts import Found, Holder, path_inside, title, walk
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,8 +37,6 @@ _MOST_SCOPES = 100
 
 
 def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A `__call__` of the user's own, run inside the scope of its module."""
-
     @wraps(call)
     def scoped(self: Module, *arguments: Any, **keywords: Any) -> Any:
         inside = self._context_inside(current(), sys._getframe(1))
@@ -71,11 +68,9 @@ class Module(Holder):
     """A part of a network that holds parameters. Derive from it and define `forward`.
 
     Parameters are the leaf Values among the attributes, in the order in which they were assigned:
-    directly, in lists, tuples, dicts and arrays, and in other modules. A class that defines
-    `__call__` instead of `forward`, or a `parameters` of its own, works as well.
-
-    A call runs `forward` inside a scope. It is named by the path of attributes from the module
-    that calls it, or by the class for the outermost one; its kind is the class.
+    directly, in lists, tuples, dicts and arrays, and in other modules. A call runs `forward`
+    inside a scope, named by the path of attributes from the module that calls it. A class that
+    defines `__call__` instead of `forward`, or a `parameters` of its own, works as well.
 
     Example:
         >>> from glassgrad import Module, Value
@@ -93,18 +88,14 @@ class Module(Holder):
         Line(2 parameters)
     """
 
-    _not_parts: tuple[str, ...] = (*Holder._not_parts, "_built_with")
     _not_copied: tuple[str, ...] = ("_memory",)
-    """Attributes that no copy takes along; it does remember what the module was built with."""
-    _built_with: Remembered
+    """Attributes that no copy takes along."""
     training: bool
-    """Whether the module is being trained: `Dropout` leaves units out only then."""
+    """Whether the module is being trained; a class of your own may go by it."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """A module that is being trained; an `__init__` of the user's own need not say so."""
         module = super().__new__(cls)
-        if is_ours(cls):
-            module._built_with = remembered(arguments, options)
         module.training = True
         return module
 
@@ -138,11 +129,7 @@ class Module(Holder):
             set_context(around)
 
     def forward(self, *arguments: Any, **keywords: Any) -> Any:
-        """What the module computes; a class of your own defines it.
-
-        Raises:
-            NotImplementedError: the class does not.
-        """
+        """What the module computes; a class of your own defines it."""
         raise NotImplementedError(
             f"{type(self).__name__} defines no forward(self, x): it computes nothing yet."
         )
@@ -151,11 +138,8 @@ class Module(Holder):
         """Leave the parameters of the module, and of all modules in it, as they are.
 
         They are still parameters, which are counted, saved and loaded. But no gradient reaches
-        them: it shows as "–", as before any `backward()`. So no training moves them, whatever its
-        optimiser was given. A file does not say that they are frozen; a copy is.
-
-        Raises:
-            TypeError: a parameter is of a class of your own, derived from Value.
+        them: it shows as "–". So no training moves them, whatever its optimiser was given. A file
+        does not say that they are frozen; a copy is.
 
         >>> from glassgrad import MLP
         >>> model = MLP(2, [3, 1])
@@ -187,8 +171,7 @@ class Module(Holder):
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Every parameter once, with its name: the path of attributes, as "layers.0.b".
 
-        Raises:
-            ValueError: two parameters have the same name, as {1: v, "1": w} in a dict has.
+        That two have the same name, as in a dict {1: v, "1": w}, is a ValueError.
         """
         return iter(self._found().named(self))
 
@@ -208,7 +191,6 @@ class Module(Holder):
         return tuple([parameter for _, parameter in self.named_parameters()])
 
     def _found(self) -> Found:
-        """The parts below the module, if every parameter has a name of its own."""
         found = Found.below(self)
         if found.twice is None:
             return found
@@ -224,10 +206,8 @@ class Module(Holder):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Give every parameter the number that a `state_dict()` has under its name.
 
-        Raises:
-            ValueError: names are missing or unknown, or an entry is no real number. The message
-                names them all, and the module stays as it was.
-            TypeError: `state` is no mapping from names to numbers.
+        Names that are missing or unknown, and entries that are no real numbers, are a ValueError
+        that names them all, and the module stays as it was.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"A state is a dict from names to numbers, not {describe(state)}.")
@@ -247,23 +227,17 @@ class Module(Holder):
         """Write `state_dict()` to a file, JSON in UTF-8 with every number exactly; its path.
 
         If the module is one of `nn`, the file says how it is built too, so that `glassgrad.load`
-        needs nothing else. An interruption leaves the old file or the new one, never a half. Here
-        and where a file is loaded, what is no path is a TypeError, and a file that cannot be
-        written or read an OSError.
-
-        Raises:
-            ValueError: two parameters have the same name, or half of a surrogate pair, which
-                UTF-8 cannot say, is in one.
+        needs nothing else. An interruption leaves the old file or the new one, never a half. A file
+        that cannot be written is an OSError.
         """
         return saving.write(saving.place(path), self, self.state_dict())
 
     def load(self, path: str | Path) -> None:
         """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
 
-        Raises:
-            ValueError: it is damaged, is no model file, or is one of another shape or with other
-                settings, such as another activation. The message begins with the file's name, and
-                the module stays as it was.
+        One that is damaged, is no model file, or is of another shape or with other settings, such
+        as another activation, is a ValueError that begins with the file's name, and the module
+        stays as it was.
 
         >>> import tempfile
         >>> from glassgrad import Neuron
@@ -275,7 +249,7 @@ class Module(Holder):
         """
         path, state = saving.place(path), self.state_dict()
         with saving.naming(path, " The model is unchanged."):
-            found = saving.read(path, state)
+            found = saving.read(path)
             saving.check_build(self, state, found)
         with saving.naming(path):
             try:
@@ -328,10 +302,7 @@ class Module(Holder):
 
 
 def _lines(module: Module, seen: set[int]) -> list[str]:
-    """A module as a line and its parts as a tree below, unless it describes itself.
-
-    Equal parts in a row are shown as one, as "members.0 … members.7, each: MLP(...)".
-    """
+    """A module as a line and its parts as a tree below, unless it describes itself."""
     seen.add(id(module))
     about = module.extra_repr()
     lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{_size(module)})"]
@@ -341,12 +312,9 @@ def _lines(module: Module, seen: set[int]) -> list[str]:
     trees = [
         (path, _lines(cast("Module", part), seen)) for path, part in parts if id(part) not in seen
     ]
-    groups = [(below, list(same)) for below, same in groupby(trees, key=lambda named: named[1])]
-    for i, (below, same) in enumerate(groups):
-        first, last = same[0][0], same[-1][0]
-        which = first if len(same) == 1 else f"{first} … {last}, each"
-        fork, side = ("└─ ", "   ") if i == len(groups) - 1 else ("├─ ", "│  ")
-        lines += [f"{fork}{which}: {below[0]}", *(side + line for line in below[1:])]
+    for i, (path, below) in enumerate(trees):
+        fork, side = ("└─ ", "   ") if i == len(trees) - 1 else ("├─ ", "│  ")
+        lines += [f"{fork}{path}: {below[0]}", *(side + line for line in below[1:])]
     return lines
 
 
@@ -359,7 +327,6 @@ def _size(module: Module) -> str:
 
 
 def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
-    """The entries as floats, and those that are none."""
     numbers, complaints = {}, []
     for name, entry in state.items():
         try:
@@ -392,12 +359,8 @@ def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
 def load(path: str | Path) -> Module:
     """The model that a file holds, built anew from classes of `nn`. Runs nothing of the file.
 
-    Nothing that is larger than the file says, in numbers, is ever begun. The model is being
-    trained as any new one; `eval()` says that it is in use.
-
-    Raises:
-        ValueError: the file is damaged or no model file, or it does not say how the model is
-            built; the message begins with its name, and says what to do.
+    A file that is damaged or no model file, or does not say how the model is built, is a ValueError
+    that begins with its name, and says what to do.
 
     >>> import tempfile
     >>> from glassgrad import MLP, load

@@ -16,7 +16,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
-from math import isclose
 from threading import RLock
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
@@ -36,7 +35,6 @@ from glassgrad.engine import (
 )
 from glassgrad.engine.arrays import locked
 from glassgrad.engine.backward import order_of
-from glassgrad.engine.compile.inside import Inside, inside_of
 from glassgrad.engine.misuse import is_real, name
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
@@ -44,7 +42,6 @@ from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter, number_of
 from glassgrad.engine.vectors import frozen_among, values_of, write_data
 from glassgrad.nn.history import Epoch, Hook, warn
-from glassgrad.nn.layers import Embedding, count_noise, noise_from
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.samples import (
     Form,
@@ -62,7 +59,7 @@ Penalty = Callable[[list[Value]], Value]
 
 _MOST_TRIED = 16
 """Samples that are tried before a training; a parameter may take part in some only."""
-_MOST_SHOWN = 8
+_MOST_SHOWN = 4
 """Samples whose outputs show what the model ends in."""
 
 
@@ -82,7 +79,6 @@ class Objective(Hook):
     Attributes:
         all_parameters: those of the model, and those that are trained.
         form: what the model gives for a sample.
-        noise_count: how many random numbers a sample takes.
         why_eager: what stood against running compiled, or None.
     """
 
@@ -108,7 +104,6 @@ class Objective(Hook):
         self.form = Form()
         self.all_parameters = [*model.parameters(), *self.parameters]
         self._watch: Watch | None = Watch(self.all_parameters)
-        self.noise_count = 0
         self._record()
         self._try(samples)
 
@@ -120,8 +115,7 @@ class Objective(Hook):
 
         def recorded() -> None:
             with training(self.modules, True):
-                numbers, noise = data_vector(self.parameters), np.zeros((1, self.noise_count))
-                self._in_arrays(numbers, first, noise)
+                self._in_arrays(data_vector(self.parameters), first)
 
         is_trained = self._is_trained_by(first)
         if not (is_trained and self._is_typical(self._objective, recorded)):
@@ -134,12 +128,11 @@ class Objective(Hook):
             )
 
     def _is_trained_by(self, samples: Samples) -> bool:
-        """Whether a loss of these depends on what is trained; their random numbers are counted."""
+        """Whether a loss of these depends on what is trained."""
         mine, losses = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         with training(self.modules, True):
             for x, target in samples.pairs():
-                drawn = count_noise(lambda *pair: losses.append(self._loss_of(*pair)), x, target)
-                self.noise_count = max(self.noise_count, drawn)
+                losses.append(self._loss_of(x, target))
         return any(id(node) in mine for loss in losses for node in topological_order(loss))
 
     def _is_typical(self, function: Compiled, recorded: Callable[[], Any]) -> bool:
@@ -164,15 +157,12 @@ class Objective(Hook):
         )
 
     def _record(self) -> None:
-        """Begin anew what is compiled: nothing is recorded yet."""
         model, loss, form, is_weighed = self.model, self.loss, self.form, self._is_weighed
         parameters, has_outputs = self.parameters, self._has_outputs
         added = None if self.penalty is None else partial(self.penalty, parameters)
 
-        def objective(x: Any, target: Any, *more: Any) -> Value:
-            weight, noise = (more[0], more[1:]) if is_weighed else (1.0, more)
-            with noise_from(noise[0] if noise else ()):
-                found = loss(model(x), target)
+        def objective(x: Any, target: Any, weight: Any = 1.0) -> Value:
+            found = loss(model(x), target)
             found = found * weight if is_weighed else found
             return found if added is None else found + checked_penalty(added())
 
@@ -202,35 +192,32 @@ class Objective(Hook):
         """No longer look for Values that are left out: all samples were there."""
         self._watch = None
 
-    def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
-        """The objective over a batch, and its gradient as an array, at these numbers of the
-        parameters, with random ones in an array of shape (samples, `noise_count`).
-        """
+    def value_and_gradient(self, numbers: Any, batch: Samples) -> tuple[float, Any]:
+        """The objective over a batch, and its gradient as an array, at these numbers."""
 
         def one_by_one() -> tuple[float, Any]:
             assign(self.parameters, numbers)
             zero_grad(self.parameters)
-            total = self._mean(batch, noise.tolist())
+            total = self._mean(batch)
             total.backward()
             if self._watch is not None:
                 read.extend(left_out(total, self.parameters))
             return total.data, grad_vector(self.parameters)
 
         read: list[Value] = []
-        found = self._compiled_or_eager(lambda: self._in_arrays(numbers, batch, noise), one_by_one)
+        found = self._compiled_or_eager(lambda: self._in_arrays(numbers, batch), one_by_one)
         if self._watch is not None:
-            self._look_for_left_out(self._watch, read, numbers, batch, noise)
+            self._look_for_left_out(self._watch, read, numbers, batch)
         return found
 
-    def _in_arrays(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
+    def _in_arrays(self, numbers: Any, batch: Samples) -> tuple[float, Any]:
         more = (_shares(batch),) if self._is_weighed else ()
-        drawn = (noise,) if self.noise_count else ()
-        value, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
+        value, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more)
         frozen = frozen_among(self.parameters)
         return value, gradient if frozen is None else np.where(frozen, 0.0, gradient)
 
     def _look_for_left_out(
-        self, watch: Watch, read: list[Value], numbers: Any, batch: Samples, noise: Any
+        self, watch: Watch, read: list[Value], numbers: Any, batch: Samples
     ) -> None:
         """Tell of leaf Values that the loss reads and nobody trains, if anything else was read than
         parameters.
@@ -240,10 +227,7 @@ class Objective(Hook):
         if not watch.is_new(chain(read, *[recording.captured for recording in recordings])):
             return
         with standing_at(self.parameters, numbers):
-            watch.look(
-                partial(self._mean, batch.of(slice(i, i + 1)), [drawn])
-                for i, drawn in enumerate(noise.tolist())
-            )
+            watch.look(partial(self._mean, batch.of(slice(i, i + 1))) for i in range(len(batch)))
 
     def measured(self, samples: Samples) -> tuple[float, Any]:
         """The mean loss over samples, without the penalty and with nothing left to chance, and the
@@ -263,39 +247,13 @@ class Objective(Hook):
         outputs = self.form.arrays(rows[:, 1:]) if self._has_outputs else None
         return samples.mean(rows[:, 0]), with_parts(outputs, locked)
 
-    def inside(self, samples: Samples) -> Inside | None:
-        """All that the model and the loss compute for samples, with nothing left to chance.
-
-        It is read off what was recorded; None where that does not hold all: they run eagerly,
-        samples may go several ways, what is frozen stands there as a number, or a table is read in
-        another way.
-        """
-        mean, _ = self.measured(samples)  # what serves these is looked at, or recorded anew
-        recordings = self._measured.recordings if self.is_compiled else []
-        are_frozen = frozen_among(self.all_parameters) is not None
-        has_table = any(isinstance(module, Embedding) for module in self.modules)
-        if [each.guards for each in recordings] != [[]] or are_frozen or has_table:
-            return None
-        found = inside_of(recordings[0], samples.X, samples.y)
-        is_same = found is not None and isclose(samples.mean(found.results), mean, rel_tol=1e-9)
-        return found if is_same else None  # it may run as written by now
-
-    def some_outputs(self, samples: Samples) -> list[Any]:
-        """The outputs of some samples, as Values, with nothing left to chance; that of one, where
-        all do the same.
-        """
-        first, *others = samples.X[:_MOST_SHOWN]
+    def outputs(self, samples: Samples) -> list[Any]:
+        """The outputs of some samples, as Values, with nothing left to chance."""
         with training(self.modules, False):
-            outputs = [self.model(plain(first))]
-            self.form.row(outputs[0])
-            with no_grad():
-                recorded = lambda: self._measured.map(samples.X[:1], samples.y[:1])
-                if self._is_typical(self._measured, recorded):
-                    return outputs
-            outputs += [self.model(plain(x)) for x in others]
-        for output in outputs:
+            found = [self.model(plain(x)) for x in samples.X[:_MOST_SHOWN]]
+        for output in found:
             self.form.row(output)
-        return outputs
+        return found
 
     def look_into(self, numbers: Any, batch: Samples) -> None:
         """Run samples eagerly, whose compiled loss is not finite: that may say what is wrong."""
@@ -304,11 +262,8 @@ class Objective(Hook):
                 for x, target in batch.pairs():
                     self._loss_of(x, target)
 
-    def _mean(self, batch: Samples, noise: Sequence[Sequence[float]]) -> Value:
-        losses = []
-        for (x, target), drawn in zip(batch.pairs(), noise):
-            with noise_from(drawn):
-                losses.append(self._loss_of(x, target))
+    def _mean(self, batch: Samples) -> Value:
+        losses = [self._loss_of(x, target) for x, target in batch.pairs()]
         if self._is_weighed:
             losses = [loss * share for loss, share in zip(losses, _shares(batch).tolist())]
         mean: Value = engine.mean(losses)

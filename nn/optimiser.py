@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -47,8 +47,6 @@ class Optimiser:
         groups: the groups, each with its `parameters` and its options to be read and set.
         OPTIONS: of a class, the check of every option by its name.
         STATE: of a class, the names of what it remembers for each parameter, 0 at first.
-        LATER: of a class, what options and arrays are where a state lacks them, as it was written
-            before there were any.
 
     >>> import numpy as np
     >>> from glassgrad import Optimiser, Value
@@ -65,7 +63,6 @@ class Optimiser:
 
     OPTIONS: ClassVar[Mapping[str, Check]] = {}
     STATE: ClassVar[tuple[str, ...]] = ()
-    LATER: ClassVar[Mapping[str, Any]] = {"maximize": False}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -115,18 +112,14 @@ class Optimiser:
         for group in self.groups:
             group.learning_rate = rate  # if the first takes it, all do
 
-    if not TYPE_CHECKING:
-
-        def __setattr__(self, name: str, thing: Any) -> None:
-            """Refuse to set an option here, where nothing would read it."""
-            if name in self.OPTIONS and name != "learning_rate":
-                raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
-            super().__setattr__(name, thing)
-
-        def __getattr__(self, name: str) -> Any:
-            if name in type(self).OPTIONS:
-                raise self._misplaced(name, f"read optimiser.groups[0].{name}.")
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    def __setattr__(self, name: str, thing: Any) -> None:
+        """Refuse to set an option here, where nothing would read it."""
+        if name in self.OPTIONS and name != "learning_rate":
+            raise AttributeError(
+                f"{name} is an option of the groups of {type(self).__name__}: write "
+                f"optimiser.groups[0].{name} = ..."
+            )
+        super().__setattr__(name, thing)
 
     def step(self) -> None:
         """Move all parameters whose gradient has been computed, or none if that fails."""
@@ -135,7 +128,7 @@ class Optimiser:
         moved, self._state = self._moved(numbers, gradients, computed)
         write_data(self.parameters, moved.tolist())
 
-    def moved(self, numbers: Any, gradients: Any, computed: Any = None) -> Vector:
+    def moved(self, numbers: Any, gradients: Any) -> Vector:
         """The same step on arrays: the new numbers, a new array.
 
         No Value moves, while what the optimiser remembers goes on as in `step`.
@@ -143,14 +136,9 @@ class Optimiser:
         Args:
             numbers: the numbers of `parameters`, in order.
             gradients: as many gradients.
-            computed: booleans, False for each parameter that has no gradient and stays; None if
-                all have one.
         """
-        numbers = self._row("numbers", numbers, "fiub").astype(float)
-        gradients = self._row("gradients", gradients, "fiub").astype(float)
-        if computed is not None:
-            computed = self._row("computed", computed, "b")
-        moved, self._state = self._moved(numbers, gradients, computed)
+        rows = self._row("numbers", numbers), self._row("gradients", gradients)
+        moved, self._state = self._moved(*rows, None)
         return moved
 
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
@@ -241,50 +229,35 @@ class Optimiser:
                     "remembers, and nothing else."
                 )
             # First all, then written: one may be a part of another, as numbers that are remembered.
-            moved = self._one_each(moved, upwards.shape)
-            kept = [self._one_each(part[name], upwards.shape, name) for name in state]
+            moved = self._one_each(moved, upwards.shape, "the new numbers")
+            kept = [self._one_each(part[name], upwards.shape, f"state[{name!r}]") for name in state]
             numbers[here] = moved
             for remembered, new in zip(state.values(), kept):
                 remembered[here] = new
         return numbers, state
 
-    def _one_each(self, found: Any, shape: tuple[int, ...], name: str = "") -> Any:
-        """What a rule gave, or remembers by a name, if it is a real number for each parameter: in
-        an array of its own.
-        """
+    def _one_each(self, found: Any, shape: tuple[int, ...], role: str) -> Any:
         if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
             return found if found.base is None else found.copy()
         array, is_masked = np.asarray(found), np.ma.is_masked(found)
         if array.dtype.kind in "fiu" and array.shape == shape and not is_masked:
             return array.astype(float)
-        given = told(found)
-        if is_masked:
-            given = "an array with masked entries"
-        elif isinstance(found, np.ndarray):
-            given = f"an array of shape {found.shape} and type {found.dtype}"
-        role = f"state[{name!r}]" if name else "the new numbers"
+        what = f"shape {array.shape} and type {array.dtype}{', with masked entries,' * is_masked}"
         raise TypeError(
-            f"The rule of {type(self).__name__} gave {given} as {role}. That is an array of real "
-            f"numbers of shape {shape}, one for each parameter: return numbers - ..."
+            f"The rule of {type(self).__name__} gave {told(found)}, of {what} as {role}. That is "
+            f"an array of real numbers of shape {shape}, one for each parameter: return numbers - "
+            "..."
         )
 
-    def _misplaced(self, option: str, remedy: str) -> AttributeError:
-        kind = type(self).__name__
-        return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
-
-    def _row(self, role: str, numbers: Any, kinds: str) -> Any:
+    def _row(self, role: str, numbers: Any) -> Vector:
         check_unmasked(numbers, f"moved({role}=...)")
-        array = np.asarray(numbers)
-        if array.dtype.kind not in kinds:
-            wanted = "booleans" if kinds == "b" else "real numbers"
-            raise TypeError(f"moved({role}=...) takes {wanted}, not {describe(numbers)}.")
-        if array.shape != (len(self.parameters),):
-            raise ValueError(
-                f"moved({role}=...) takes one entry for each of "
-                f"{counted(len(self.parameters), 'parameter')}, not an array of shape "
-                f"{array.shape}."
+        array, count = np.asarray(numbers), len(self.parameters)
+        if array.dtype.kind not in "fiub" or array.shape != (count,):
+            raise (ValueError if array.dtype.kind in "fiub" else TypeError)(
+                f"moved({role}=...) takes a real number for each of {counted(count, 'parameter')} "
+                f"in a row, not {describe(numbers)} of shape {array.shape}."
             )
-        return array
+        return array.astype(float)
 
     def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
@@ -333,20 +306,17 @@ class Optimiser:
             raise ValueError(
                 f"it has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}"
             )
-        later = {name: self.LATER[name] for name in self.OPTIONS if name in self.LATER}
         options = []
         for i, group in enumerate(groups):
             del group["parameters"]
-            known = dict.fromkeys(self.OPTIONS, Any)
-            complete = decode(known, {**later, **group}, f"its group {i}")
+            complete = decode(dict.fromkeys(self.OPTIONS, Any), group, f"its group {i}")
             options.append(_checked(type(self), complete))
         return options
 
     def _arrays_in(self, given: Mapping[str, Any]) -> State:
         count = len(self.parameters)
-        later = {name: [self.LATER[name]] * count for name in self.STATE if name in self.LATER}
         known = dict.fromkeys(self.STATE, list[float])
-        lists: dict[str, list[float]] = decode(known, {**later, **given}, "its state")
+        lists: dict[str, list[float]] = decode(known, given, "its state")
         for name, numbers in lists.items():
             if len(numbers) != count:
                 raise ValueError(
@@ -407,7 +377,6 @@ Optimiser.OPTIONS = declared_checks(Optimiser.__init__)
 
 
 def _checked(kind: type[Optimiser], options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a kind of optimisers, as they are kept."""
     for name in options:
         if name not in kind.OPTIONS:
             raise ValueError(_unknown(kind, name))

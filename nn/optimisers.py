@@ -1,4 +1,4 @@
-"""The rules by which parameters move along their gradients: SGD, Adam, AdamW, Adagrad, RMSprop.
+"""The rules by which parameters move along their gradients: SGD, Adam, AdamW, RMSprop.
 
 After `backward()`, `step()` moves all parameters, and `zero_grad()` clears their gradients for the
 next sample. A class of optimisers is its `rule`, a formula on arrays with a number for each
@@ -6,7 +6,7 @@ parameter; everything else is the business of `Optimiser`, in `optimiser.py`. Al
 of `torch.optim`, up to rounding. Below them is clipping: what limits gradients before a step. Next:
 `schedules.py`, how learning rates change in time.
 
-All optimisers take and raise the same:
+All optimisers take the same, and refuse what cannot be with a TypeError or a ValueError:
 
 Args:
     parameters: leaf Values, for example `model.parameters()`; or groups of them with options of
@@ -16,18 +16,13 @@ Args:
     momentum: how much of the velocity stays in each step, 0 or more; 0.9 is common.
     eps: keeps a quotient finite where gradients are 0.
     maximize: whether to climb: to move along the gradient instead of against it.
-
-Raises:
-    TypeError: there is something else than leaf Values among the parameters, or an option is of a
-        wrong type or unknown.
-    ValueError: there are no parameters, one is given twice, or an option cannot be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import inf, isfinite, nan, sqrt
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -143,7 +138,6 @@ class Adam(Optimiser):
     """
 
     STATE = ("mean", "square", "largest", "steps")
-    LATER: ClassVar[Mapping[str, Any]] = {**Optimiser.LATER, "amsgrad": False, "largest": 0.0}
 
     def __init__(
         self,
@@ -212,53 +206,6 @@ class AdamW(Adam):
         return self._step(shrunk, gradients, state, group)
 
 
-class Adagrad(Optimiser):
-    """Every gradient is divided by the root of the sum of all its squares so far.
-
-    A parameter that has moved much slows down: good where most gradients are mostly 0, as those of
-    embeddings are. Duchi, Hazan and Singer, "Adaptive Subgradient Methods" (2011).
-
-    Args:
-        learning_rate_decay: how fast the learning rate itself goes down; see `rule`.
-
-    >>> from glassgrad import Adagrad, Value
-    >>> w = Value(3.0)
-    >>> optimiser = Adagrad([w], learning_rate=0.5)
-    >>> for _ in range(4):
-    ...     w.grad = 1.0
-    ...     optimiser.step()
-    >>> round(w.data, 6)  # 3 - 0.5 (1 + 1/√2 + 1/√3 + 1/√4)
-    1.607771
-    """
-
-    STATE = ("squares", "steps")
-
-    def __init__(
-        self,
-        parameters: Parameters,
-        learning_rate: NotNegative = 1e-2,
-        *,
-        learning_rate_decay: NotNegative = 0.0,
-        weight_decay: NotNegative = 0.0,
-        eps: NotNegative = 1e-10,
-        maximize: Flag = False,
-    ) -> None:
-        super().__init__(**self._arguments(locals()))
-
-    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
-        """Number ← number - rate × gradient / (√squares + eps), squares ← squares + gradient².
-
-        In step t the rate is learning_rate / (1 + (t - 1) × learning_rate_decay).
-        """
-        gradients = with_decay(gradients, numbers, group)
-        decay: float = group.learning_rate_decay
-        rate = group.learning_rate / (1.0 + state["steps"] * decay)
-        state["squares"] = state["squares"] + gradients * gradients
-        state["steps"] = state["steps"] + 1.0
-        moves: Vector = rate * gradients / (np.sqrt(state["squares"]) + group.eps)
-        return numbers - moves
-
-
 class RMSprop(Optimiser):
     """Every gradient is divided by the root of the running mean of its squares.
 
@@ -314,9 +261,7 @@ class RMSprop(Optimiser):
 
 
 # Clipping. One sample at a steep place can throw parameters far away; a limit on the gradients
-# keeps the step short (Pascanu, Mikolov and Bengio 2013). These are the functions of
-# `torch.nn.utils`, called between `backward()` and `step()`; a gradient that has not been computed
-# ("–") stays so. A limit that is negative or nan is a ValueError.
+# keeps the step short (Pascanu, Mikolov and Bengio 2013).
 
 _MARGIN = 1e-6
 """What `torch.nn.utils.clip_grad_norm_` adds to the norm, so that it never divides by 0."""
@@ -328,7 +273,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     The direction stays. The factor is max_norm / (norm + 1e-6), if that is below 1; the norm is the
     Euclidean one of all gradients as one vector, without overflow on the way. A norm that is
     infinite since a gradient is makes the others 0 and that one nan; one that is nan makes all nan,
-    as in PyTorch. A limit of infinity measures the norm: unless it is nan, nothing changes.
+    as in PyTorch. A limit of infinity measures the norm. It is called between `backward()` and
+    `step()`; a gradient that has not been computed ("–") stays so.
 
     >>> from glassgrad import Value, clip_grad_norm
     >>> x, y = Value(0.0), Value(0.0)
@@ -338,25 +284,19 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     >>> round(x.grad, 6), round(y.grad, 6)
     (0.6, 0.8)
     """
-    values, gradients = _with_gradients("clip_grad_norm", parameters)
+    if not isinstance(parameters, Iterable):
+        raise TypeError(
+            "clip_grad_norm takes a list of Values, for example model.parameters(), not "
+            f"{describe(parameters)}."
+        )
+    values = list(parameters)
+    gradients, computed = computed_gradients(values)
+    if computed is not None:
+        values = [value for value, is_known in zip(values, computed) if is_known]
+        gradients = gradients[computed]
     clipped, norm = clipped_by_norm(gradients, _limit(max_norm, "clip_grad_norm(max_norm=...)"))
     assign_grad(values, clipped)
     return norm
-
-
-def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
-    """Cut every gradient off at -limit and limit: the direction changes. One of nan stays.
-
-    >>> from glassgrad import Value, clip_grad_value
-    >>> x = Value(3.0)
-    >>> (x * x).backward()
-    >>> clip_grad_value([x], limit=5.0)
-    >>> x.grad
-    5.0
-    """
-    values, gradients = _with_gradients("clip_grad_value", parameters)
-    most = _limit(limit, "clip_grad_value(limit=...)")
-    assign_grad(values, np.clip(gradients, -most, most))
 
 
 def clipped_by_norm(gradients: Vector, limit: float) -> tuple[Vector, float]:
@@ -392,19 +332,6 @@ def _factor(limit: float, norm: float) -> float:
         return nan
     factor = limit / (norm + _MARGIN)
     return 1.0 if factor != factor else min(factor, 1.0)  # nothing is above a limit of infinity
-
-
-def _with_gradients(call: str, parameters: Iterable[Value]) -> tuple[list[Value], Vector]:
-    if not isinstance(parameters, Iterable):
-        raise TypeError(
-            f"{call} takes a list of Values, for example model.parameters(), "
-            f"not {describe(parameters)}."
-        )
-    values = list(parameters)
-    gradients, computed = computed_gradients(values)
-    if computed is None:
-        return values, gradients
-    return [value for value, known in zip(values, computed) if known], gradients[computed]
 
 
 _limit = number_that("is 0 or more", lambda limit: limit >= 0.0, real)

@@ -4,20 +4,18 @@ The path of attributes is the name of a parameter, "layers.0.neurons.1.w.0", and
 nothing has to be registered: `walk` finds whatever is assigned to an attribute. A training step
 asks for the parameters several times, so what a walk came by is remembered, in `Found`. A list can
 change without anybody being told; therefore all that was looked into is compared at each use.
-
-A module also remembers the arguments that it was made with, for `saving.py`, and a function may
-use parameters without being a module: `parameters_read_by` finds these. Next: `module.py`.
+Next: `module.py`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from operator import is_
-from types import CodeType, MethodType, ModuleType
-from typing import Any, TypeAlias
+from types import CodeType, NoneType
+from typing import Any
 
 import numpy as np
 
@@ -26,36 +24,6 @@ from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import ORDINARY, Context, Scope
 from glassgrad.engine.revision import METHODS, STRUCTURE, hold_same, is_only_itself
 from glassgrad.engine.value import is_parameter
-from glassgrad.nn.activation import linear, row_of
-
-Remembered: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
-"""The arguments that a module was made with, by their places and by their names."""
-PLAIN = (bool, int, float, str, type(None))
-"""Types of settings that data can say."""
-LEFT_OUT = ("seed", "init")
-"""Arguments that are not remembered, since a file has the numbers themselves."""
-
-
-def remembered(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Remembered:
-    """The arguments of a module as they are now: a list may change, a generator is used up."""
-    named = {name: kept(thing) for name, thing in options.items() if name not in LEFT_OUT}
-    return tuple([kept(thing) for thing in arguments]), named
-
-
-def kept(thing: Any, depth: int = 3) -> Any:
-    """An argument, if data can say it or it is a module or a method of one; else `...`."""
-    if type(thing) in PLAIN or isinstance(thing, Holder):
-        return thing
-    if isinstance(thing, (list, tuple, range)) and depth:
-        return tuple([kept(part, depth - 1) for part in thing])
-    if isinstance(thing, MethodType) and isinstance(thing.__self__, Holder):
-        return thing
-    if isinstance(thing, (np.integer, np.floating, np.bool_)):
-        return thing.item()
-    if isinstance(thing, np.ndarray) and thing.dtype.kind in "iu":
-        return kept(thing.tolist(), depth)
-    row = row_of(thing)  # an activation has a name, a function of the user's own none
-    return "linear" if thing is linear else ... if row is None else row.name
 
 
 class Memory:
@@ -91,6 +59,10 @@ class Holder:
     def _memory(self) -> Memory:
         return Memory()
 
+    def _config(self) -> dict[str, Any]:
+        """The arguments that make one like it, for a class that a file may name."""
+        raise NotImplementedError
+
     def __setattr__(self, name: str, thing: Any) -> None:
         is_new = name not in vars(self) or vars(self)[name] is not thing
         super().__setattr__(name, thing)
@@ -103,7 +75,7 @@ class Holder:
 
 
 def walk(
-    root: Holder, deep: bool = True, seen: dict[int, Any] | None = None
+    root: Holder, deep: bool = True, snapshots: list[tuple[Any, Any]] | None = None
 ) -> Iterator[tuple[str, Value | Holder]]:
     """The Values and holders below `root` with their paths, each once, in order of assignment.
 
@@ -113,10 +85,11 @@ def walk(
     Args:
         root: where to begin.
         deep: whether to look into the holders that are found.
-        seen: where to put all that was come by, by its `id`.
+        snapshots: where to put what was looked into, each with the copy that was gone through.
     """
-    seen = {} if seen is None else seen  # keeps them alive, so that no id is used twice
-    stack = _parts(root, "")[::-1]
+    snapshots = [] if snapshots is None else snapshots
+    seen: dict[int, Any] = {}  # keeps them alive, so that no id is used twice
+    stack = _parts(root, "", snapshots)[::-1]
     while stack:
         path, part = stack.pop()
         if id(part) in seen or part is root:
@@ -129,30 +102,29 @@ def walk(
             yield path, part
             if not deep:
                 continue
-        stack.extend(_parts(part, f"{path}.")[::-1])
+        stack.extend(_parts(part, f"{path}.", snapshots)[::-1])
 
 
-def _parts(thing: Any, prefix: str) -> list[tuple[str, Any]]:
-    if isinstance(thing, np.ndarray) and thing.dtype == object:
-        thing = thing.tolist()
-    if isinstance(thing, (list, tuple)):
-        return [(f"{prefix}{i}", x) for i, x in enumerate(thing)]
-    if isinstance(thing, dict):
-        return [(f"{prefix}{key}", x) for key, x in thing.items()]
-    if isinstance(thing, Holder):
-        return [(prefix + name, x) for name, x in _attributes(thing).items()]
+def _parts(thing: Any, prefix: str, snapshots: list[tuple[Any, Any]]) -> list[tuple[str, Any]]:
+    if isinstance(thing, (Holder, dict)):
+        held, skipped = (thing, ()) if isinstance(thing, dict) else (vars(thing), thing._not_parts)
+        copy = held.copy()
+        snapshots.append((thing, copy))
+        return [(f"{prefix}{name}", x) for name, x in copy.items() if name not in skipped]
+    if isinstance(thing, (list, tuple)) or (
+        isinstance(thing, np.ndarray) and thing.dtype == object
+    ):
+        entries = [*thing] if isinstance(thing, (list, tuple)) else thing.tolist()
+        snapshots.append((thing, entries))
+        return [(f"{prefix}{i}", x) for i, x in enumerate(entries)]
     return []
-
-
-def _attributes(holder: Holder) -> dict[str, Any]:
-    attributes = vars(holder).copy()
-    for name in holder._not_parts:
-        attributes.pop(name, None)
-    return attributes
 
 
 class Found:
     """The parts below a holder as one walk came by them, to be used as long as they are the same.
+
+    What each list and dict holds, of attributes too, is compared with the copy that the walk went
+    through. Where parts are in containers of other kinds, every use walks again.
 
     Args:
         root: the holder.
@@ -164,11 +136,10 @@ class Found:
     """
 
     def __init__(self, root: Holder) -> None:
-        self._revision = STRUCTURE.revision
-        seen: dict[int, Any] = {}
+        snapshots, revision = list[tuple[Any, Any]](), STRUCTURE.revision
         named, self.holders = list[tuple[str, Value]](), list[Holder]()
         self._others: list[Value] = []  # one becomes a parameter when its graph is released
-        for path, part in walk(root, seen=seen):
+        for path, part in walk(root, snapshots=snapshots):
             if isinstance(part, Holder):
                 self.holders.append(part)
             elif is_parameter(part):
@@ -178,40 +149,33 @@ class Found:
         self.parameters = Leaves.if_so(tuple([parameter for _, parameter in named]))
         self.twice = _first_twice([name for name, _ in named])
         self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
-        containers = [x for x in seen.values() if isinstance(x, (list, dict, tuple, np.ndarray))]
-        lists = [x for x in containers if type(x) is list]
-        rows = [x for x in lists if all(map(is_only_itself, x))]
-        are_rows = set(map(id, rows))
-        self._containers = (
-            [x for x in containers if type(x) is dict],
-            [x for x in lists if id(x) not in are_rows],
-            [x for x in containers if isinstance(x, np.ndarray) and x.dtype == object],
-        )
-        self._rows, self._rows_before = rows, [x.copy() for x in rows]
-        self._contents = _Contents(*self._containers)
-        attributes, holders = self._attributes(root), [root, *self.holders]
-        self._attributes_before = [x.copy() for x in attributes]
-        self._things = _Contents(attributes)
-        held: list[Any] = [_attributes(x).values() for x in holders]
-        held += [self._contents.things, *[x for x in containers if isinstance(x, tuple)]]
-        self._is_plain = all(map(_counts_changes, map(type, holders)))
-        self._is_plain &= all(map(_is_plain, chain.from_iterable(held)))
-        self._is_comparable, self._is_sure = all(map(_is_comparable, containers)), False
         self._root = id(root)
+        containers = [(x, copy) for x, copy in snapshots if not isinstance(x, Holder)]
+        is_known = all(type(x) in (list, dict, tuple) for x, _ in containers)
+        self._is_sure = is_known and self.twice is None
+        self._dicts = [x for x, _ in containers if isinstance(x, dict)]
+        lists = [(x, copy) for x, copy in containers if isinstance(x, list)]
+        rows = [(x, copy) for x, copy in lists if all(map(is_only_itself, copy))]
+        are_rows = {id(x) for x, _ in rows}
+        self._rows, self._rows_before = [x for x, _ in rows], [copy for _, copy in rows]
+        self._lists = [x for x, _ in lists if id(x) not in are_rows]
+        others = [copy for x, copy in lists if id(x) not in are_rows]
+        dicts = [copy for x, copy in containers if isinstance(x, dict)]
+        self._contents = _contents(dicts, others)
+        holders = [(x, copy) for x, copy in snapshots if isinstance(x, Holder)]
+        self._attributes = [_own(root, holders[0][1]), *[copy for _, copy in holders[1:]]]
+        self._revision = revision
+        values = chain.from_iterable(map(dict.values, self._attributes))
+        self._is_plain = all(map(_counts_changes, holders)) and all(map(_is_plain, values))
 
     @staticmethod
     def below(root: Holder) -> Found:
-        """The parts below a holder: what is remembered of them, if that is still so.
-
-        It is remembered when two walks came by the same, so that nothing changed during the last.
-        """
+        """The parts below a holder: what is remembered of them, if that is still so."""
         mode = vars(root).get("training") is not False
         known = root._memory.found.get(mode)
         if known is not None and known._is_sure and known._is_current(root):
             return known
         found = root._memory.found[mode] = Found(root)
-        is_sure = known is not None and known._is_like(found) and found.twice is None
-        found._is_sure = is_sure and found._is_comparable
         return found
 
     def _is_current(self, root: Holder) -> bool:
@@ -219,19 +183,22 @@ class Found:
 
         As long as no attribute of any module was set, it does to compare attributes as dicts are.
         """
-        revision, attributes = STRUCTURE.revision, self._attributes(root)
+        revision, attributes = (
+            STRUCTURE.revision,
+            [_own(root, vars(root)), *map(vars, self.holders)],
+        )
         now: list[Any] = self._rows
         before: list[Any] = self._rows_before
         is_quick = self._is_plain and revision == self._revision
         if is_quick:
-            now, before = [*attributes, *now], [*self._attributes_before, *before]
+            now, before = [*attributes, *now], [*self._attributes, *before]
         is_same = (
             self._root == id(root)
             and hold_same(now, before)
-            and (is_quick or self._things.are_those_of(_Contents(attributes)))
+            and (is_quick or _are_same(_contents(attributes), _contents(self._attributes)))
             and (
-                not any(self._containers)
-                or self._contents.are_those_of(_Contents(*self._containers))
+                not self._contents[0]
+                or _are_same(_contents(self._dicts, self._lists), self._contents)
             )
             and not any(map(is_parameter, self._others))
         )
@@ -239,68 +206,46 @@ class Found:
             self._revision = revision
         return is_same
 
-    def _is_like(self, other: Found) -> bool:
-        return (
-            self._root == other._root
-            and self._things.are_those_of(other._things)
-            and self._contents.are_those_of(other._contents)
-            and hold_same(self._rows_before, other._rows_before)
-        )
-
-    def _attributes(self, root: Holder) -> list[dict[str, Any]]:
-        return [_attributes(root), *map(vars, self.holders)]
-
     def named(self, root: Holder) -> list[tuple[str, Value]]:
         """The parameters below the holder with their names."""
-        if self._named is not None:
-            return self._named
-        named = [(name, part) for name, part in walk(root) if is_parameter(part)]
-        if self._is_sure and self._is_current(root):
+        if self._named is None:
+            named = [(name, part) for name, part in walk(root) if is_parameter(part)]
+            if not (self._is_sure and self._is_current(root)):
+                return named
             self._named = named
-        return named
+        return self._named
 
 
-class _Contents:
-    """What dicts, lists and arrays hold, to tell later whether it is the very same."""
-
-    def __init__(
-        self,
-        dicts: Sequence[dict[Any, Any]],
-        lists: Sequence[list[Any]] = (),
-        arrays: Sequence[Any] = (),
-    ) -> None:
-        self.sizes = [*map(len, dicts), *map(len, lists), *[x.shape for x in arrays]]
-        self.names = [*chain.from_iterable(dicts)]
-        held = [*map(dict.values, dicts), *lists, *[x.flat for x in arrays]]
-        self.things = [*chain.from_iterable(held)]
-
-    def are_those_of(self, other: _Contents) -> bool:
-        """Whether others hold the very same things under the very same names, in this order."""
-        return (
-            self.sizes == other.sizes
-            and all(map(is_, self.names, other.names))
-            and all(map(is_, self.things, other.things))
-        )
+def _own(root: Holder, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Those that do not lead back to what is remembered of it, so that nothing keeps it alive."""
+    own = attributes.copy()
+    for name in root._not_parts:
+        own.pop(name, None)
+    return own
 
 
-def _counts_changes(kind: type) -> bool:
+def _contents(
+    dicts: list[dict[Any, Any]], lists: Sequence[list[Any]] = ()
+) -> tuple[list[int], list[Any]]:
+    """How much dicts and lists hold, and what, under which names."""
+    held = [*dicts, *map(dict.values, dicts), *lists]
+    return [*map(len, held)], [*chain.from_iterable(held)]
+
+
+def _are_same(now: tuple[list[int], list[Any]], before: tuple[list[int], list[Any]]) -> bool:
+    return now[0] == before[0] and all(map(is_, now[1], before[1]))
+
+
+def _counts_changes(snapshot: tuple[Any, Any]) -> bool:
     """Whether no class of the user's own has other ways of setting attributes."""
-    ways: tuple[Any, ...] = kind.__setattr__, kind.__delattr__
+    kind: Any = type(snapshot[0])
+    ways = kind.__setattr__, kind.__delattr__
     return ways == (Holder.__setattr__, Holder.__delattr__)
 
 
 def _is_plain(thing: Any) -> bool:
     """Whether what equals it has the same parts."""
-    return type(thing) in (*PLAIN, list, tuple) or is_only_itself(thing)
-
-
-def _is_comparable(container: Any) -> bool:
-    """Whether it is looked through in the way of its type, and not in one of its own."""
-    if isinstance(container, tuple):
-        return type(container).__iter__ is tuple.__iter__
-    if isinstance(container, np.ndarray):
-        return type(container) is np.ndarray or container.dtype != object
-    return type(container) in (list, dict)
+    return type(thing) in (bool, int, float, str, NoneType, list, tuple) or is_only_itself(thing)
 
 
 def _first_twice(names: list[str]) -> str | None:
@@ -322,24 +267,3 @@ def path_inside(root: Holder, part: Holder) -> str | None:
             if found is part:
                 return path
     return None
-
-
-_OPAQUE = (Holder, Value, ModuleType, type)
-"""What is not looked into, or is by `walk`."""
-
-
-def parameters_read_by(function: Callable[..., Any]) -> list[Value]:
-    """The parameters that a function uses beside its argument, as far as can be seen.
-
-    They may be in the names around it, in its default arguments, in what `functools.partial` fixed,
-    in the object that a method belongs to, or in what a compiled function was made of. Of objects
-    that it uses it looks at the attributes, and not at theirs.
-    """
-    # Most models do not need it.
-    from glassgrad.engine.compile.guards import own_attributes, things_read_by
-
-    things = things_read_by(function)
-    reader = Holder()
-    attributes = [dict(own_attributes(x)) for x in things if not isinstance(x, _OPAQUE)]
-    vars(reader)["objects"] = [*things, *attributes]
-    return [part for _, part in walk(reader) if is_parameter(part)]

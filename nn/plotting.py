@@ -1,4 +1,4 @@
-"""Figures of matplotlib: curves of a training, health of layers, classes taken for each other.
+"""Figures of matplotlib: curves of a training, classes taken for each other.
 
 They belong to no window, and are handed what they draw: `History.plot` and others call them.
 matplotlib is installed by `pip install "glassgrad[plot]"`, and imported here alone.
@@ -98,61 +98,27 @@ def _plot(axes: Axes, curves: Mapping[str, Sequence[float]], is_log: bool) -> No
 
 
 def _plot_edge(axes: Axes, title: str, epochs: Sequence[int], height: float, marker: str) -> None:
-    """Marks at an edge for epochs whose numbers the scale has no place for."""
     if epochs:
         heights, across = [height] * len(epochs), axes.get_xaxis_transform()
         axes.plot(epochs, heights, marker, color="#1f2328", transform=across, label=title)
-
-
-def plot_health(
-    names: Sequence[str],
-    spreads: Sequence[float | None],
-    still: Sequence[float | None],
-    relative: Sequence[float | None],
-    verdicts: Sequence[str],
-) -> Figure:
-    """The layers of a model side by side, where there are numbers: the spread of their values, the
-    share of units that are off or flat, the gradient as a share of the last layer's.
-    """
-    figure = new_figure(11.0, 1.6 + 0.32 * len(names))
-    panels = [
-        ("values: standard deviation", spreads, False, None),
-        ("units off or flat, share", still, False, 1.0),
-        ("gradient at the units, by that of the last layer", relative, True, None),
-    ]
-    for place, (title, sizes, is_log, most) in enumerate(panels, 1):
-        axes = figure.add_subplot(1, len(panels), place)
-        known = [(i, x) for i, x in enumerate(sizes) if x is not None and (x > 0.0 or not is_log)]
-        axes.barh(*zip(*known) if known else ([], []), color=COLOURS[place - 1])
-        axes.set_yticks(range(len(names)), names if place == 1 else [""] * len(names))
-        axes.set_ylim(len(names) - 0.4, -0.6)  # the first layer on top
-        if is_log and known:
-            axes.set_xscale("log")
-            axes.set_xlim(left=min(x for _, x in known) / 10)  # so that every bar has a length
-        if most is not None:
-            axes.set_xlim(0.0, most)
-        axes.set_xlabel(title, fontsize=9)
-        axes.grid(True, axis="x", linewidth=0.4, alpha=0.6)
-    figure.suptitle("\n".join(verdicts), fontsize=9, wrap=True)
-    return figure
 
 
 _MOST_NUMBERS = 30
 """Of more classes the numbers do not fit into the squares."""
 
 
-def plot_confusion(counts: Any, shares: Any, names: Sequence[str]) -> Figure:
+def plot_confusion(counts: Any, shares: Any) -> Figure:
     """How often each class (row) was taken for each: a square for each pair, its share of the row
     as its shade.
     """
-    size = 2.0 + 0.45 * min(len(names), _MOST_NUMBERS)
+    size = 2.0 + 0.45 * min(len(counts), _MOST_NUMBERS)
     figure = new_figure(size, size)
     axes = figure.add_subplot(xlabel="taken for", ylabel="right")
     axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-    places = range(len(names))
-    axes.set_xticks(places, names, rotation=90 if max(map(len, names)) > 3 else 0)
-    axes.set_yticks(places, names)
-    if len(names) <= _MOST_NUMBERS:
+    places = range(len(counts))
+    axes.set_xticks(places)
+    axes.set_yticks(places)
+    if len(counts) <= _MOST_NUMBERS:
         for row, column in product(places, places):
             ink = "white" if shares[row, column] > 0.6 else "black"
             number = str(counts[row, column])

@@ -7,36 +7,29 @@ ends. Those made here are objects that are called; their fields are what they ar
 `ReduceOnPlateau` is told how the training goes. The rates are those of the class of
 `torch.optim.lr_scheduler` that is named.
 
-What makes a rule raises, all alike:
-
-    TypeError: an option is of a wrong type.
-    ValueError: a factor is negative or not finite, a number of steps is below 1; or, when it is
-        used, the rule needs a total.
+An option of a wrong type is a TypeError; a factor that is negative or not finite, a number of steps
+below 1, and a rule that is used without the total it needs, are ValueErrors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from itertools import cycle
 from math import cos, inf, isfinite, pi
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.text import counted, describe, told
-from glassgrad.engine.tree import is_sequence
+from glassgrad.engine.text import counted, describe
 from glassgrad.nn.checks import (
-    Check,
     Count,
     CountFrom0,
     NotNegative,
     Share,
     checked_fields,
     not_negative,
-    number_that,
     taking,
 )
 from glassgrad.nn.optimiser import Optimiser
@@ -53,40 +46,9 @@ def _rule(given: Any, role: str) -> Any:
     return given
 
 
-def _one_of(*choices: str) -> Check:
-    def check(choice: Any, role: str) -> Any:
-        if choice not in choices:
-            raise ValueError(f"{role} is {' or '.join(map(repr, choices))}, not {told(choice)}.")
-        return choice
-
-    return check
-
-
-def _floors(given: Any, role: str) -> tuple[float, ...]:
-    return tuple(not_negative(x, role) for x in (given if is_sequence(given) else [given]))
-
-
-_rise = number_that("is above 0 and at most 1", lambda rise: 0.0 < rise <= 1.0, not_negative)
-
-
 class _Checked:
-    """A rule, whose fields say what is asked of them."""
-
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, type(self).__name__))
-
-
-@dataclass(frozen=True)
-class constant(_Checked):
-    """The base learning rate at every step.
-
-    >>> from glassgrad import constant
-    >>> constant()(7, None)
-    1.0
-    """
-
-    def __call__(self, step: int, total: int | None) -> float:
-        return 1.0
 
 
 @dataclass(frozen=True)
@@ -119,7 +81,8 @@ class cosine(_Checked):
     floor: NotNegative = 0.0
 
     def __call__(self, step: int, total: int | None) -> float:
-        return _along_cosine(1.0, self.floor, step / _needed(total, "cosine"))
+        share = min(step / _needed(total, "cosine"), 1.0)
+        return self.floor + (1.0 - self.floor) * (1.0 + cos(pi * share)) / 2.0
 
 
 @dataclass(frozen=True)
@@ -168,47 +131,10 @@ class warm_up(_Checked):
                 f"warm_up of {counted(self.steps, 'step')} leaves none of {counted(total, 'step')} "
                 "for the rule that follows; give a larger total."
             )
-        rest, afterwards = None if total is None else total - self.steps, self.then or constant()
-        if step == 0:
-            afterwards(0, rest)  # what it refuses, it refuses before the first step
-        if step < self.steps:
-            return ramp(self.start, steps=self.steps)(step, total)
-        return afterwards(step - self.steps, rest)
-
-
-@dataclass(frozen=True)
-class one_cycle(_Checked):
-    """Up from `start` to 1 and down to `end`, both along half a cosine, as `OneCycleLR`.
-
-    Smith and Topin, "Super-Convergence" (2019), without a cycle of momentum.
-
-    Args:
-        rise: the share of the steps that go up, above 0 and at most 1 (`pct_start`).
-        start: the factor of the first step, 1 / div_factor.
-        end: the factor of the last step, 1 / (div_factor × final_div_factor).
-
-    >>> from glassgrad import one_cycle
-    >>> [round(one_cycle(rise=0.5)(step, 6), 3) for step in range(6)]
-    [0.04, 0.52, 1.0, 0.75, 0.25, 0.0]
-    """
-
-    rise: Annotated[float, _rise] = 0.3
-    start: NotNegative = 1 / 25
-    end: NotNegative = 1 / 25e4
-
-    def __call__(self, step: int, total: int | None) -> float:
-        last = _needed(total, "one_cycle") - 1  # steps count from 0
-        step, peak = min(step, last), self.rise * (last + 1) - 1.0
-        if step <= peak:
-            return _along_cosine(self.start, 1.0, step / peak if peak > 0.0 else 1.0)
-        return _along_cosine(1.0, self.end, (step - peak) / (last - peak) if last > peak else 1.0)
-
-
-def _along_cosine(start: float, end: float, share: float) -> float:
-    """From `start` at 0 to `end` at 1, level at both."""
-    if share >= 1.0:
-        return end
-    return end + (start - end) * (1.0 + cos(pi * share)) / 2.0
+        rest = None if total is None else total - self.steps
+        # What the rule afterwards refuses, it refuses before the first step.
+        after = 1.0 if self.then is None else self.then(max(step - self.steps, 0), rest)
+        return ramp(self.start, steps=self.steps)(step, total) if step < self.steps else after
 
 
 def _needed(total: int | None, rule: str) -> int:
@@ -219,20 +145,16 @@ def _needed(total: int | None, rule: str) -> int:
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(_Checked):
-    """The learning rates times `factor` whenever a metric no longer improves (`ReduceLROnPlateau`).
+    """The learning rates times `factor` whenever a loss no longer improves (`ReduceLROnPlateau`).
 
-    By hand the metric is given to `step`, once an epoch; `fit` gives the loss. It improves if it is
-    below best × (1 - threshold), or, where it is to be large, above best × (1 + threshold). Rates
-    set by hand in between are what goes down next.
+    By hand the loss is given to `step`, once an epoch; `fit` gives its own. It improves if it is
+    below best × (1 - threshold). Rates set by hand in between are what goes down next.
 
     Args:
         factor: from 0 on and below 1.
         patience: after how many steps without improvement in a row the next one reduces.
-        mode: whether the metric is to be small ("min"), as a loss, or large ("max").
-        threshold_mode: "abs" for best - threshold and best + threshold in those places.
         cooldown: for how many steps after a reduction none counts as bad.
-        min_learning_rate: no rate goes below; one for all groups, or one for each.
-        eps: a smaller difference of rates is left alone.
+        min_learning_rate: no rate goes below.
 
     >>> from glassgrad import SGD, ReduceOnPlateau, Schedule, Value
     >>> schedule = Schedule(SGD([Value(1.0)], 0.5), ReduceOnPlateau(factor=0.5, patience=1))
@@ -245,20 +167,15 @@ class ReduceOnPlateau(_Checked):
     factor: Share = 0.1
     patience: CountFrom0 = 10
     _: KW_ONLY
-    mode: Annotated[Literal["min", "max"], _one_of("min", "max")] = "min"
     threshold: NotNegative = 1e-4
-    threshold_mode: Annotated[Literal["rel", "abs"], _one_of("rel", "abs")] = "rel"
     cooldown: CountFrom0 = 0
-    min_learning_rate: Annotated[float | Sequence[float], _floors] = 0.0
-    eps: NotNegative = 1e-8
+    min_learning_rate: NotNegative = 0.0
 
-    def after(self, seen: Seen, metric: float) -> tuple[Seen, bool]:
-        """What it has seen after one metric more, and whether rates go down now."""
+    def after(self, seen: Seen, loss: float) -> tuple[Seen, bool]:
+        """What it has seen after one loss more, and whether rates go down now."""
         best, bad_steps, cooldown_left = seen
-        gap = self.threshold if self.mode == "max" else -self.threshold
-        limit = best * (1.0 + gap) if self.threshold_mode == "rel" else best + gap
-        if metric > limit if self.mode == "max" else metric < limit:
-            best, bad_steps = metric, 0
+        if loss < best * (1.0 - self.threshold):
+            best, bad_steps = loss, 0
         else:
             bad_steps += 1
         if cooldown_left:
@@ -267,23 +184,16 @@ class ReduceOnPlateau(_Checked):
             return Seen(best, bad_steps, cooldown_left), False
         return Seen(best, 0, self.cooldown), True
 
-    def lowered(self, rates: Sequence[float]) -> list[float]:
-        """Learning rates one step further down."""
-        floors: Any = self.min_learning_rate
-        if len(floors) not in (1, len(rates)):
-            raise ValueError(
-                f"ReduceOnPlateau(min_learning_rate=...) has {len(floors)} rates, and the "
-                f"optimiser {counted(len(rates), 'group')}. Give one rate for all groups, or one "
-                "for each."
-            )
-        lower = [max(rate * self.factor, floor) for rate, floor in zip(rates, cycle(floors))]
-        return [new if old - new > self.eps else old for old, new in zip(rates, lower)]
+    def lowered(self, rate: float) -> float:
+        """A learning rate one step further down; a smaller difference than PyTorch's is none."""
+        lower = max(rate * self.factor, self.min_learning_rate)
+        return lower if rate - lower > 1e-8 else rate
 
 
 class Seen(NamedTuple):
-    """What a rule that watches has seen: the best metric, and what is counted since."""
+    """What a rule that watches has seen: the best loss, and what is counted since."""
 
-    best: float
+    best: float = inf
     bad_steps: int = 0
     cooldown_left: int = 0
 
@@ -291,7 +201,7 @@ class Seen(NamedTuple):
 Rule = ClosedForm | ReduceOnPlateau
 _SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
 _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
-"""What a state says where the rule watches a metric: the rates now, and what it has `Seen`."""
+"""What a state says where the rule watches a loss: the rates now, and what it has `Seen`."""
 
 
 class Schedule:
@@ -304,11 +214,7 @@ class Schedule:
     Args:
         optimiser: the optimiser.
         rule: `cosine()`, `warm_up(100)`, ...; or a function (step, total) → factor.
-        total: the number of calls of `step()` in the whole training, if the rule needs it. Call
-            `step()` once after each step of the optimiser, or once an epoch, and count accordingly.
-
-    Attributes:
-        step_count: how often `step()` was called.
+        total: the number of calls of `step()` in the whole training, if the rule needs it.
 
     >>> from glassgrad import SGD, Schedule, Value, step_decay
     >>> optimiser = SGD([Value(1.0)], learning_rate=0.5)
@@ -327,10 +233,8 @@ class Schedule:
         self.total = None if total is None else whole(total, "Schedule(total=...)")
         self._base_rates = tuple(self.learning_rates)
         self.step_count = 0
-        if isinstance(rule, ReduceOnPlateau):
-            rule.lowered(self.learning_rates)  # what it refuses, it refuses now
-            self._seen = Seen(-inf if rule.mode == "max" else inf)
-        else:
+        self._seen = Seen()
+        if not self.watches:
             self._go_to(0, self.base_rates)
 
     @property
@@ -345,29 +249,28 @@ class Schedule:
 
     @property
     def watches(self) -> bool:
-        """Whether `step` is to be told a metric, for `ReduceOnPlateau`."""
+        """Whether `step` is to be told a loss, for `ReduceOnPlateau`."""
         return isinstance(self.rule, ReduceOnPlateau)
 
-    def step(self, metric: float | None = None) -> None:
+    def step(self, loss: float | None = None) -> None:
         """Go one step on, and set the learning rates for it.
 
-        `ReduceOnPlateau` alone takes a metric, how the training goes; without one, or where another
+        `ReduceOnPlateau` alone takes a loss, how the training goes; without one, or where another
         rule is given one, that is a TypeError. Where the rule has no factor for the step, a
         ValueError, nothing changes.
         """
+        if (loss is None) is self.watches:
+            raise TypeError(
+                "Schedule.step: ReduceOnPlateau takes a number such as the loss on samples that "
+                "are held out, schedule.step(loss.data), and other rules take none, "
+                "schedule.step()."
+            )
         if not isinstance(self.rule, ReduceOnPlateau):
-            if metric is not None:
-                raise TypeError("Only ReduceOnPlateau takes a metric: write schedule.step().")
             self._go_to(self.step_count + 1, self.base_rates)
             return
-        if metric is None:
-            raise TypeError(
-                "ReduceOnPlateau watches a number, such as the loss on samples that are held "
-                "out: write schedule.step(loss.data)."
-            )
-        seen, goes_down = self.rule.after(self._seen, real(metric, "Schedule.step(...)"))
+        seen, goes_down = self.rule.after(self._seen, real(loss, "Schedule.step(...)"))
         if goes_down:
-            self._set(self.rule.lowered(self.learning_rates))
+            self._set([self.rule.lowered(rate) for rate in self.learning_rates])
         self._seen, self.step_count = seen, self.step_count + 1
 
     def state_dict(self) -> dict[str, Any]:
@@ -410,10 +313,7 @@ class Schedule:
     def sketch(self) -> list[float]:
         """Numbers that tell this schedule from others: its base rates, and what its rule does."""
         if isinstance(self.rule, ReduceOnPlateau):
-            options = dict(vars(self.rule))
-            floors = options.pop("min_learning_rate")
-            kinds = [options.pop("mode") == "max", options.pop("threshold_mode") == "abs"]
-            return [*self.base_rates, *map(float, [*options.values(), *kinds, *floors])]
+            return [*self.base_rates, *map(float, vars(self.rule).values())]
         last = (self.total or 1) - 1
         steps = np.unique(np.linspace(0, last, 200).astype(int)).tolist()
         return [*self.base_rates, *(float(self.rule(step, last + 1)) for step in steps)]

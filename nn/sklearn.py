@@ -77,7 +77,6 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
     random_state: Any = None
 
     def _is_new(self, is_partial: bool) -> bool:
-        """Whether a call begins anew, and does not go on from where the last one ended."""
         return not (hasattr(self, "model_") and (is_partial or self.warm_start))
 
     def _check_unmasked(self, **given: Any) -> None:
@@ -275,8 +274,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
 
     Attributes:
         model_: the trained `MLP`, which predicts shifted and scaled targets.
-        mean_: the mean of the targets, or of each of several.
-        scale_: their standard deviation, or 1 if that is 0.
+        mean_, scale_: the mean of the targets, or of each of several, and their standard deviation.
 
     >>> from glassgrad import NetworkRegressor, sine
     >>> X, y = sine()
@@ -321,21 +319,16 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
                 f"NetworkRegressor goes on with targets of shape {np.shape(self.mean_)}, and y has "
                 f"some of shape {y.shape[1:]}."
             )
-        part = self._part()
-        scaled = (y * part - self.mean_ * part) / (self.scale_ * part)
+        with np.errstate(over="ignore"):  # what is not finite is refused
+            scaled = (y - self.mean_) / self.scale_
         outputs = 1 if y.ndim == 1 else y.shape[1]
         self._train(X, scaled, outputs, mse, is_partial=is_partial, sample_weight=weights)
         return self
 
-    def _part(self) -> Any:
-        """A half where targets are large, so that no difference or sum of them overflows; or 1."""
-        return np.where(self.scale_ > 1.0, 0.5, 1.0)
-
     def predict(self, X: Any) -> Any:
         """The number, or the numbers, for each sample."""
         outputs = self._outputs(X)
-        outputs, part = outputs.reshape(len(outputs), *np.shape(self.mean_)), self._part()
-        return (outputs * (self.scale_ * part) + self.mean_ * part) / part
+        return outputs.reshape(len(outputs), *np.shape(self.mean_)) * self.scale_ + self.mean_
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R², of several targets its mean."""

@@ -223,7 +223,6 @@ _OF_THE_USERS: dict[str, Callable[[MLP, SGD], dict[str, Any]]] = {
     "an optimiser": lambda model, sgd: {"optimiser": _OwnRule(model.parameters(), 0.1)},
     "loss": lambda model, sgd: {"loss": lambda output, target: (output - target) ** 2},
     "penalty": lambda model, sgd: {"penalty": lambda parameters: l2(parameters, 0.1)},
-    "a function in the model": lambda model, sgd: {"model": Sequential(model, lambda x: x)},
     "a module": lambda model, sgd: {"model": _Growing()},
 }
 _OURS: dict[str, Callable[[MLP, SGD], dict[str, Any]]] = {

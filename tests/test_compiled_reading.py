@@ -222,8 +222,6 @@ WAYS: dict[str, Way] = {
     "a partial of a method": lambda read, thing: partial(Reading(read, thing).forward),
     "a callable object": ReadingPlain,
     "in a row of modules": lambda read, thing: Sequential(Sequential(Reading(read, thing))),
-    "a row that is named": lambda read, thing: named(Sequential(ReadingPlain(read, thing))),
-    "a function in a row": lambda read, thing: Sequential(lambda x: read(thing, x)),
     "an activation": by_neuron,
     "a compiled function inside": lambda read, thing: named(compiled(lambda x: read(thing, x))),
     "a compiled module inside": lambda read, thing: named(compiled(Reading(read, thing))),

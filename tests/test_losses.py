@@ -116,46 +116,6 @@ def test_any_shape(title, shape):
 
 
 GENERATOR = np.random.default_rng(7)
-WEIGHTS = GENERATOR.uniform(0.0, 3.0, size=(6, 3)).tolist()
-WEIGHTED = {
-    "mse": (mse, "mse_loss", {"weight": WEIGHTS}),
-    "mae": (mae, "l1_loss", {"weight": WEIGHTS}),
-    "huber": (huber, "huber_loss", {"weight": WEIGHTS, "delta": 0.5}),
-    **{
-        f"bce, {'and'.join(options)}": (
-            binary_cross_entropy_with_logits, "binary_cross_entropy_with_logits", options
-        )
-        for options in (
-            {"weight": WEIGHTS}, {"pos_weight": 2.5}, {"pos_weight": [0.5, 0.0, 3.0]},
-            {"weight": WEIGHTS, "pos_weight": [0.5, 1.0, 3.0]},
-        )
-    },
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize(("loss", "function", "options"), WEIGHTED.values())
-@pytest.mark.needs("torch")
-def test_weights_count_as_in_pytorch(loss, function, options, reduction):
-    prediction, target = GENERATOR.normal(size=(6, 3)), GENERATOR.random((6, 3))
-    options = {**options, "reduction": reduction}
-    expected, slopes = of_torch(function, prediction.tolist(), target.tolist(), **options)
-    found, gradient = of_ours(loss, prediction.tolist(), target.tolist(), **options)
-    close(found, expected)
-    close(gradient, slopes)
-    if reduction != "none":
-        program = compiled(lambda p, t: loss(p, t, **options))
-        close(program(prediction, target).data, expected)
-
-
-def test_weights_may_be_values_and_generators():
-    w, x = Value(3.0), [Value(1.0), Value(2.0)]
-    found = mse(x, [0.0, 0.0], weight=(each for each in (w, 1.0)))
-    assert found.data == (3.0 + 4.0) / 4.0
-    assert grad(found, w) == 1.0 / 4.0 - 7.0 / 16.0
-    assert binary_cross_entropy_with_logits(iter(x), [0, 0], pos_weight=w).data > 0.0
-
-
 CLASS_WEIGHTS = [0.5, 0.0, 2.0, 1.5]
 OPTIONS = [
     dict(zip(names, options))
@@ -222,12 +182,8 @@ def test_one_sample_may_be_ignored(target, is_kept, reduction):
         np.testing.assert_array_equal(found.data, expected)
 
 
-@pytest.mark.parametrize("loss", [mse, mae])
-def test_a_mean_that_forgets_its_weight_is_refused(loss):
+def test_a_mean_that_forgets_its_weight_is_refused():
     """Also in `fit`, which gives a loss one sample at a time."""
-    with pytest.raises(ValueError, match=r'which cancels\. Write reduction="sum"'):
-        loss(Value(1.0), 0.0, weight=2.0)
-    assert loss(Value(1.0), 0.0, weight=2.0, reduction="sum").data == 2.0
     weighted = partial(cross_entropy, weight=[1.0, 5.0])
     with pytest.raises(ValueError, match=r'which cancels\. Write reduction="sum"'):
         fit(MLP(1, [2], seed=0), weighted, [[0.0], [1.0]], [0, 1], epochs=1)
@@ -516,11 +472,6 @@ REFUSED = [
     (lambda: mse(ONE, ONE, reduction=None), ValueError, '"none", not None.'),
     (lambda: huber(ONE, ONE, delta=0, reduction=""), ValueError, 'huber(reduction=...) is "mean"'),
     (lambda: mse(ONE, np.ma.masked_array([1.0, 2.0], mask=[0, 1])), TypeError, "masked entries"),
-    (lambda: mse(ONE, ONE, weight=[1.0]), ValueError, "mse(weight=...) is of shape (2,) here, not"),
-    (lambda: mse(ONE, ONE, weight=[1.0, -1.0]), ValueError, "mse(weight=...) takes 0 or a posi"),
-    (lambda: mae(ONE, ONE, weight="ab"), TypeError, "mae(...) takes a real number, not str 'ab'."),
-    (lambda: binary_cross_entropy_with_logits([ONE], [[0, 1]], pos_weight=[1.0]), ValueError,
-     "(pos_weight=...) is of shape (2,) here, not of shape (1,)."),
     (lambda: cross_entropy([ONE], [0], weight=[1.0]), ValueError, "weight=...) is of shape (2,)"),
     (lambda: cross_entropy([ONE], [0], weight=[1.0, NAN]), ValueError, "a finite number, not nan"),
     (lambda: cross_entropy([ONE], [0], label_smoothing=1.5), ValueError, "is at most 1, not 1.5."),

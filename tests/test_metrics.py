@@ -67,17 +67,12 @@ def test_confusion_counts_rows_of_right_classes():
 
 
 SCORES = np.eye(3)[[0, 1, 1, 2, 0]]
-TABLE = confusion(SCORES, [0, 0, 1, 2, 2], names=["cat", "<b>dog</b>", "élan"])
+TABLE = confusion(SCORES, [0, 0, 1, 2, 2])
 
 
-def test_a_confusion_prints_with_the_names_of_its_classes() -> None:
-    assert repr(TABLE).splitlines() == [
-        r"right \ taken for  cat  <b>dog</b>  élan",
-        "cat                  1           1     0",
-        "<b>dog</b>           0           1     0",
-        "élan                 1           0     1",
-    ]
-    assert repr(confusion([1.0, -1.0], [1, 1])).splitlines()[1:] == [
+def test_a_confusion_prints_with_the_numbers_of_its_classes() -> None:
+    assert repr(confusion([1.0, -1.0], [1, 1])).splitlines() == [
+        r"right \ taken for  0  1",
         "0                  0  0",
         "1                  1  1",
     ]
@@ -85,7 +80,7 @@ def test_a_confusion_prints_with_the_names_of_its_classes() -> None:
 
 def test_a_confusion_is_a_table_in_a_notebook() -> None:
     shown = TABLE._repr_html_()
-    assert '<th scope="col">&lt;b&gt;dog&lt;/b&gt;</th>' in shown
+    assert '<th scope="col">2</th>' in shown
     cells = re.findall(r"background:rgb\((.*?)\);color:(.*?);.*?>(\d+)</td>", shown)
     assert [int(number) for *_, number in cells] == [1, 1, 0, 0, 1, 0, 1, 0, 1]
     assert cells[2][:2] == ("255,255,255", "#000")  # none of the cats
@@ -98,7 +93,7 @@ def test_a_confusion_is_plotted() -> None:
     (axes,) = figure.axes
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("right", "taken for")
     assert [text.get_text() for text in axes.texts] == list("110010101")
-    assert [label.get_text() for label in axes.get_xticklabels()] == list(TABLE.names)
+    assert axes.get_xticks().tolist() == [0, 1, 2]
     np.testing.assert_array_equal(
         axes.images[0].get_array(), [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]]
     )
@@ -107,17 +102,9 @@ def test_a_confusion_is_plotted() -> None:
 
 def test_a_confusion_is_an_array_to_numpy() -> None:
     assert np.trace(TABLE) == 3
-    assert TABLE[2].tolist() == [1, 0, 1]
     copied = np.asarray(TABLE)
     copied[0] = 9
     assert TABLE[0, 0] == 1
-
-
-@pytest.mark.parametrize("names", [["a", "b"], ["a"], list("abcd")])
-def test_there_is_a_name_for_each_class(names: list[str]) -> None:
-    with pytest.raises(ValueError, match=f"has {len(names)} names? for 3 classes"):
-        confusion(SCORES, [0, 0, 1, 2, 2], names=names)
-    assert confusion([0, 0], [0, 0], names=list("abcd")).counts.shape == (4, 4)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -15,7 +15,6 @@ from outputs import assert_is_sentence
 from glassgrad import (
     NOT_COMPUTED,
     SGD,
-    Adagrad,
     Adam,
     AdamW,
     Neuron,
@@ -31,7 +30,7 @@ from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.files import json_text
 from glassgrad.nn.checks import finite, not_negative
 
-RULES = [SGD, Adam, AdamW, RMSprop, Adagrad]
+RULES = [SGD, Adam, AdamW, RMSprop]
 
 # Each rule with each of its options, and PyTorch's names for them.
 ROWS: list[tuple[type[Optimiser], dict[str, Any]]] = [
@@ -55,14 +54,11 @@ ROWS: list[tuple[type[Optimiser], dict[str, Any]]] = [
     (RMSprop, {"momentum": 0.9}),
     (RMSprop, {"centered": True}),
     (RMSprop, {"momentum": 0.5, "centered": True, "weight_decay": 0.01}),
-    (Adagrad, {}),
-    (Adagrad, {"learning_rate": 0.1, "learning_rate_decay": 0.1, "weight_decay": 0.1}),
-    (Adagrad, {"learning_rate": 0.1, "eps": 1e-3}),
     (Adam, {"amsgrad": True}),
     (AdamW, {"amsgrad": True, "betas": (0.5, 0.5), "weight_decay": 0.1, "maximize": True}),
     *[
         (rule, {"learning_rate": 0.1, "weight_decay": 0.1, "maximize": True})
-        for rule in (Adam, AdamW, RMSprop, Adagrad)
+        for rule in (Adam, AdamW, RMSprop)
     ],
 ]
 THEIR_NAMES = {"learning_rate": "lr", "learning_rate_decay": "lr_decay"}
@@ -242,14 +238,12 @@ def test_a_step_on_arrays_is_the_step(rule: type[Optimiser], options: dict[str, 
     on_values, on_arrays = rule(values, **options), rule(others, **options)
     numbers = data_vector(values)
     for step in range(20):
-        found = gradients_at(step, len(values), missing=0.3 if step % 2 else 0.0)
+        found = gradients_at(step, len(values), missing=0.0)
         for value, gradient in zip(values, found):
-            value.grad = NOT_COMPUTED if gradient is None else gradient
+            value.grad = gradient
         on_values.step()
-        computed = [gradient is not None for gradient in found]
-        gradients = [gradient or 0.0 for gradient in found]
         before = numbers.copy()
-        moved = on_arrays.moved(numbers, gradients, None if all(computed) else computed)
+        moved = on_arrays.moved(numbers, found)
         assert (numbers == before).all()
         numbers = moved
         assert data_vector(values).tolist() == numbers.tolist()
@@ -260,7 +254,7 @@ def test_a_step_on_arrays_is_the_step(rule: type[Optimiser], options: dict[str, 
 def test_the_new_numbers_are_never_the_old_array() -> None:
     numbers = np.array([1.0, 2.0])
     optimiser = SGD([Value(0.0), Value(0.0)], 0.1, momentum=0.9)
-    moved = optimiser.moved(numbers, [1.0, 1.0], [False, False])
+    moved = optimiser.moved(numbers, [0.0, 0.0])
     assert moved is not numbers
     moved[0] = 7.0
     assert numbers.tolist() == [1.0, 2.0]
@@ -272,16 +266,17 @@ MASKED = np.ma.masked_array([1.0, 2.0], [False, True])
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        (([1.0], [1.0, 2.0]), ValueError, r"moved\(numbers=...\) takes one entry for each of 2"),
+        (
+            ([1.0], [1.0, 2.0]),
+            ValueError,
+            r"moved\(numbers=...\) takes a real number for each of 2",
+        ),
         (([1.0, 2.0], [[1.0, 2.0]]), ValueError, r"moved\(gradients=...\).*shape \(1, 2\)"),
-        (([1.0, 2.0], ["1", "2"]), TypeError, "real numbers"),
-        (([1.0, 2.0], [1j, 2.0]), TypeError, "real numbers"),
-        (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, "real numbers"),
-        (([1.0, 2.0], [1.0, 2.0], [1, 0]), TypeError, "takes booleans"),
-        (([1.0, 2.0], [1.0, 2.0], [True]), ValueError, "computed"),
+        (([1.0, 2.0], ["1", "2"]), TypeError, "takes a real number"),
+        (([1.0, 2.0], [1j, 2.0]), TypeError, "takes a real number"),
+        (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, "takes a real number"),
         ((MASKED, [1.0, 2.0]), TypeError, r"moved\(numbers=...\) has masked entries"),
         (([1.0, 2.0], MASKED), TypeError, r"moved\(gradients=...\) has masked entries"),
-        (([1.0, 2.0], [1.0, 2.0], MASKED > 0.0), TypeError, "computed=.* has masked entries"),
     ],
 )
 def test_wrong_arrays_change_nothing(arguments: Any, error: type, said: str) -> None:
@@ -340,10 +335,6 @@ def test_parameters_are_listed_in_order_and_copies_move_their_own() -> None:
 
 
 def test_the_text_says_what_there_is() -> None:
-    assert repr(Adagrad([Value(1.0)])) == (
-        "Adagrad(1 parameter, learning_rate=0.01, learning_rate_decay=0.0, weight_decay=0.0, "
-        "eps=1e-10, maximize=False)"
-    )
     two = SGD([{"parameters": [Value(1.0)]}, {"parameters": [Value(1.0)]}], 0.5)
     assert repr(two) == "SGD(2 parameters in 2 groups)"
     assert repr(two.groups[1]) == (
@@ -377,7 +368,6 @@ NEGATIVE = "takes 0 or a positive number"
         (lambda v: AdamW(v, eps=-1e-8), ValueError, NEGATIVE),
         (lambda v: RMSprop(v, alpha=1.0), ValueError, "below 1"),
         (lambda v: RMSprop(v, centered="yes"), TypeError, "True or False"),
-        (lambda v: Adagrad(v, learning_rate_decay=-1.0), ValueError, NEGATIVE),
         (lambda v: Adam([]), ValueError, "Adam of no parameters"),
         (lambda v: Adam(v[0]), TypeError, r"list of parameters.*model\.parameters\(\)"),
         (lambda v: Adam(Neuron(2)), TypeError, r"list of parameters.*Neuron"),
@@ -478,28 +468,6 @@ def test_numbers_that_json_has_not_are_restored() -> None:
     second.load_state_dict(json.loads(json_text(first.state_dict())))
     assert second.state_dict()["state"] == first.state_dict()["state"]
     assert second.state_dict()["state"]["mean"] == [math.inf]
-
-
-LATER = [(rule, ["maximize"], []) for rule in RULES]
-LATER += [(rule, ["maximize", "amsgrad"], ["largest"]) for rule in (Adam, AdamW)]
-
-
-@pytest.mark.parametrize(("rule", "options", "arrays"), LATER)
-def test_a_state_from_before_there_was_an_option_or_an_array_is_taken(
-    rule: Any, options: list[str], arrays: list[str]
-) -> None:
-    first = made(rule, {})
-    for _ in steps_from(first, range(5)):
-        pass
-    state = first.state_dict()
-    for name in options:
-        for group in state["groups"]:
-            del group[name]
-    for name in arrays:
-        del state["state"][name]
-    second = made(rule, dict.fromkeys(options, True), rate=0.7)
-    second.load_state_dict(state)
-    assert second.state_dict() == first.state_dict()
 
 
 def test_a_state_is_a_copy() -> None:
@@ -681,7 +649,7 @@ def test_options_of_ones_own() -> None:
         Pull([near], 0.5, to=math.inf)
     with pytest.raises(AttributeError, match=r"write optimiser\.groups\[0\]\.to = "):
         optimiser.to = 3.0
-    with pytest.raises(AttributeError, match=r"of Pull: read optimiser\.groups\[0\]\.to\."):
+    with pytest.raises(AttributeError, match="has no attribute 'to'"):
         _ = optimiser.to
     assert not hasattr(optimiser, "betas")
     with pytest.raises(AttributeError, match="Pull has no option betas; it has learning_rate, to"):

@@ -100,19 +100,10 @@ def test_the_file_is_for_people_and_for_programs(path: Path) -> None:
     assert strict_json(text) == {
         "schema": SCHEMA,
         "module": [repr(model)],
-        "build": {"class": "Neuron", "arguments": {"nin": 1}},
+        "build": {"class": "Neuron", "arguments": {"nin": 1, "activation": "tanh"}},
         "parameters": {"w.0": 0.25, "b": "nan"},
         "digest": digest,
     }
-
-
-def test_a_file_by_another_hand_is_read(path: Path) -> None:
-    """Order, white space and escapes are as free as in any JSON; whole numbers are numbers."""
-    text = '{"parameters":{"b":-0,"\\u0077.0":1E2},\r\n\t"schema":"glassgrad-model/1"}'
-    path.write_text(text)
-    model = Neuron(1)
-    model.load(path)
-    assert bits(model) == {"w.0": (100.0).hex(), "b": (-0.0).hex()}
 
 
 def test_loading_keeps_the_parameters_themselves(path: Path) -> None:
@@ -173,26 +164,23 @@ def test_a_file_of_another_shape_says_what_is_missing_and_unknown(path: Path) ->
 
 
 BAD = {
-    "no schema": ('{"w.0": 1.0, "b": 2.0}', "does not name the schema glassgrad-model/3"),
-    "another schema": ('{"schema": "glassgrad-graph/1"}', 'schema is "glassgrad-graph/1"'),
+    "no schema": ('{"w.0": 1.0, "b": 2.0}', "its schema is None, and not glassgrad-model/3"),
+    "another schema": (
+        '{"schema": "glassgrad-graph/1"}',
+        "its schema is 'glassgrad-graph/1', and not",
+    ),
     "no text as a schema": ('{"schema": [2]}', "its schema is [2]"),
-    "version 0": ('{"schema": "glassgrad-model/0"}', 'its schema is "glassgrad-model/0"'),
     "a later version": (
         '{"schema": "glassgrad-model/9", "more": 1}',
-        'was written by a newer glassgrad: its schema is "glassgrad-model/9", and this one reads '
-        "glassgrad-model/1, glassgrad-model/2, glassgrad-model/3. Update glassgrad.",
+        "no model file that this version reads: its schema is 'glassgrad-model/9', and not "
+        "glassgrad-model/3.",
     ),
     "no digest": (
         '{"schema": "glassgrad-model/3", "parameters": {"w.0": 1, "b": 2}}',
-        "its digest is not that of what it says. Take a copy of the file, or save the model again.",
+        "its digest is not that of what it says. Take a copy of the model file,",
     ),
-    "a digest in version 2": (
-        '{"schema": "glassgrad-model/2", "parameters": {}, "digest": ""}',
-        'has a field "digest"',
-    ),
-    "a build in version 1": ('{"schema": "glassgrad-model/1", "build": 1}', 'has a field "build"'),
-    "a field": ('{"schema": "glassgrad-model/1", "more": 1}', 'has a field "more"'),
-    "no parameters": ('{"schema": "glassgrad-model/1"}', 'it lacks "parameters"'),
+    "a field": (sealed({"schema": SCHEMA, "more": 1}), 'has a field "more"'),
+    "no parameters": (sealed({"schema": SCHEMA}), 'it lacks "parameters"'),
     "twice": ('{"w.0": 1, "w.0": 2}', 'has "w.0" twice'),
     "NaN": ('{"w.0": NaN}', "has NaN, which is not JSON"),
     "too large": ('{"w.0": -1e400}', "no float near it: -1e400"),
@@ -202,23 +190,23 @@ BAD = {
     "no JSON": ('{"w.0": 1,\n}', "no JSON at line "),
     "a mark": ("\ufeff{}", "no JSON at line 1, column 1"),
     "null": (
-        '{"schema": "glassgrad-model/1", "parameters": {"w.0": null}}',
+        sealed({"schema": SCHEMA, "parameters": {"w.0": None}}),
         'its parameters["w.0"] is null, and not a number',
     ),
     "true": (
-        '{"schema": "glassgrad-model/1", "parameters": {"w.0": true}}',
+        sealed({"schema": SCHEMA, "parameters": {"w.0": True}}),
         'its parameters["w.0"] is true, and not a number',
     ),
     "a long name": (
-        '{"schema": "glassgrad-model/1", "parameters": {"%s": []}}' % ("\x7f" * 5000),
+        sealed({"schema": SCHEMA, "parameters": {"\x7f" * 5000: []}}),
         r'its parameters["\u007f',
     ),
 }
 
 
 @pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
-def test_what_is_wrong_with_a_file_is_said(text: str, message: str, path: Path) -> None:
-    path.write_text(text, "utf-8")
+def test_what_is_wrong_with_a_file_is_said(text: str | bytes, message: str, path: Path) -> None:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     assert message in refusal(Neuron(1), path)
 
 
@@ -255,23 +243,6 @@ def test_a_pickle_is_not_run(protocol: int, path: Path) -> None:
     path.write_bytes(pickle.dumps(Trap(trace), protocol))
     assert "no model file" in refusal(Neuron(1), path)
     assert not trace.exists()
-
-
-def test_a_file_far_too_large_is_not_read_to_its_end(path: Path) -> None:
-    with open(path, "wb") as file:
-        file.write(b"{")
-        file.truncate(2**24)
-    assert "far larger than any file of this model" in refusal(Neuron(1), path)
-
-
-@pytest.mark.system("POSIX")
-def test_a_foreign_file_is_not_read_to_its_end(path: Path) -> None:
-    """It would fill the memory."""
-    with open(path, "wb") as file:
-        file.truncate(2**36)
-    assert "no JSON at line 1" in refusal(Neuron(1), path)
-    with pytest.raises(ValueError, match="no JSON at line 1"):
-        load(path)
 
 
 @pytest.mark.system("POSIX")

@@ -17,11 +17,9 @@ from glassgrad import (
     ReduceOnPlateau,
     Schedule,
     Value,
-    constant,
     cosine,
     fit,
     mse,
-    one_cycle,
     ramp,
     step_decay,
     warm_up,
@@ -68,7 +66,6 @@ def warm_then_cosine(their: Any, o: Any) -> Any:
 
 
 ROWS: list[tuple[Rule, int | None, int, Callable[..., Any]]] = [
-    (constant(), None, 20, lambda their, o: their.ConstantLR(o, factor=1.0)),
     (step_decay(7), None, 40, lambda their, o: their.StepLR(o, 7)),
     (step_decay(1, 0.9), None, 40, lambda their, o: their.ExponentialLR(o, 0.9)),
     (step_decay(3, 0.5), None, 40, lambda their, o: their.StepLR(o, 3, gamma=0.5)),
@@ -82,17 +79,6 @@ ROWS: list[tuple[Rule, int | None, int, Callable[..., Any]]] = [
     (warm_up(10, cosine(), start=0.1), 40, 40, warm_then_cosine),
     (warm_up(10, start=0.1), None, 40,
      lambda their, o: their.LinearLR(o, start_factor=0.1, total_iters=10)),
-    *[(one_cycle(), total, total - 1,
-       lambda their, o, total=total: their.OneCycleLR(
-           o, max_lr=BASES, total_steps=total, cycle_momentum=False))
-      for total in (2, 3, 4, 10, 11, 100)],
-    (one_cycle(0.5, 0.1, 0.001), 50, 49,
-     lambda their, o: their.OneCycleLR(
-         o, max_lr=BASES, total_steps=50, pct_start=0.5, div_factor=10, final_div_factor=100,
-         cycle_momentum=False)),
-    (one_cycle(rise=1.0), 20, 19,
-     lambda their, o: their.OneCycleLR(
-         o, max_lr=BASES, total_steps=20, pct_start=1.0, cycle_momentum=False)),
 ]  # fmt: skip
 
 
@@ -135,12 +121,7 @@ PLATEAUS: list[dict[str, Any]] = [
     {"factor": 0.0, "patience": 0},
     {"patience": 1, "cooldown": 3},
     {"patience": 1, "threshold": 0.3},
-    {"patience": 1, "threshold": 0.3, "threshold_mode": "abs"},
-    {"patience": 1, "mode": "max", "threshold": 0.2},
-    {"patience": 1, "mode": "max", "threshold": 0.2, "threshold_mode": "abs"},
     {"patience": 0, "factor": 0.3, "min_learning_rate": 0.01},
-    {"patience": 0, "factor": 0.3, "min_learning_rate": [0.2, 0.001]},
-    {"patience": 0, "factor": 0.9, "eps": 0.01},
     {"patience": 0, "threshold": 1.0},
 ]
 
@@ -253,8 +234,6 @@ def test_a_floor_is_a_share_of_the_rate() -> None:
         (cosine(floor=0.25), 0.25),
         (ramp(1.0, 0.5), 0.5),
         (warm_up(3, cosine(floor=0.125)), 0.125),
-        (one_cycle(end=0.5), 0.5),
-        (one_cycle(rise=1.0), 1.0),
     ],
 )
 def test_after_the_end_the_rate_stays(rule: Rule, last: float) -> None:
@@ -262,7 +241,7 @@ def test_after_the_end_the_rate_stays(rule: Rule, last: float) -> None:
         assert [rule(step, total) for step in (total, total + 1, 10 * total)] == [last] * 3
 
 
-@pytest.mark.parametrize("rule", [cosine(), ramp(), one_cycle(), one_cycle(rise=1.0)])
+@pytest.mark.parametrize("rule", [cosine(), ramp()])
 def test_one_step_is_a_training_too(rule: Rule) -> None:
     assert all(math.isfinite(rule(step, 1)) for step in range(3))
 
@@ -295,7 +274,6 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: Schedule(None, cosine()), TypeError, "takes an optimiser"),
         (lambda: Schedule(optimiser(), 0.5), TypeError, "takes a rule"),
         (lambda: Schedule(optimiser(), cosine()), ValueError, "cosine needs the number of steps"),
-        (lambda: Schedule(optimiser(), one_cycle()), ValueError, "one_cycle needs"),
         (lambda: Schedule(optimiser(), ramp()), ValueError, "ramp needs"),
         (lambda: Schedule(optimiser(), warm_up(5, cosine())), ValueError, "cosine needs"),
         (lambda: Schedule(optimiser(), cosine(), total=0), ValueError, "at least 1"),
@@ -315,24 +293,15 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: cosine(floor=-1), ValueError, "0 or a positive"),
         (lambda: ramp(end=math.inf), ValueError, "finite"),
         (lambda: ramp(steps=0), ValueError, "at least 1"),
-        (lambda: one_cycle(rise=0.0), ValueError, "above 0 and at most 1"),
-        (lambda: one_cycle(rise=1.5), ValueError, "above 0 and at most 1"),
-        (lambda: one_cycle(end=-1.0), ValueError, "0 or a positive"),
         (lambda: ReduceOnPlateau(factor=1.0), ValueError, "below 1"),
         (lambda: ReduceOnPlateau(patience=-1), ValueError, "at least 0"),
-        (lambda: ReduceOnPlateau(mode="least"), ValueError, "is 'min' or 'max', not 'least'"),
-        (lambda: ReduceOnPlateau(threshold_mode=1), ValueError, "is 'rel' or 'abs', not 1"),
         (lambda: ReduceOnPlateau(threshold=-0.1), ValueError, "0 or a positive"),
         (lambda: ReduceOnPlateau(cooldown=0.5), TypeError, "whole number"),
-        (lambda: ReduceOnPlateau(min_learning_rate=[0.1, -1.0]), ValueError, "0 or a positive"),
-        (lambda: ReduceOnPlateau(eps="x"), TypeError, "real number"),
-        (lambda: Schedule(optimiser(), ReduceOnPlateau(min_learning_rate=[0.1] * 3)), ValueError,
-         "has 3 rates, and the optimiser 2 groups"),
-        (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(), TypeError, "watches a number"),
+        (lambda: ReduceOnPlateau(min_learning_rate=-1.0), ValueError, "0 or a positive"),
+        (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(), TypeError, "takes a number"),
         (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(Value(1.0)), TypeError, "v.data"),
-        (lambda: Schedule(optimiser(), constant()).step(1.0), TypeError, "Only ReduceOnPlateau"),
+        (lambda: Schedule(optimiser(), ramp(steps=3)).step(1.0), TypeError, "take none"),
         (lambda: warm_up(3, then=ReduceOnPlateau()), TypeError, "takes a rule"),
-        (lambda: fitted(ReduceOnPlateau(mode="max")), ValueError, "watches a loss"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: str) -> None:
@@ -340,9 +309,7 @@ def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: s
         make()
 
 
-@pytest.mark.parametrize(
-    "maker", [constant, step_decay, cosine, ramp, warm_up, one_cycle, ReduceOnPlateau]
-)
+@pytest.mark.parametrize("maker", [step_decay, cosine, ramp, warm_up, ReduceOnPlateau])
 def test_what_makes_a_rule_is_none(maker: Any) -> None:
     said = rf"takes a rule, which {maker.__name__} makes: call it, {maker.__name__}\(\.\.\.\)\.$"
     with pytest.raises(TypeError, match=f"^Schedule {said}"):

@@ -32,7 +32,6 @@ from glassgrad import (
     forget,
     grad,
     no_grad,
-    noise_from,
 )
 from glassgrad.engine.context import Observer, observing
 
@@ -523,10 +522,7 @@ def test_a_generator_dropped_inside_a_block_leaves_nothing_after_it(block: Calla
     assert circumstances() == before
 
 
-REUSED = [*BLOCKS, lambda: noise_from([0.5])]
-
-
-@pytest.mark.parametrize("make", REUSED)
+@pytest.mark.parametrize("make", BLOCKS)
 def test_a_block_serves_once(make: Callable) -> None:
     before, block = circumstances(), make()
     with block:
@@ -558,7 +554,7 @@ LATER = [_yields, _waits, _yields_and_waits, lambda: (circumstances() for _ in r
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("later", LATER)
-@pytest.mark.parametrize("make", REUSED)
+@pytest.mark.parametrize("make", BLOCKS)
 def test_a_block_before_what_runs_after_it_is_refused(make: Callable, later: Callable) -> None:
     before = circumstances()
     decorated = make()(later)

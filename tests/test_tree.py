@@ -10,7 +10,7 @@ from sequences import OF_NUMBERS, OF_VALUES, Column, Table
 from glassgrad import Value, draw, grad, hessian, hvp, jacobian, jvp, predict, value_and_grad
 from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.tree import leaves_of, like, listed, scalar_of, scalars_of, settled
-from glassgrad.nn import MLP, AttentionHead, Embedding, RecurrentCell, fit, l2, mse
+from glassgrad.nn import MLP, AttentionHead, Embedding, fit, l2, mse
 
 ALL = pytest.mark.parametrize("kind", OF_NUMBERS.values(), ids=OF_NUMBERS)
 ALL_OF_VALUES = pytest.mark.parametrize("kind", OF_VALUES.values(), ids=OF_VALUES)
@@ -151,15 +151,14 @@ def test_gradients_by_dicts_and_their_views() -> None:
 def test_inputs_of_modules_are_of_all_kinds(kind: Callable) -> None:
     model = MLP(3, [1], seed=0)
     assert model(kind(POINT)).data == pytest.approx(model(POINT).data, rel=1e-6)
-    cell, head = RecurrentCell(3, 2, seed=0), AttentionHead(3, 2, seed=0)
-    assert cell.run([kind(POINT)])[0].data == cell.run([POINT])[0].data
+    head = AttentionHead(3, 2, seed=0)
     assert head([kind(POINT)])[0][0].data == head([POINT])[0][0].data
 
 
 def test_tables_are_rows_for_modules() -> None:
     rows = [[1.0, 2.0], [3.0, 4.0]]
-    cell, letters = RecurrentCell(2, 2, seed=0), Embedding(3, 2, seed=0)
-    assert cell.run(Table(rows))[0].data == cell.run(rows)[0].data
+    head, letters = AttentionHead(2, 2, seed=0), Embedding(3, 2, seed=0)
+    assert head(Table(rows))[0][0].data == head(rows)[0][0].data
     assert letters(Table([[0, 2]]))[0][1][0] is letters.rows[2][0]
     assert letters(iter([1]))[0][0] is letters.rows[1][0]
     assert letters(np.array(1))[0] is letters.rows[1][0]

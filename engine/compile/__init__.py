@@ -6,7 +6,6 @@
     audit.py         a sample by the function as it is written, to find what guards do not see
     guards.py        what is looked at before: names, lists and modules around the function
     recording.py     one run as a graph, and the programs made of it; stages.py, all as text
-    inside.py        each node of it for many samples, for who looks at the units of a model
     trace.py         what is recorded while the function runs
     outputs.py       what it gives
     result.py        the result as a Value

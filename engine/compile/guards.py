@@ -205,11 +205,6 @@ def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Searc
             return found
 
 
-def things_read_by(function: Callable[..., Any]) -> list[Any]:
-    """The function, and all that its code, and that of functions it leads to, comes by by name."""
-    return [thing for thing in _search(function).seen.values() if thing is not _MISSING]
-
-
 def _is_foreign(thing: Any) -> bool:
     """Whether a class or function is of this library, or of another one that is not looked through.
 
