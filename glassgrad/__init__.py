@@ -36,7 +36,7 @@ __version__ = "0.2.0"
 
 _OF_ENGINE: list[str] = vars(engine)["__all__"]
 _OF_NN = """
-ACTIVATIONS Activation Adam AdamW AttentionHead Embedding Health History
+ACTIVATIONS Activation Adam AdamW AttentionHead Dropout Embedding Health History
 INITIALISERS Initialiser Inputs Layer LayerHealth LayerNorm METRICS MLP Module Neuron Optimiser
 Perceptron Projection RMSprop ReduceOnPlateau SGD Schedule Seed Sequential
 accuracy binary_cross_entropy_with_logits blobs check_health circles clip_grad_norm

@@ -61,6 +61,7 @@ from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
 from glassgrad.nn.initialisers import Initialiser as Initialiser
 from glassgrad.nn.initialisers import Seed as Seed
 from glassgrad.nn.layers import AttentionHead as AttentionHead
+from glassgrad.nn.layers import Dropout as Dropout
 from glassgrad.nn.layers import Embedding as Embedding
 from glassgrad.nn.layers import LayerNorm as LayerNorm
 from glassgrad.nn.layers import Projection as Projection

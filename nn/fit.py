@@ -88,7 +88,7 @@ def fit(
         optimiser: moves its parameters; `Adam(model.parameters(), 0.01)` if there is none.
         epochs: how often each sample is used.
         batch_size: how many samples a batch has; the last batch of an epoch may have fewer.
-        seed: of all that is random here: samples held out, and their order.
+        seed: of all that is random here: samples held out, their order, units left out.
         shuffle: whether the samples come in another order in each epoch.
         validation: the share of the samples to hold out, such as 0.2, or (X, y), or (X, y,
             sample_weight), of others.

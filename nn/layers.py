@@ -6,23 +6,31 @@
     Embedding       a row of numbers to learn for each of a number of things, such as letters
     LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
                     nor explode; each has a gain of its own to learn, so that nothing is lost
+    Dropout         leaves numbers out by chance, so that none is relied on
 
 What they take, give and raise, and what `nin`, `nout`, `seed` and `init` are, is said in
-`dense.py`; matrices are drawn row by row. Next: `losses.py`.
+`dense.py`; matrices are drawn row by row. Below `Dropout` is where its random numbers come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any, TypeAlias
 
-from glassgrad.engine import Value, as_value, dot, mean, softmax, where
+from glassgrad.engine import Value, as_value, dot, mean, softmax, step, where
+from glassgrad.engine.context import is_traced
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import describe, function_name
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.activation import Activation, activation_function, row_of
 from glassgrad.nn.checks import (
+    below_one,
     misses,
     not_negative,
     place,
@@ -320,3 +328,98 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{len(self.gain)}"
+
+
+@buildable
+class Dropout(Module):
+    """Leaves each number out with some probability while it is trained; in use, gives all.
+
+    Numbers that stay are divided by the probability to stay, so that sums keep their mean
+    (Srivastava et al. 2014, section 10, "inverted dropout"): v · step(u - rate) / (1 - rate), with
+    u uniform between 0 and 1, drawn anew for each number in each call.
+
+    Args:
+        rate: the probability to be left out, from 0 to below 1, as something has to stay.
+
+    >>> from glassgrad import Dropout
+    >>> dropout = Dropout(0.5, seed=1)
+    >>> [v.data for v in dropout([1.0, 2.0, 3.0])]
+    [0.0, 4.0, 6.0]
+    >>> [v.data for v in dropout.eval()([1.0, 2.0, 3.0])]
+    [1.0, 2.0, 3.0]
+    """
+
+    def __init__(self, rate: float, seed: Seed = None) -> None:
+        self.rate = below_one(rate, "Dropout(rate=...)")
+        self.generator = generator(seed)
+
+    def forward(self, x: Any) -> Any:
+        """What is left of a number, or of each number in nested lists."""
+        numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
+        if self.training and self.rate > 0.0:
+            chances = _draw(len(numbers), self.generator)
+            numbers = [
+                v * (step(u - self.rate) / (1.0 - self.rate)) for v, u in zip(numbers, chances)
+            ]
+        return like(x, iter(numbers))
+
+    def _config(self) -> dict[str, Any]:
+        return {"rate": self.rate}
+
+    def extra_repr(self) -> str:
+        return f"{self.rate:g}"
+
+
+@dataclass
+class _Noise:
+    """Random numbers for modules, in order; or None of them, to count what they would take."""
+
+    numbers: Sequence[Any] | None
+    taken: int = 0
+
+    def take(self, count: int) -> Sequence[Any]:
+        self.taken += count
+        if self.numbers is None:
+            return [0.5] * count
+        if self.taken > len(self.numbers):
+            raise ValueError(
+                f"A training has {len(self.numbers)} random numbers for each sample, and the model "
+                "draws more for this one."
+            )
+        return self.numbers[self.taken - count : self.taken]
+
+
+_NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of a training", default=None)
+
+
+@contextmanager
+def noise_from(numbers: Sequence[Any] | None) -> Iterator[_Noise]:
+    """Inside the `with` block modules take their random numbers from 0 to 1 from here, in order;
+    from None they take the same one, and are counted.
+    """
+    noise = _Noise(numbers)
+    token = _NOISE.set(noise)
+    try:
+        yield noise
+    finally:
+        _NOISE.reset(token)
+
+
+def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
+    """Numbers from 0 to 1: those of the training around, else from the module's own generator.
+
+    A training gives them, so that each sample has its own also in a compiled function, and a
+    resumed one the same again.
+    """
+    noise, is_recorded = _NOISE.get(), is_traced()
+    numbers = None if noise is None else noise.take(count)
+    if numbers is not None and not (is_recorded and any(type(u) is float for u in numbers)):
+        return numbers
+    if is_recorded:
+        raise CompilationError(
+            "A module draws random numbers inside a compiled function, which would repeat those "
+            "of its first call for ever. Call model.eval() first; to train, glassgrad.fit gives "
+            "each sample its own."
+        )
+    uniform = (generator or random).random
+    return [uniform() for _ in range(count)]

@@ -214,18 +214,17 @@ class Loop:
 
     def _do(self, so_far: _SoFar) -> None:
         options, samples = self.options, self.samples
-        order = np.arange(len(samples))
-        if options.shuffle:
-            order = generator_of_epoch(options.seed, self.epochs + 1).permutation(order)
+        random, count = generator_of_epoch(options.seed, self.epochs + 1), len(samples)
+        order = random.permutation(count) if options.shuffle else np.arange(count)
         for places in in_batches(order, options.batch_size * options.accumulate):
-            self._step(so_far, samples.of(places))
+            self._step(so_far, samples.of(places), random)
             so_far.learning_rate = self.optimiser.groups[0].learning_rate
             if self.schedule is not None and so_far.steps < (self.schedule.total or 0):
                 self.schedule.step()
 
-    def _step(self, so_far: _SoFar, chosen: Samples) -> None:
+    def _step(self, so_far: _SoFar, chosen: Samples, random: np.random.Generator) -> None:
         place = so_far.steps + 1, self.epochs + 1
-        value, gradient = self._gradient(so_far.numbers, chosen)
+        value, gradient = self._gradient(so_far.numbers, chosen, random)
         if not isfinite(value):
             self.objective.look_into(so_far.numbers, chosen)
             raise NotFiniteError(f"the loss is {value}", *place)
@@ -241,15 +240,18 @@ class Loop:
         so_far.norms.append(norm)
         self.latest = so_far.numbers = numbers
 
-    def _gradient(self, numbers: Any, chosen: Samples) -> tuple[float, Any]:
+    def _gradient(
+        self, numbers: Any, chosen: Samples, random: np.random.Generator
+    ) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
+        noise = random.random((len(chosen), self.objective.noise_count))
         size = self.options.batch_size
         if len(chosen) <= size:
-            return self.objective.value_and_gradient(numbers, chosen)
+            return self.objective.value_and_gradient(numbers, chosen, noise)
         total, gradient = 0.0, np.zeros(len(numbers))
         for places in in_batches(np.arange(len(chosen)), size):
             part = chosen.of(places)
-            value, found = self.objective.value_and_gradient(numbers, part)
+            value, found = self.objective.value_and_gradient(numbers, part, noise[places])
             share = part.total / chosen.total
             total, gradient = total + share * value, gradient + share * found
         return total, gradient

@@ -91,7 +91,7 @@ class Module(Holder):
     _not_copied: tuple[str, ...] = ("_memory",)
     """Attributes that no copy takes along."""
     training: bool
-    """Whether the module is being trained; a class of your own may go by it."""
+    """Whether the module is being trained: `Dropout` leaves units out only then."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """A module that is being trained; an `__init__` of the user's own need not say so."""

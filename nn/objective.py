@@ -42,6 +42,7 @@ from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter, number_of
 from glassgrad.engine.vectors import frozen_among, values_of, write_data
 from glassgrad.nn.history import Epoch, Hook, warn
+from glassgrad.nn.layers import noise_from
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.samples import (
     Form,
@@ -79,6 +80,7 @@ class Objective(Hook):
     Attributes:
         all_parameters: those of the model, and those that are trained.
         form: what the model gives for a sample.
+        noise_count: how many random numbers a sample takes.
         why_eager: what stood against running compiled, or None.
     """
 
@@ -104,6 +106,7 @@ class Objective(Hook):
         self.form = Form()
         self.all_parameters = [*model.parameters(), *self.parameters]
         self._watch: Watch | None = Watch(self.all_parameters)
+        self.noise_count = 0
         self._record()
         self._try(samples)
 
@@ -115,7 +118,8 @@ class Objective(Hook):
 
         def recorded() -> None:
             with training(self.modules, True):
-                self._in_arrays(data_vector(self.parameters), first)
+                numbers, noise = data_vector(self.parameters), np.zeros((1, self.noise_count))
+                self._in_arrays(numbers, first, noise)
 
         is_trained = self._is_trained_by(first)
         if not (is_trained and self._is_typical(self._objective, recorded)):
@@ -128,11 +132,13 @@ class Objective(Hook):
             )
 
     def _is_trained_by(self, samples: Samples) -> bool:
-        """Whether a loss of these depends on what is trained."""
+        """Whether a loss of these depends on what is trained; their random numbers are counted."""
         mine, losses = {id(p) for p in self.parameters if not p.is_frozen}, list[Value]()
         with training(self.modules, True):
             for x, target in samples.pairs():
-                losses.append(self._loss_of(x, target))
+                with noise_from(None) as noise:
+                    losses.append(self._loss_of(x, target))
+                self.noise_count = max(self.noise_count, noise.taken)
         return any(id(node) in mine for loss in losses for node in topological_order(loss))
 
     def _is_typical(self, function: Compiled, recorded: Callable[[], Any]) -> bool:
@@ -161,8 +167,10 @@ class Objective(Hook):
         parameters, has_outputs = self.parameters, self._has_outputs
         added = None if self.penalty is None else partial(self.penalty, parameters)
 
-        def objective(x: Any, target: Any, weight: Any = 1.0) -> Value:
-            found = loss(model(x), target)
+        def objective(x: Any, target: Any, *more: Any) -> Value:
+            weight, noise = (more[0], more[1:]) if is_weighed else (1.0, more)
+            with noise_from(noise[0] if noise else ()):
+                found = loss(model(x), target)
             found = found * weight if is_weighed else found
             return found if added is None else found + checked_penalty(added())
 
@@ -192,32 +200,35 @@ class Objective(Hook):
         """No longer look for Values that are left out: all samples were there."""
         self._watch = None
 
-    def value_and_gradient(self, numbers: Any, batch: Samples) -> tuple[float, Any]:
-        """The objective over a batch, and its gradient as an array, at these numbers."""
+    def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
+        """The objective over a batch, and its gradient as an array, at these numbers of the
+        parameters, with random ones in an array of shape (samples, `noise_count`).
+        """
 
         def one_by_one() -> tuple[float, Any]:
             assign(self.parameters, numbers)
             zero_grad(self.parameters)
-            total = self._mean(batch)
+            total = self._mean(batch, noise.tolist())
             total.backward()
             if self._watch is not None:
                 read.extend(left_out(total, self.parameters))
             return total.data, grad_vector(self.parameters)
 
         read: list[Value] = []
-        found = self._compiled_or_eager(lambda: self._in_arrays(numbers, batch), one_by_one)
+        found = self._compiled_or_eager(lambda: self._in_arrays(numbers, batch, noise), one_by_one)
         if self._watch is not None:
-            self._look_for_left_out(self._watch, read, numbers, batch)
+            self._look_for_left_out(self._watch, read, numbers, batch, noise)
         return found
 
-    def _in_arrays(self, numbers: Any, batch: Samples) -> tuple[float, Any]:
+    def _in_arrays(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
         more = (_shares(batch),) if self._is_weighed else ()
-        value, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more)
+        drawn = (noise,) if self.noise_count else ()
+        value, gradient = self._value_and_grad(numbers, batch.X, batch.y, *more, *drawn)
         frozen = frozen_among(self.parameters)
         return value, gradient if frozen is None else np.where(frozen, 0.0, gradient)
 
     def _look_for_left_out(
-        self, watch: Watch, read: list[Value], numbers: Any, batch: Samples
+        self, watch: Watch, read: list[Value], numbers: Any, batch: Samples, noise: Any
     ) -> None:
         """Tell of leaf Values that the loss reads and nobody trains, if anything else was read than
         parameters.
@@ -227,7 +238,10 @@ class Objective(Hook):
         if not watch.is_new(chain(read, *[recording.captured for recording in recordings])):
             return
         with standing_at(self.parameters, numbers):
-            watch.look(partial(self._mean, batch.of(slice(i, i + 1))) for i in range(len(batch)))
+            watch.look(
+                partial(self._mean, batch.of(slice(i, i + 1)), [drawn])
+                for i, drawn in enumerate(noise.tolist())
+            )
 
     def measured(self, samples: Samples) -> tuple[float, Any]:
         """The mean loss over samples, without the penalty and with nothing left to chance, and the
@@ -262,8 +276,11 @@ class Objective(Hook):
                 for x, target in batch.pairs():
                     self._loss_of(x, target)
 
-    def _mean(self, batch: Samples) -> Value:
-        losses = [self._loss_of(x, target) for x, target in batch.pairs()]
+    def _mean(self, batch: Samples, noise: Sequence[Sequence[float]]) -> Value:
+        losses = []
+        for (x, target), drawn in zip(batch.pairs(), noise):
+            with noise_from(drawn):
+                losses.append(self._loss_of(x, target))
         if self._is_weighed:
             losses = [loss * share for loss, share in zip(losses, _shares(batch).tolist())]
         mean: Value = engine.mean(losses)

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
@@ -170,7 +170,7 @@ def check_build(module: Holder, state: dict[str, float], found: ModelFile) -> No
         raise ValueError(f"says of its model what cannot be built: {fault}.") from None
     if state.keys() != found.parameters.keys() or build_of(module) is None:
         return  # the names tell it better, or there is nothing to compare
-    if _are_alike(module, fresh):
+    if _are_alike(module, fresh, {"rate"}):  # a rate of chance may be another one
         return
     held, mine = (clipped(_FROZEN.sub("", title(each)), 200) for each in (fresh, module))
     if held == mine:
@@ -235,9 +235,10 @@ def _said(thing: Any, depth: int) -> Any:
     return thing
 
 
-def _are_alike(module: Holder, fresh: Holder) -> bool:
-    """Whether a module has the parts and settings of a fresh one; its numbers may differ, and it
-    may keep notes of the user's own.
+def _are_alike(module: Holder, fresh: Holder, leaving_out: Collection[str] = ()) -> bool:
+    """Whether a module has the parts and settings of a fresh one; its numbers may differ.
+
+    So may the attributes that are left out, and it may keep notes of the user's own.
     """
     parts, others = ([("", each), *walk(each)] for each in (module, fresh))
     if [path for path, _ in parts] != [path for path, _ in others]:
@@ -249,7 +250,7 @@ def _are_alike(module: Holder, fresh: Holder) -> bool:
             continue
         if type(one) is not type(other):
             return False
-        mine, theirs = (_settings(each) for each in (one, other))
+        mine, theirs = (_settings(each, leaving_out) for each in (one, other))
         # What covers a method or a property is no note of the user's own.
         meant = {n: x for n, x in mine.items() if n in theirs or hasattr(type(one), n)}
         if meant != theirs:
@@ -257,8 +258,8 @@ def _are_alike(module: Holder, fresh: Holder) -> bool:
     return True
 
 
-def _settings(module: Holder) -> dict[str, Any]:
-    skipped = {*module._not_parts, "training"}
+def _settings(module: Holder, leaving_out: Collection[str]) -> dict[str, Any]:
+    skipped = {*module._not_parts, *leaving_out, "training"}
     return {
         name: thing
         for name, thing in vars(module).items()

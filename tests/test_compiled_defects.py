@@ -16,6 +16,7 @@ from replaying import all_near, near, value_and_slopes, walk
 from glassgrad import (
     MLP,
     SGD,
+    Dropout,
     Module,
     Neuron,
     Sequential,
@@ -134,7 +135,9 @@ def test_map_takes_integers_everywhere(name: str) -> None:
 
 MODELS: dict[str, Callable[[], Module]] = {
     "a network": lambda: MLP(2, [4, 1], seed=0),
-    "a row": lambda: Sequential(MLP(2, [4, 4], seed=0), Neuron(4, seed=1)),
+    "a row with dropout": lambda: Sequential(
+        MLP(2, [4, 4], seed=0), Dropout(0.5, seed=0), Neuron(4, seed=1)
+    ),
 }
 
 

@@ -22,6 +22,7 @@ from glassgrad import (
     NOT_COMPUTED,
     SGD,
     Adam,
+    Dropout,
     Embedding,
     History,
     Layer,
@@ -113,6 +114,20 @@ class Branching(Module):
         return self.left(x) if x[0] > 0.5 else self.right(x)
 
 
+class Sometimes(Module):
+    """A model that draws random numbers for some samples only."""
+
+    def __init__(self) -> None:
+        self.layer, self.dropout = Layer(2, 1, activation=None, seed=0), Dropout(0.5)
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(self.dropout(x) if x[0] > 0 else x)
+
+
+def with_dropout() -> Module:
+    return Sequential(Layer(2, 8, seed=1), Dropout(0.5), Layer(8, 1, activation=None, seed=2))
+
+
 WEIGHTS = {"sample_weight": np.arange(40) % 4 + 0.25, "validation": 0.25, "batch_size": 7}
 ALIKE: dict[str, tuple[Callable[[], Module], dict[str, Any]]] = {
     "plain": (small, {}),
@@ -121,7 +136,9 @@ ALIKE: dict[str, tuple[Callable[[], Module], dict[str, Any]]] = {
     "accumulating": (small, {"accumulate": 2}),
     "a schedule": (small, {"schedule": cosine(), "validation": 0.25, "metrics": ["accuracy"]}),
     "another seed": (small, {"shuffle": False, "seed": 7}),
-    "weights": (small, WEIGHTS),
+    "dropout": (with_dropout, {}),
+    "dropout and weights": (with_dropout, WEIGHTS),
+    "noise of some samples": (Sometimes, {}),
     "comparisons": (Branching, {}),
 }
 
@@ -508,7 +525,7 @@ RUN = """
     from glassgrad.nn import *
     path, epochs, kill = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     X, y = two_moons(60)
-    model = Sequential(Layer(2, 8, seed=1), Layer(8, 1, activation=None, seed=2))
+    model = Sequential(Layer(2, 8, seed=1), Dropout(0.2), Layer(8, 1, activation=None, seed=2))
     def die(history):
         import os, signal
         if history.epochs == kill:
@@ -1024,6 +1041,13 @@ def test_predictions_are_those_of_the_model() -> None:
     for p in model.parameters():
         p.data *= 2.0
     np.testing.assert_allclose(predict(model, X)[0], [v.data for v in model(X[0])], rtol=1e-12)
+
+
+def test_predictions_leave_no_unit_out() -> None:
+    model = Sequential(Layer(2, 8, seed=1), Dropout(0.5), Layer(8, 1, seed=2))
+    X, _ = moons()
+    assert np.array_equal(predict(model, X), predict(model, X))
+    assert model.training
 
 
 def test_a_copy_predicts_with_its_own_parameters() -> None:

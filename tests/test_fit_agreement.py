@@ -1,6 +1,7 @@
 """`fit` and what users bring along: ends of models, losses, metrics, callbacks, rules, slips."""
 
 import functools
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from glassgrad import (
     MLP,
     SGD,
     Adam,
+    Dropout,
     Embedding,
+    Layer,
     Module,
+    Sequential,
     Value,
     accuracy,
     binary_cross_entropy_with_logits,
@@ -144,6 +148,13 @@ class Ending(Module):
 )
 def test_an_end_is_one_of_the_table_on_all_ways(end: Callable) -> None:
     fit(Ending(end), mse, X, Y - 2.0, **QUIET)  # no warning that it ends in relu
+
+
+def test_to_look_at_the_end_draws_no_random_numbers() -> None:
+    model = Sequential(Layer(2, 8, seed=0), Dropout(0.5), Layer(8, 1, activation="linear", seed=1))
+    state = random.getstate()
+    fit(model, mse, X, Y, **QUIET)
+    assert random.getstate() == state
 
 
 def test_softplus_may_stand_before_the_classes() -> None:

@@ -13,6 +13,7 @@ import glassgrad
 from glassgrad import (
     MLP,
     NOT_COMPUTED,
+    Dropout,
     Embedding,
     History,
     Layer,
@@ -718,7 +719,7 @@ def near(number):
 
 def mixed():
     return Sequential(
-        Layer(2, 8, activation="relu", seed=0), LayerNorm(8),
+        Layer(2, 8, activation="relu", seed=0), Dropout(0.5), LayerNorm(8),
         Layer(8, 4, activation="sigmoid", init="zeros"), Neuron(4, activation="linear", seed=1),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from glassgrad import (
     MLP,
     SGD,
     Adam,
+    Dropout,
     Layer,
     Module,
     Sequential,
@@ -109,7 +110,7 @@ def test_what_the_optimiser_has_is_trained() -> None:
 
 
 def noisy() -> Module:
-    return Sequential(Layer(2, 4), Layer(4, 1, activation=None))
+    return Sequential(Layer(2, 4), Dropout(0.5, seed=1), Layer(4, 1, activation=None))
 
 
 class Carried(Module):

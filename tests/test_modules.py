@@ -21,6 +21,7 @@ from glassgrad import (
     MLP,
     SGD,
     AttentionHead,
+    Dropout,
     Embedding,
     Initialiser,
     Layer,
@@ -43,8 +44,9 @@ from glassgrad import (
     topological_order,
 )
 from glassgrad.engine.compile.guards import _search
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.tree import leaves_of, like
-from glassgrad.nn.layers import Elementwise
+from glassgrad.nn.layers import Elementwise, noise_from
 
 INF, NAN = math.inf, math.nan
 
@@ -232,13 +234,14 @@ def test_a_seed_makes_the_numbers_repeatable(title):
 
 REPRS = [
     (lambda: LayerNorm(4), "LayerNorm(4, 8 parameters)"),
+    (lambda: Dropout(0.25), "Dropout(0.25, 0 parameters)"),
     (lambda: Embedding(4, 3), "Embedding(4 × 3, 12 parameters)"),
     (lambda: AttentionHead(2, 3), "AttentionHead(2 → 3, causal, 18 parameters)"),
     (lambda: Projection(2, 3), "Projection(2 → 3, 6 parameters)"),
     (lambda: Perceptron(2), "Perceptron(2, 3 parameters)"),
     (lambda: Elementwise("relu"), "Elementwise(relu, 0 parameters)"),
-    (lambda: Sequential(Layer(2, 1), "relu"),
-     "Sequential(Layer(2 → 1, tanh) → relu, 3 parameters)"),
+    (lambda: Sequential(Layer(2, 1), "relu", Dropout(0.5)),
+     "Sequential(Layer(2 → 1, tanh) → relu → Dropout(0.5), 3 parameters)"),
 ]  # fmt: skip
 
 
@@ -343,6 +346,90 @@ def test_scopes_of_the_parts():
         "Sequential.parts.0.neurons.0", "Sequential.parts.0.neurons.1", "Sequential.parts.1",
         "Sequential.parts.2.neurons.0",
     }  # fmt: skip
+
+
+# Dropout
+
+
+def test_dropout_leaves_numbers_out_and_keeps_the_mean():
+    dropout = Dropout(0.3, seed=0)
+    kept = np.array(numbers_of(dropout([2.0] * 20_000)))
+    assert set(kept) == {0.0, 2.0 / 0.7}
+    assert np.mean(kept == 0.0) == pytest.approx(0.3, abs=0.015)
+    assert kept.mean() == pytest.approx(2.0, rel=0.02)
+
+
+def test_dropout_of_the_same_seed_leaves_out_the_same():
+    x = [1.0] * 20
+    first, second = Dropout(0.5, seed=3), Dropout(0.5, seed=3)
+    calls = [numbers_of(first(x)) for _ in range(3)]
+    assert calls == [numbers_of(second(x)) for _ in range(3)]
+    assert calls[0] != calls[1]
+    random.seed(3)
+    assert numbers_of(Dropout(0.5)(x)) == calls[0]
+
+
+def test_dropout_in_use_gives_everything():
+    model = Sequential(Layer(2, 3, seed=0), Dropout(0.5, seed=0))
+    x = [1.0, -2.0]
+    assert numbers_of(model.eval()(x)) == numbers_of(model[0](x))
+    assert all(isinstance(v, Value) for v in Dropout(0.5).eval()([1.0, 2]))
+    assert model.train()[1].training
+
+
+def test_dropout_of_rate_zero_is_nothing_and_draws_nothing():
+    assert numbers_of(Dropout(0.0)([1.0, 2.0])) == [1.0, 2.0]
+    for dropout, count in ((Dropout(0.0), 0), (Dropout(0.5), 3), (Dropout(0.5).eval(), 0)):
+        with noise_from(None) as noise:
+            dropout([1.0, [2.0, 3.0]])
+        assert noise.taken == count
+
+
+@pytest.mark.needs("torch")
+def test_dropout_is_that_of_pytorch_for_the_same_chances():
+    import torch
+
+    x, chances = [1.0, -2.0, 3.0, 0.5], [0.1, 0.25, 0.26, 0.9]
+    leaves = list(map(Value, x))
+    with noise_from(chances):
+        loss_of(Dropout(0.25)(leaves)).backward()
+    tensor = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    mask = torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float64)
+    loss_of(list(tensor * mask / 0.75)).backward()
+    close(grad_vector(leaves), tensor.grad.numpy())
+
+
+def test_dropout_compiled_takes_its_chances_as_an_argument():
+    model = Sequential(Layer(2, 4, seed=0), Dropout(0.5), Layer(4, 1, seed=1))
+    x = [0.5, -1.0]
+
+    @compiled
+    def trained(x, chances):
+        with noise_from(chances):
+            return model(x)
+
+    generator = np.random.default_rng(0)
+    rows = generator.random((6, 4))
+    for row in rows:
+        with noise_from(row.tolist()):
+            close(trained(x, row).data, model(x).data)
+    mean = trained.over([x] * 6, rows)
+    assert mean.data == pytest.approx(np.mean([trained(x, row).data for row in rows]))
+    assert len({trained(x, row).data for row in rows}) > 1
+
+    alone = compiled(model)
+    with pytest.raises(CompilationError, match=r"Call model\.eval"):
+        alone(x)
+    model.eval()
+    close(alone(x).data, model[2](model[0](x)).data)
+
+
+def test_dropout_travels_with_its_generator():
+    dropout = Dropout(0.5, seed=1)
+    dropout([1.0] * 5)
+    again = pickle.loads(pickle.dumps(dropout))
+    assert numbers_of(again([1.0] * 20)) == numbers_of(dropout([1.0] * 20))
+    assert dropout.state_dict() == {}
 
 
 # Norms
@@ -537,6 +624,13 @@ REFUSED = [
     (lambda: Sequential("relu")["a"], TypeError, "must be integers or slices, not str"),
     (lambda: Sequential("relu")("ab"), TypeError, "Elementwise takes Values and real numbers, not"),
     (lambda: Sequential(Layer(2, 3), Layer(2, 1))([1, 2]), ValueError, "takes 2 inputs, not 3."),
+    (lambda: Dropout(1.0), ValueError,
+     "Dropout(rate=...) takes a number below 1, not 1.0."),
+    (lambda: Dropout(-0.1), ValueError, "takes 0 or a positive number, not -0.1."),
+    (lambda: Dropout(NAN), ValueError, "takes a finite number, not nan."),
+    (lambda: Dropout("0.5"), TypeError, "Dropout(rate=...) takes a real number, not str '0.5'."),
+    (lambda: Dropout(0.5, seed="a"), TypeError, "A seed is a whole number"),
+    (lambda: Dropout(0.5)([None]), TypeError, "Dropout takes Values and real numbers, not None"),
     (lambda: LayerNorm(2, eps=-1), ValueError, "LayerNorm(eps=...) takes 0 or a positive number,"),
     (lambda: LayerNorm(2)([1.0]), ValueError, "LayerNorm(2, 4 parameters) takes 2 inputs, not 1."),
     (lambda: Embedding(4, 3)(4), IndexError, "Embedding(4 × 3) takes a token from 0 to 3, not 4."),
@@ -620,7 +714,7 @@ def test_a_tiny_language_model_learns():
             self.tokens = Embedding(3, 4, seed=0)
             self.head = AttentionHead(4, 4, seed=1)
             self.norm = LayerNorm(4)
-            self.out = Layer(4, 3, activation=None, seed=3)
+            self.out = Sequential(Dropout(0.1, seed=2), Layer(4, 3, activation=None, seed=3))
 
         def forward(self, tokens):
             rows = self.tokens(tokens)
@@ -638,6 +732,15 @@ def test_a_tiny_language_model_learns():
         losses.append(loss.data)
     losses.append(cross_entropy(model.eval()(text[:-1]), text[1:]).data)
     assert losses[-1] < 0.2 < losses[0]
+
+
+def test_noise_that_a_recording_would_repeat_is_refused() -> None:
+    dropout = Dropout(0.5)
+    leaves_out = compiled(dropout)
+    with noise_from([0.1]), pytest.raises(CompilationError, match="would repeat those"):
+        leaves_out(1.0)
+    with pytest.raises(CompilationError, match="would repeat those"), noise_from(None):
+        leaves_out(1.0)
 
 
 def test_what_libraries_name_is_not_looked_through() -> None:

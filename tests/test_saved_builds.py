@@ -16,6 +16,7 @@ from outputs import assert_is_sentence, bits
 
 from glassgrad import (
     MLP,
+    Dropout,
     Embedding,
     Layer,
     LayerNorm,
@@ -47,7 +48,7 @@ def changed(make: Callable[[], Any], change: Callable[[Any], None]) -> Callable[
 
 
 def row() -> Sequential:
-    return Sequential(Layer(2, 2), Elementwise("relu"), Layer(2, 2))
+    return Sequential(Layer(2, 2), Dropout(0.5), Layer(2, 2))
 
 
 MODELS: dict[str, Callable[[], Module]] = {
@@ -59,8 +60,11 @@ MODELS: dict[str, Callable[[], Module]] = {
     "AttentionHead": lambda: nn.AttentionHead(2, 3, causal=False),
     "Embedding": lambda: Embedding(5, size=2),
     "LayerNorm": lambda: LayerNorm(3, eps=1e-3),
+    "Dropout": lambda: Dropout(0.25, seed=random.Random(1)),
     "Elementwise": lambda: Elementwise("tanh"),
-    "Sequential": lambda: Sequential(Layer(2, 3), "relu", Sequential(LayerNorm(3), MLP(3, [2, 1]))),
+    "Sequential": lambda: Sequential(
+        Layer(2, 3), "relu", Dropout(0.5, seed=3), Sequential(LayerNorm(3), MLP(3, [2, 1]))
+    ),
     "iterators": lambda: MLP(2, range(3, 0, -1)),
     "a generator": lambda: MLP(2, (n for n in [2, 1])),
     "an array": lambda: MLP(2, np.array([3, 1])),  # type: ignore[arg-type]
@@ -72,8 +76,9 @@ MODELS: dict[str, Callable[[], Module]] = {
     "linear": lambda: MLP(2, [2, 1], activation=nn.linear),
     "a part more": changed(row, lambda m: m.parts.append(Layer(2, 2))),
     "a part less": changed(row, lambda m: m.parts.pop()),
-    "a part without parameters more": changed(row, lambda m: m.parts.append(Elementwise("sin"))),
+    "a part without parameters more": changed(row, lambda m: m.parts.append(Dropout(0.1))),
     "parts in another order": changed(row, lambda m: m.parts.insert(0, m.parts.pop(1))),
+    "another rate": changed(row, lambda m: setattr(m.parts[1], "rate", 0.25)),
     "a neuron more": changed(lambda: Layer(2, 2), lambda m: m.neurons.append(Neuron(2))),
 }
 
@@ -107,7 +112,7 @@ def test_every_class_has_a_model_here() -> None:
     "copied", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
 )
 def test_copies_know_how_they_are_built(copied: Callable, path: Path) -> None:
-    model = Sequential(Layer(2, 3, activation="relu"), MLP(3, [1]))
+    model = Sequential(Layer(2, 3, activation="relu"), Dropout(0.5), MLP(3, [1]))
     other = copied(model)
     assert bits(load(other.save(path))) == bits(model)
     assert repr(load(path)) == repr(model)
@@ -248,6 +253,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "no sizes": (one("MLP", nin=1, nouts=[]), "MLP(nouts=...) lists the neurons"),
     "no activation": (one("Neuron", nin=1, activation="os"), "There is no activation 'os'"),
     "activation of a wrong type": (one("Neuron", nin=1, activation=2), "An activation is a name"),
+    "a rate": (one("Dropout", rate=2.0), "takes a number below 1"),
     "parts that are none": (one("Sequential", parts="relu"), "parts of Sequential is a list"),
     "a part that is none": (one("Sequential", parts=[1.0]), "A part of Sequential is"),
     "no parts": (one("Sequential"), "computes nothing"),
@@ -255,6 +261,7 @@ BAD: dict[str, tuple[Any, str]] = {
         one("AttentionHead", nin=1, size=1, causal="false"),
         "AttentionHead(causal=...) is True or False, not 'false'",
     ),
+    "a rate as a text": (one("Dropout", rate="0.5"), "Dropout(rate=...) takes a real number, not"),
     "a size beyond": (
         one("Neuron", nin=3),
         "it has 2 numbers, and its model a size above that",
@@ -322,6 +329,7 @@ def test_numbers_of_another_model_are_refused(
 @pytest.mark.parametrize(
     ("saved", "model"),
     [
+        (row, lambda: Sequential(Layer(2, 2), Dropout(0.1), Layer(2, 2))),
         (lambda: MLP(2, [3]), lambda: Own(2, [3])),
         (lambda: MLP(2, [3]), lambda: MLP(2, [3], activation=own_function)),
         (lambda: MLP(2, [3], activation=own_function), lambda: MLP(2, [3])),
@@ -334,6 +342,16 @@ def test_numbers_of_the_same_model_or_of_an_unknown_one_are_taken(
     one, other = saved(), model()
     other.load(one.save(path))
     assert bits(other) == bits(one)
+
+
+def test_dropouts_of_a_loaded_model_draw_from_the_global_generator(path: Path) -> None:
+    Sequential(Dropout(0.5, seed=1), Sequential(Dropout(0.5))).save(path)
+    model: Any = load(path)
+    first, second = model.parts[0], model.parts[1].parts[0]
+    assert first.generator is None
+    assert second.generator is None
+    masks = [[v.data for v in part([1.0] * 40)] for part in (first, second)]
+    assert masks[0] != masks[1]
 
 
 @pytest.mark.parametrize("call", [load, Neuron(1).load, Neuron(1).save])

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from outputs import assert_is_sentence, bits
 
-from glassgrad import MLP, Layer, LayerNorm, Module, Neuron, Sequential, load
+from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential, load
 from glassgrad.engine.files import sealed, write_file
 
 POSIX = pytest.mark.system("POSIX")
@@ -222,7 +222,7 @@ def test_a_drawing_need_not_be(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def sample() -> Module:
-    return Sequential(Layer(2, 2, seed=1), "relu", LayerNorm(2), MLP(2, [1], seed=2))
+    return Sequential(Layer(2, 2, seed=1), "relu", Dropout(0.5), LayerNorm(2), MLP(2, [1], seed=2))
 
 
 def changed(generator: random.Random, good: bytes) -> bytes:
