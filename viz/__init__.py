@@ -8,7 +8,7 @@
     teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with answers.py
                and suspects.py, own_engine.py (check_engine), associations.py
     programs   program.py (draw_program)
-    plots      plots.py, curves.py (their points)
+    plots      plots.py
     typed      expression.py, syntax.py; the command itself is glassgrad/__main__.py
 
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
@@ -40,9 +40,7 @@ from glassgrad.viz.neuron import NeuronSteps as NeuronSteps
 from glassgrad.viz.neuron import ThreeFactors as ThreeFactors
 from glassgrad.viz.neuron import step_neuron as step_neuron
 from glassgrad.viz.own_engine import check_engine as check_engine
-from glassgrad.viz.plots import GradientHistory as GradientHistory
 from glassgrad.viz.plots import plot_boundary as plot_boundary
-from glassgrad.viz.plots import plot_gradients as plot_gradients
 from glassgrad.viz.plots import plot_losses as plot_losses
 from glassgrad.viz.plots import plot_operation as plot_operation
 from glassgrad.viz.program import ProgramDrawing as ProgramDrawing
