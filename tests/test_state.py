@@ -60,10 +60,8 @@ def test_python_gives_all_of_the_state() -> None:
         ({"numbers": [1.0]}, "numbers gives leaves new ones by name"),
         ({"rate": float("inf")}, "rate is a finite number, not inf"),
         ({"drawer": "left"}, "drawer is one of table, words"),
-        ({"level": 2}, "level is the name of one"),
-        ({"level": "netwrk"}, "no level 'netwrk'. It has scalars"),
-        ({"view": {"x": 1.0}}, "view is a dict with x, y and scale"),
-        ({"view": {"x": 1.0, "y": 0.0, "scale": 0.0}}, "scale of the view is above 0"),
+        ({"level": 2}, "no level 2. It has 'scalars'"),
+        ({"level": "netwrk"}, "no level 'netwrk'. It has 'scalars'"),
         ([1], "state is a dict such as {'step': 2}"),
     ],
 )
@@ -95,7 +93,7 @@ def many() -> Backprop:
 def test_a_level_that_the_page_has_not_is_refused(build: Any, level: str) -> None:
     """Also where something is folded, but nothing repeats; or where a network is seen instead."""
     steps = build()
-    with pytest.raises(ValueError, match=f"The page has no level '{level}'. It has scalars"):
+    with pytest.raises(ValueError, match=f"The page has no level '{level}'. It has 'scalars'"):
         steps.state = {"level": level}
 
 
@@ -125,13 +123,6 @@ def test_a_widget_begins_at_the_step_of_the_state() -> None:
     assert '"state":' in widget.html
 
 
-def last_on(build: Any, level: str) -> int:
-    """The last step that Python accepts on a level."""
-    steps = build()
-    steps.state = {"level": level, "step": -1}
-    return int(steps.state["step"])
-
-
 def alone() -> Backprop:
     """A network without a loss, or an update."""
     return backprop(MLP(2, [3, 1], seed=0)([1.0, -2.0]))
@@ -151,27 +142,27 @@ def two_samples() -> Backprop:
 
 @pytest.mark.parametrize("build", [network, alone, some_move])
 @pytest.mark.parametrize("level", ["network", "layer 1, neuron 2"])
-def test_the_page_has_the_steps_of_a_network_that_python_accepts(
+def test_a_page_opens_on_a_level_and_stops_at_its_last_step(
     build: Any, level: str, new_page: Pages
 ) -> None:
     steps = build()
-    last = last_on(build, level)
-    steps.state = {"level": level, "step": last}
+    steps.state = {"level": level, "step": 999}
     one = document(new_page, steps)
-    assert (one.stage("level"), one.stage("index"), one.stage("count")) == (level, last, last + 1)
-    with pytest.raises(ValueError, match=f"no step {last + 1} on the level '{level}'"):
-        steps.state = {"level": level, "step": last + 1}
+    assert one.stage("level") == level
+    assert one.stage("index") == one.stage("count") - 1
+    with pytest.raises(ValueError, match="step is at least 0"):
+        steps.state = {"level": level, "step": -1}
 
 
 @pytest.mark.parametrize("build", [lecture, two_samples])
 def test_without_a_network_there_is_no_level_of_it(build: Any, new_page: Pages) -> None:
     steps = build()
     for level in ("network", "layer 1, neuron 1"):
-        with pytest.raises(ValueError, match=f"no level '{level}'. It has scalars"):
+        with pytest.raises(ValueError, match=f"no level '{level}'. It has 'scalars'"):
             steps.state = {"level": level}
     assert not document(new_page, steps).root.locator(".gg-network").count()
 
 
 def test_a_neuron_that_a_network_has_not_is_refused() -> None:
-    with pytest.raises(ValueError, match='"layer 1, neuron 1" to "layer 3, neuron 1"'):
+    with pytest.raises(ValueError, match="'scalars', 'network', 'layer 1, neuron 1', "):
         network().state = {"level": "layer 1, neuron 5"}

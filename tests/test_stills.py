@@ -6,14 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import Pages
 from markup import SVG
 from stepping import (
     _numbers,
     branches,
     chain,
     diamond,
-    document,
     in_one,
     lecture,
     network,
@@ -174,11 +172,15 @@ def test_a_still_is_of_the_last_step_or_of_the_state(
         assert f"step {len(steps)} of" in content.decode()
         steps.state = {"step": 3}
         assert "step 4 of" in steps.save(tmp_path / "o.svg").read_text("utf-8")
-        steps = network()
-        steps.state = {"level": "network", "step": 1}
-        assert "step 2 of 11, forward, layer 2" in steps.save(tmp_path / "o.svg").read_text("utf-8")
-        steps.state = {"level": "layer 2, neuron 1", "step": 0}
-        assert "forward" in steps.save(tmp_path / "o.svg").read_text("utf-8")
+
+
+@pytest.mark.parametrize("level", ["network", "layer 2, neuron 1"])
+def test_a_still_is_of_scalars_alone(level: str, tmp_path: Path) -> None:
+    steps = network()
+    steps.state = {"level": level, "step": 1}
+    with pytest.raises(ValueError, match=f"of the level '{level}', and a still shows a step of"):
+        steps.save(tmp_path / "o.svg")
+    assert "step 2 of" in steps.save(tmp_path / "o.svg", step=1).read_text("utf-8")
 
 
 @pytest.mark.parametrize("step", [99, -99])
@@ -196,34 +198,3 @@ def test_labels_are_text(tmp_path: Path) -> None:
     steps = backprop(Value(2.0, label=label) * 3.0)
     shown = "".join(still(steps, 2, tmp_path).itertext())
     assert re.sub(r"\s", "", visible(label)) in re.sub(r"\s", "", shown)
-
-
-DISCS = """() => Object.fromEntries([...document.querySelectorAll(".gg-disc")].map(disc =>
-  [disc.dataset.n, [disc.querySelector(".gg-value").textContent,
-    disc.querySelector(".gg-gradient").textContent, Boolean(disc.dataset.role)]]))"""
-
-
-def test_stills_of_a_network_have_what_the_stage_shows(new_page: Pages, tmp_path: Path) -> None:
-    steps = network()
-    steps.state = {"level": "network", "step": 0}
-    one = document(new_page, steps)
-    folder = steps.save(tmp_path / "step-{:02}.svg")
-    files = sorted(folder.glob("step-*.svg"))
-    assert len(files) == one.stage("count") == 11
-    for index, file in enumerate(files):
-        one.stage("go", index)
-        phase = one.stage("step")["phase"]
-        discs = parts(ET.fromstring(file.read_text("utf-8")), "n")
-        shown = one.root.page.evaluate(DISCS)
-        assert set(shown) == set(discs)
-        color = GRADIENT if phase in ("seed", "backward") else DATA
-        for node, (value, gradient, is_lit) in shown.items():
-            lines = [line for line in texts(discs[node]) if line]
-            told = [value, gradient] if gradient else [value]
-            assert [*map(near, lines[-len(told) :])] == [*map(near, told)]
-            assert is_marked(discs[node], color) is is_lit, (index, node)
-
-
-def near(text: str) -> str:
-    """A number in as many digits as there is room for on the stage."""
-    return text if text == "–" else f"{float(text):.3g}"

@@ -6,8 +6,8 @@ whose kernel runs; without one a saved widget is blank, so a cell shows `Backpro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +16,16 @@ from glassgrad.engine import Value
 from glassgrad.engine.files import plain_file, write_file
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import printing
-from glassgrad.engine.text import clipped, describe, named, suggestion, told
-from glassgrad.viz.drawing import Rendered, checked_name
+from glassgrad.engine.text import clipped, describe, named, some_of, suggestion, told
+from glassgrad.viz.drawing import checked_name
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
-from glassgrad.viz.network import LayerStep
 from glassgrad.viz.page import Page
 from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
-from glassgrad.viz.steps import Step, Steps
-from glassgrad.viz.still import KINDS, NetworkStill, Still
+from glassgrad.viz.steps import Steps
+from glassgrad.viz.still import KINDS, Still
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
@@ -53,15 +52,15 @@ class Backprop(Steps):
         """Where the page opens, and with which numbers: what `stage.state()` gives in a browser.
 
         It can be set, all of it or a part; `html`, `save` and `widget` open there, a still shows
-        its step, and `to_json` has it. Its keys are
+        its step of scalars, and `to_json` has it. Its keys are
 
         - `level`: "scalars", "network", "repeats", the name of a neuron such as "layer 1, neuron
           2", or None for the one that a page begins with;
-        - `step`: counted from 0 on that level, or from its end as -1;
+        - `step`: counted from 0 on that level, of scalars also from the end as -1;
         - `numbers`: new ones for leaves, by name;
         - `rate`: the learning rate;
         - `drawer`: the one that is open;
-        - `view`: the x, y and scale of the picture.
+        - `view`: the x, y and scale of the picture, as a dict; the page leaves out another one.
 
         >>> from glassgrad import Value, backprop
         >>> steps = backprop(Value(3.0, label="x") * 2.0)
@@ -156,7 +155,7 @@ class Backprop(Steps):
         Raises:
             TypeError: it is not the name of a file, or the step is no whole number.
             ValueError: another ending, no such step, a step where each has a picture, or a still
-                while `state` has new numbers.
+                while `state` has new numbers, or is of another level than the scalars.
             RendererMissingError: a still is asked for and there is no Graphviz.
             OSError: a file cannot be written; of the pictures of all steps none is, if one
                 cannot be drawn.
@@ -176,32 +175,30 @@ class Backprop(Steps):
                 f"The state has new numbers for {names}, and a still shows those of the graph. "
                 "Build the graph with them, or save the page as .html."
             )
-        stills = self._stills(self.state["level"] if index is None else "scalars")
         if "{" in path.name and step is not None:
             problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
             raise ValueError(f"{problem} Leave out one of the two.")
         if "{" in path.name:
-            return self._save_each(path, kind, stills)
+            return self._save_each(path, kind)
+        if index is None and self.state["level"] not in (None, "scalars"):
+            raise ValueError(
+                f"The state is of the level {told(self.state['level'])}, and a still shows a step "
+                "of the scalars. Give its step, or save the page as .html."
+            )
         if index is None:
             index = len(self) - 1 if self._state is None else self._state["step"]
-        return write_file(path, stills[index]().content(kind))
+        return write_file(path, Still(self, index).content(kind))
 
-    def _stills(self, level: str | None) -> list[Callable[[], Rendered]]:
-        rate = self.state["rate"]
-        every = enumerate(steps_on(self, level, rate))
-        return [partial(Still, self, step.index) if isinstance(step, Step)
-                else partial(NetworkStill, self, index, rate) for index, step in every]  # fmt: skip
-
-    def _save_each(self, path: Path, kind: str, stills: Sequence[Callable[[], Rendered]]) -> Path:
+    def _save_each(self, path: Path, kind: str) -> Path:
         """A picture of each step, all drawn before the first is written."""
         try:
-            names = [path.name.format(number) for number in range(1, len(stills) + 1)]
+            names = [path.name.format(number) for number in range(1, len(self) + 1)]
         except (AttributeError, IndexError, KeyError, ValueError):
             names = []
-        if len(set(names)) < len(stills):
+        if len(set(names)) < len(self):
             problem = f"{told(path.name)} gives no name for each step."
             raise ValueError(f"{problem} Write save('step-{{:02}}.{kind}').")
-        pictures = [still().content(kind) for still in stills]
+        pictures = [Still(self, step.index).content(kind) for step in self]
         paths = [plain_file(path.with_name(name)) for name in names]
         for each, picture in zip(paths, pictures):
             write_file(each, picture)
@@ -270,20 +267,21 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
             meant = suggestion(key, _START) if isinstance(key, str) else ""
             raise ValueError(f"A state has {', '.join(_START)}, and no {named(key)}.{meant}")
     found: dict[str, Any] = {**_START, "rate": steps.learning_rate, **state}
-    level, drawer = found["level"], found["drawer"]
-    if level is None and found["step"]:
-        found["level"] = level = "scalars"
-    _check_level(steps, level)
-    if drawer is not None and drawer not in DRAWERS:
-        raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(drawer)}.")
+    if found["level"] is None and found["step"]:
+        found["level"] = "scalars"
+    _check_level(steps, found["level"])
+    if found["drawer"] is not None and found["drawer"] not in DRAWERS:
+        raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(found['drawer'])}.")
     if found["rate"] is not None:
-        found["rate"] = _finite(found["rate"], "rate")
+        found["rate"] = rate = real(found["rate"], "rate")
+        if not isfinite(rate):
+            raise ValueError(f"rate is a finite number, not {rate}.")
         if not steps.moving and steps.learning_rate is None:
             raise ValueError(
-                f"A rate of {found['rate']} moves nothing in steps without an update. Give "
+                f"A rate of {rate} moves nothing in steps without an update. Give "
                 "backprop a learning_rate, or the parameters that it may move."
             )
-    if level in (None, "scalars", "repeats"):
+    if found["level"] in (None, "scalars"):
         found["step"] = step = checked_step(steps, found["step"])
         shown = shown_steps(steps)
         first, last = shown[0].index, shown[-1].index
@@ -291,50 +289,29 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
             problem = f"Step {step} is not on the page, which has {first} to {last}"
             raise ValueError(f"{problem} of {len(steps)} steps.")
     else:
-        own = steps_on(steps, level, found["rate"])
-        found["step"] = checked_step(own, found["step"], f" on the level {told(level)}")
+        whole(found["step"], "step", least=0)
     found["numbers"] = _numbers(steps, found["numbers"])
-    found["view"] = _view(found["view"])
     return found
 
 
 def _check_level(steps: Steps, level: Any) -> None:
-    if not (level is None or isinstance(level, str)):
-        raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
-    if level in (None, "scalars"):
-        return
     levels = ["scalars"]
     if (network := network_of(steps)) is not None:  # which is seen in place of what repeats
-        first, *_, last = (unit.name for units in network.layers for unit in units)
-        levels += ["network", f'the neurons from "{first}" to "{last}"']
-        if level == "network" or network.unit(level):
-            return
-    elif Repeats(steps.diagram).series:
+        levels += ["network", *(unit.name for units in network.layers for unit in units)]
+    elif level == "repeats" and Repeats(steps.diagram).series:
         levels.append("repeats")
-    if level not in levels:
-        raise ValueError(f"The page has no level {told(level)}. It has {', '.join(levels)}.")
+    if level is not None and level not in levels:
+        problem = f"The page has no level {told(level)}."
+        raise ValueError(f"{problem} It has {some_of([told(each) for each in levels])}.")
 
 
-def steps_on(steps: Steps, level: str | None, rate: float | None) -> Sequence[Step | LayerStep]:
-    """The steps on a level: of the layers, those of one neuron, or all of scalars."""
-    network = network_of(steps)
-    if network is None or level in (None, "scalars"):
-        return steps
-    if level == "network":
-        return network.steps(() if rate is None else steps.moving)
-    unit = network.unit(str(level))
-    assert unit is not None
-    return [step for step in steps if step.node in unit.members and step.phase != "seed"]
-
-
-def checked_step(steps: Sequence[object], step: Any, where: str = "") -> int:
+def checked_step(steps: Sequence[object], step: Any) -> int:
     """The index of a step, which may be counted from the end as -1."""
     if not isinstance(step, int) or isinstance(step, bool):
         raise TypeError(f"step is a whole number, not {describe(step)}.")
     if not -len(steps) <= step < len(steps):
-        last = len(steps) - 1
-        problem = f"There is no step {told(step)}{where}."
-        raise ValueError(f"{problem} Choose one from 0 to {last}, or -1 for the last.")
+        choose = f"Choose one from 0 to {len(steps) - 1}, or -1 for the last."
+        raise ValueError(f"There is no step {told(step)}. {choose}")
     return step % len(steps)
 
 
@@ -355,24 +332,6 @@ def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
             found[name] = repr(float(number) if isinstance(number, str) else real(number, name))
         except ValueError:
             raise ValueError(f"{name} gets a number, not {told(number)}.") from None
-    return found
-
-
-def _finite(number: Any, name: str) -> float:
-    found = real(number, name)
-    if not isfinite(found):
-        raise ValueError(f"{name} is a finite number, not {found}.")
-    return found
-
-
-def _view(view: Any) -> dict[str, float] | None:
-    if view is None:
-        return None
-    if not isinstance(view, Mapping) or set(view) != {"x", "y", "scale"}:
-        raise TypeError(f"view is a dict with x, y and scale, not {describe(view)}.")
-    found = {key: _finite(number, f"{key} of the view") for key, number in view.items()}
-    if found["scale"] <= 0.0:
-        raise ValueError(f"scale of the view is above 0, not {told(view['scale'])}.")
     return found
 
 

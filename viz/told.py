@@ -197,12 +197,6 @@ def _is_exact(operand: Node) -> bool:
     return operand.is_constant and len(number_text(operand.data)) <= LONGEST_KEPT
 
 
-def seeded(root: str) -> list[Equation]:
-    """The seed as an equation."""
-    gradient = Term(f"gradient of {root}", Text(f"∂{root}/∂{root}"))
-    return [[gradient, "=", Term("seed", Text("1"), True)]]
-
-
 class Seeded(Told):
     """The result changes as fast as itself."""
 
@@ -215,7 +209,8 @@ class Seeded(Told):
         return asks, Text(f"1, since {self.root} changes as fast as itself.")
 
     def equations(self) -> list[Equation]:
-        return seeded(self.root)
+        gradient = Term(f"gradient of {self.root}", Text(f"∂{self.root}/∂{self.root}"))
+        return [[gradient, "=", Term("seed", Text("1"), True)]]
 
     def cells(self) -> tuple[Text, ...]:
         return Text(self.root), NOTHING, NOTHING, NOTHING, Text("1")
