@@ -83,12 +83,6 @@ def counted(count: int, thing: str) -> str:
 
 LOSSES = ("mse", "mae", "huber", "hinge", "cross_entropy", "binary_cross_entropy_with_logits")
 """What the losses of `nn` are called: `fit` suggests them, expressions may have them."""
-LOSSES_OF_A_NEURON = {
-    "mse": "squared",
-    "half_mse": "half_squared",
-    "binary_cross_entropy": "cross_entropy",
-}
-"""The losses that `step_neuron` writes out, with what it called them before."""
 _LONGEST_NAME = 32
 """A longer name is no slip of the fingers, and comparing it would take long."""
 _ELSEWHERE = {
@@ -99,15 +93,14 @@ _ELSEWHERE = {
     **dict.fromkeys(("mean_absolute_error", "l1"), "mae"),
     **dict.fromkeys(("smooth_l1", "huber_loss"), "huber"),
     **dict.fromkeys(
-        ("nll", "ce", "softmax", "categorical_crossentropy", "crossentropy"),
-        "cross_entropy binary_cross_entropy",
+        ("nll", "ce", "softmax", "categorical_crossentropy", "crossentropy"), "cross_entropy"
     ),
     **dict.fromkeys(
         ("bce", "binary_crossentropy", "binary_cross_entropy", "log_loss", "logloss"),
-        "binary_cross_entropy_with_logits binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
     ),
 }
-"""What some call by another name; of several the first that there is."""
+"""What some call by another name."""
 _LONG_NAME = 8
 """In a name so long two letters may be wrong, in one of three or more one."""
 
@@ -121,11 +114,9 @@ def similar(name: str, known: Iterable[str]) -> str | None:
     if len(name) > _LONGEST_NAME:
         return None
     by_lower = {each.lower(): each for each in known if len(each) <= _LONGEST_NAME}
-    meant = _ELSEWHERE.get(name.lower(), name.lower()).split(" ")
-    for each in meant:
-        if each in by_lower:
-            return by_lower[each]
-    typed = meant[0]
+    typed = _ELSEWHERE.get(name.lower(), name.lower())
+    if typed in by_lower:
+        return by_lower[typed]
     # Two letters swapped are the likeliest slip, so an anagram comes first.
     found = [each for each in by_lower if sorted(each) == sorted(typed)]
     found = found or [each for each in by_lower if _is_slip(typed, each)]
