@@ -33,9 +33,8 @@ from glassgrad.engine.printing import printing, spelled
 from glassgrad.engine.text import LOSSES, clipped, visible
 from glassgrad.viz.backprop import Backprop, backprop
 from glassgrad.viz.drawing import FORMATS, picture_of
-from glassgrad.viz.expression import Expression
+from glassgrad.viz.expression import NAMES, SIGNS, Expression, ExpressionError
 from glassgrad.viz.render import RendererMissingError, RenderingError
-from glassgrad.viz.syntax import NAMES, SIGNS, ExpressionError
 
 RESULT = "output"
 """What the result is called, unless it was named or a variable has that name."""

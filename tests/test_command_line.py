@@ -23,7 +23,7 @@ from markup import Elements
 
 from glassgrad import __version__
 from glassgrad.__main__ import LECTURE, LOSSES_AND_PENALTIES, NUMBERS, main
-from glassgrad.viz.syntax import NAMES
+from glassgrad.viz.expression import NAMES
 
 Captured = pytest.CaptureFixture[str]
 
@@ -432,7 +432,7 @@ def test_the_result_has_a_name_of_its_own(
 @pytest.mark.parametrize(
     ("arguments", "sentence", "marked"),
     [
-        (["x +", "x=2"], "After + an operand is missing.", "+"),
+        (["x +", "x=2"], "It cannot be read from here on: a product is", None),
         (["x*weight", "wieght=1", "x=2"], "Did you mean weight?", "weight"),
         (["x * y", "x=2"], "y has no number. Add y=... to the command.", "y"),
         (["x * y"], "x has no number", "x"),

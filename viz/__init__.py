@@ -9,7 +9,7 @@
                and suspects.py, own_engine.py (check_engine), associations.py
     programs   program.py (draw_program)
     plots      plots.py
-    typed      expression.py, syntax.py; the command itself is glassgrad/__main__.py
+    typed      expression.py; the command itself is glassgrad/__main__.py
 
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
