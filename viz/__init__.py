@@ -5,8 +5,8 @@
     steps      backprop.py, steps.py, told.py (what a step says), report.py, still.py
     page       page.py, stage.py, repeats.py, packing.py; its scripts lie in stage/
     networks   network.py (layers and units, found in scalars)
-    teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with answers.py
-               and suspects.py, own_engine.py (check_engine), associations.py
+    teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with
+               questions.py, own_engine.py (check_engine), associations.py
     programs   program.py (draw_program)
     plots      plots.py
     typed      expression.py; the command itself is glassgrad/__main__.py
