@@ -121,16 +121,6 @@ def test_pygraphviz_needs_no_program(no_dot: None) -> None:
     assert ET.fromstring(draw(square()).svg).tag.endswith("svg")
 
 
-def test_draw_dot_renders_without_a_program(no_dot: None, tmp_path: Path) -> None:
-    graph = draw_dot(square(), format="png")
-    assert graph.render("neuron", tmp_path) == str(tmp_path / "neuron.png")
-    assert (tmp_path / "neuron.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "neuron").read_text("utf-8") == graph.source
-    other = graph.render(outfile=tmp_path / "other.svg", cleanup=True)
-    assert Path(other).read_bytes().startswith(b"<?xml")
-    assert {file.name for file in tmp_path.iterdir()} == {"neuron", "neuron.png", "other.svg"}
-
-
 def test_draw_dot_is_shown_and_piped_without_a_program(no_dot: None) -> None:
     graph = draw_dot(square())
     assert graph.pipe() == render(graph.source, "svg")
@@ -292,7 +282,6 @@ def test_no_graph_within_the_limit_of_nodes_outlasts_the_limit_of_time() -> None
     [
         lambda folder: draw(square()).svg,
         *(lambda f, kind=kind: draw(square()).save(f / f"graph.{kind}") for kind in PICTURES),
-        lambda folder: draw_dot(square()).render(directory=folder),
         lambda folder: draw_dot(square()).pipe(),
     ],
 )

@@ -10,11 +10,9 @@ of the dark.
 from __future__ import annotations
 
 import html
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import graphviz
@@ -59,10 +57,9 @@ _ROUND = 5  # operations with longer names than this are wide ellipses and no ci
 
 
 class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
-    """The graph of the graphviz package, which draws also where there is no `dot` program.
+    """The graph of the graphviz package, which notebooks show also where there is no `dot` program.
 
-    Where there is one, everything is as in that package. Else the renderer that comes with
-    glassgrad draws, and the options that choose another one do not apply.
+    Then the renderer that comes with glassgrad draws. To write files `render` needs the program.
     """
 
     def pipe(self, format: str | None = None, *options: Any, **named: Any) -> Any:
@@ -72,34 +69,6 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
         picture = render(self.source, (format or self.format).lower())
         encoding = named.get("encoding")
         return picture if encoding is None else picture.decode(encoding)
-
-    def render(
-        self,
-        filename: str | os.PathLike[str] | None = None,
-        directory: str | os.PathLike[str] | None = None,
-        view: bool = False,
-        cleanup: bool = False,
-        format: str | None = None,
-        **named: Any,
-    ) -> str:
-        """Write the source and, beside it, the picture; gives the name of the picture."""
-        if shutil.which(named.get("engine") or self.engine):
-            named.update(directory=directory, view=view, cleanup=cleanup, format=format)
-            return str(super().render(filename, **named))
-        outfile = named.get("outfile")
-        if outfile is not None:
-            format = format or Path(outfile).suffix[1:]
-            filename = filename or Path(outfile).with_suffix(f".{self._default_extension}")
-        kind = (format or self.format).lower()
-        picture = render(self.source, kind)
-        source = self.save(filename, directory=directory)
-        written = f"{source}.{kind}" if outfile is None else os.fspath(outfile)
-        Path(written).write_bytes(picture)
-        if cleanup:
-            Path(source).unlink()
-        if view or named.get("quiet_view"):
-            self._view(written, format=kind, quiet=bool(named.get("quiet_view")))
-        return written
 
 
 def digraph(

@@ -349,7 +349,8 @@ def draw_dot(
 ) -> graphviz.Digraph:
     """The graph as a `graphviz.Digraph`, as in the lecture.
 
-    Its `render` and `pipe` draw with the `dot` program, or without one as `draw` does.
+    Notebooks show it, and its `pipe` draws, with the `dot` program or without one as `draw` does;
+    its `render`, which writes files, needs the program.
 
     Raises:
         TypeError: `root` is not a Value.
