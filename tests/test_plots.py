@@ -194,7 +194,7 @@ def test_many_classes_do_not_look_alike() -> None:
     ],
 )
 def test_of_equal_scores_the_first_counts(model: Callable, colours: int) -> None:
-    """A score at the threshold is below it, as `accuracy` counts it."""
+    """A score of 0 is below the boundary, as `accuracy` counts it."""
     given = LABELS if colours < 3 else [0, 1, 2, 2]
     axes = plot_boundary(model, POINTS, given, cells=30).axes[0]
     regions = [c for c in axes.collections if len(c.get_facecolor())]
@@ -279,8 +279,6 @@ REFUSED: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: boundary(X=[[math.nan, 1.0]], y=[1]), ValueError, "the numbers are finite"),
     (lambda: boundary(cells=1), ValueError, "cells is at least 2, not 1"),
     (lambda: boundary(cells=2.5), TypeError, "cells is a whole number, not float 2.5"),
-    (lambda: boundary(threshold=math.inf), ValueError, "threshold is a finite score, not inf"),
-    (lambda: boundary(threshold="a"), TypeError, "threshold takes a real number, not str 'a'"),
     (lambda: boundary(y=[math.nan, 1, 2, 3]), ValueError, "nan is no label, since it is not equal"),
     (lambda: boundary(y=[None, 1, 2, 3]), TypeError, "numbers or texts as labels, not NoneType"),
     (lambda: boundary(model=lambda point: []), TypeError, f"{NO_SCORE}list"),

@@ -21,7 +21,7 @@ from glassgrad.viz.markup import compact, stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.packing import packed
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.told import SHARES, SentAtOnce, Told
+from glassgrad.viz.told import Told
 
 _HEADINGS = ("step", "phase", "edge", "upstream", "local", "contribution", "result")
 _DOCUMENT_STYLE = (
@@ -32,7 +32,6 @@ _DOCUMENT_STYLE = (
 OWN = 'document.currentScript.closest(".glassgrad-stage")'
 """The element that a script stands in: there may be other stages on the page."""
 _MOST_MISTAKEN = 200  # up to this many nodes a page shows what the wrong engines get
-_MOST_LISTED = 2_000  # of more operands of a compiled node a page lists the first
 
 
 _USUAL = (
@@ -97,13 +96,12 @@ class Page:
         self, steps: Steps, told: Sequence[Told], expression: str, data: str, more: str
     ) -> str:
         below = f'<div class="gg-more">{more}</div>' if more else ""
-        shares = "".join(_shares(t) for t in told if isinstance(t, SentAtOnce) and t.more)
         return (
             '<div class="glassgrad-stage" lang="en" role="group" '
             f'aria-label="{html.escape(self._title)}" '
             f'data-lm-suppress-shortcuts="true"><style>{self._style}</style>'
             f'<div class="gg-static">{_picture(steps)}{below}'
-            f"{_table(steps, told)}{shares}{_mistakes(steps)}</div>"
+            f"{_table(steps, told)}{_mistakes(steps)}</div>"
             f'<script type="application/mathml+xml" class="gg-math">{expression}</script>'
             f'<script type="application/json" class="gg-data">{data}</script></div>'
         )
@@ -190,16 +188,6 @@ def _table(steps: Steps, told: Sequence[Told]) -> str:
         first, last = told[0].step.index + 1, told[-1].step.index + 1
         caption = f"Steps {first} to {last} of {len(steps)}; text() and to_json() have all"
     return markup.scrolling_table(caption, [_HEADINGS, *rows], "gg-steps")
-
-
-def _shares(told: SentAtOnce) -> str:
-    """A table of all that a step sends, which is more than its row can tell."""
-    listed = told.parts[:_MOST_LISTED]
-    caption = f"What {told.name} sends in step {told.step.index + 1}, by the {told.program}"
-    if len(listed) < len(told.parts):
-        caption += f": the first {len(listed):,} of {len(told.parts):,}; to_json() has all"
-    rows = [SHARES, *(part.share() for part in listed)]
-    return markup.scrolling_table(caption, rows, "gg-shares")
 
 
 def _mistakes(steps: Steps) -> str:

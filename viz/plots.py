@@ -114,13 +114,13 @@ def plot_boundary(
     X: Any,
     y: Any,
     *,
-    threshold: float = 0.0,
     cells: int = 60,
 ) -> Figure:
     """The decision boundary of a model with two inputs, and the points it should tell apart.
 
-    A model with several outputs decides for the largest: each class has a region of its colour,
-    and the boundaries are where it changes. Where a score is nan the plane stays white.
+    A model with one output decides by its sign, one with several for the largest: each class has a
+    region of its colour, and the boundaries are where it changes. Where a score is nan the plane
+    stays white.
 
     Args:
         model: gives a point, a sequence of two numbers, its score: a Value or a number; or for
@@ -128,14 +128,12 @@ def plot_boundary(
         X: the points, as rows of two numbers.
         y: their labels, any two or more numbers or texts; for several classes the place of the
             class among the outputs, from 0, or as many different labels as outputs, in order.
-        threshold: the score of the boundary, of a model with one output.
         cells: how many points of the plane are scored along each side, at least two.
 
     Raises:
         TypeError: a score or a label is no number, or `cells` no whole one.
         ValueError: the points are no pairs of finite numbers, or there are not as many labels; the
-            labels do not fit the outputs; or the threshold is not finite, or there are too few
-            cells.
+            labels do not fit the outputs; or there are too few cells.
 
     >>> from glassgrad.viz import plot_boundary
     >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)
@@ -146,9 +144,6 @@ def plot_boundary(
     import numpy as np
 
     points, labels = _checked_points(X, y)
-    score = real(threshold, "threshold")
-    if not isfinite(score):
-        raise ValueError(f"threshold is a finite score, not {told(threshold)}.")
     whole(cells, "cells", least=2)
     low, high = _around(points)
     xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
@@ -161,9 +156,9 @@ def plot_boundary(
     # An infinite score has a side too; matplotlib would leave its place out.
     by_output = np.clip(np.moveaxis(np.array(scores), -1, 0), -_FAR, _FAR)
     is_lone = len(by_output) == 1
-    if is_lone:  # then a region is below the threshold, the other above it
+    if is_lone:  # then one region is below 0, the other above it
         classes: Any = np.unique(labels)
-        by_output = np.concatenate([score - by_output, by_output - score])
+        by_output = np.concatenate([-by_output, by_output])
     else:
         classes = _classes(labels, len(by_output))
     has_boundary = _draw_regions(axes, xs, ys, by_output)
@@ -172,7 +167,7 @@ def plot_boundary(
         text = f"label {_label_text(label)}"
         axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=text)
     if has_boundary:
-        where = f"score = {short(score)}" if is_lone else "another is largest"
+        where = "score = 0" if is_lone else "another is largest"
         axes.plot([], [], color=INK, label=f"boundary: {where}")
     if unclear := int(np.isnan(by_output).any(axis=0).sum()):
         axes.plot([], [], " ", label=f"white: nan at {unclear:,} of {cells * cells:,} points")

@@ -26,8 +26,6 @@ from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first
 from glassgrad.viz.steps import Step, Steps
 
-SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
-"""The headings of what a compiled node sends; see `Sent.share`."""
 MOST_OPERANDS = 16
 """Of more operands the first are written, and the page shows those that contribute most."""
 
@@ -343,10 +341,6 @@ class Sent(Told):
         result = Text(self.result, " (", self.uses, ")")
         return Text(self.edge), Text(self.upstream), self.local, Text(self.answer), result
 
-    def share(self) -> tuple[str, ...]:
-        """The texts under `SHARES`."""
-        return self.receiver, str(self.number), str(self.answer), str(self.result), str(self.uses)
-
     def chosen_formula(self) -> str:
         """As at a relu: without the numbers it cannot be written, or is written otherwise."""
         node = self.steps.diagram[self.step.node]
@@ -410,13 +404,13 @@ class SentAtOnce(Told):
         first = self.listed[:NAMED_FIRST]
         told = [part.product(f"contribution to {part.receiver}") for part in first]
         if rest := len(self.parts) - len(told):
-            told.append([Term("in the table below", Text(f"… {rest:,} more"))])
+            told.append([Term("in steps.to_json()", Text(f"… {rest:,} more"))])
         return told
 
     def cells(self) -> tuple[Text, ...]:
         results = [Text(f"{part.receiver}: ", part.result) for part in self.listed]
         if self.more:
-            results.append(Text(f"{self.more}, in the table below"))
+            results.append(Text(f"{self.more}, in steps.to_json()"))
         numbers = (Text(self.upstream), Text(self.program), Text("all at once"))
         return Text(self.edge), *numbers, joined("; ", results)
 
