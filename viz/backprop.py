@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
-from glassgrad.engine.files import plain_file, write_file
+from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import printing
 from glassgrad.engine.text import clipped, describe, named, some_of, suggestion, told
-from glassgrad.viz.drawing import checked_name
+from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.page import Page
@@ -25,7 +25,6 @@ from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
 from glassgrad.viz.steps import Steps
-from glassgrad.viz.still import KINDS, Still
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
@@ -51,8 +50,8 @@ class Backprop(Steps):
     def state(self) -> dict[str, Any]:
         """Where the page opens, and with which numbers: what `stage.state()` gives in a browser.
 
-        It can be set, all of it or a part; `html`, `save` and `widget` open there, a still shows
-        its step of scalars, and `to_json` has it. Its keys are
+        It can be set, all of it or a part; `html`, `save` and `widget` open there, and
+        `to_json` has it. Its keys are
 
         - `level`: "scalars", "network", "repeats", the name of a neuron such as "layer 1, neuron
           2", or None for the one that a page begins with;
@@ -135,30 +134,21 @@ class Backprop(Steps):
         return stepper(page, range(shown[0].index, shown[-1].index + 1))
 
     def save(self, path: str | Path, step: int | None = None) -> Path:
-        """Write the steps to a file: the page as .html, all steps as .json or .txt, one as a still.
+        """Write the steps to a file: the page as .html, all as .json or .txt, one as a picture.
 
-        A still is the picture of a step, as .svg, .png or .pdf: the graph with the numbers that
-        have come by then, what sends and what receives marked, and the equations. A name with a
-        place for a number, such as "step-{:02}.svg", gives one of each step, counted from 1, for
-        slides. Stills, .txt and .json have the numbers of the graph, not new ones of
-        `state`. (One .pdf with a page a step is left out: the renderer makes single pages.)
+        A picture, .svg, .png or .pdf, is the graph with the gradients that have come by a step,
+        by default the last; it and the texts have the numbers of the graph, not new ones of
+        `state`. (Marks and equations of the step are left out: they are on the page.)
 
         Args:
             path: the name of the file.
-            step: which step a still shows and a page opens at, from 0, or -1 for the last; by
-                default that of `state` if it was set; else a page opens at the first, and a still
-                shows the last.
-
-        Returns:
-            The path; of a picture of each step, the folder that they are in.
+            step: which step a picture shows and a page opens at, from 0, or -1 for the last.
 
         Raises:
             TypeError: it is not the name of a file, or the step is no whole number.
-            ValueError: another ending, no such step, a step where each has a picture, or a still
-                while `state` has new numbers, or is of another level than the scalars.
-            RendererMissingError: a still is asked for and there is no Graphviz.
-            OSError: a file cannot be written; of the pictures of all steps none is, if one
-                cannot be drawn.
+            ValueError: another ending, no such step, or a picture while `state` has new numbers.
+            RendererMissingError: a picture is asked for and there is no Graphviz.
+            OSError: the file cannot be written.
         """
         path, kind = checked_name(path, FORMATS, "Steps are", "steps")
         index = None if step is None else checked_step(self, step)
@@ -166,43 +156,21 @@ class Backprop(Steps):
             at = {"step": index, "level": "scalars"}
             state = self._state if index is None else checked_state(self, {**self.state, **at})
             return write_file(path, Page(self, self.more(), state).document().encode())
-        if kind not in KINDS:
+        if kind in ("json", "txt"):
             text = self.to_json() if kind == "json" else self.text()
             return write_file(path, text.encode())
         if self.state["numbers"]:
             names = ", ".join(map(clipped, self.state["numbers"]))
             raise ValueError(
-                f"The state has new numbers for {names}, and a still shows those of the graph. "
+                f"The state has new numbers for {names}, and a picture shows those of the graph. "
                 "Build the graph with them, or save the page as .html."
             )
-        if "{" in path.name and step is not None:
-            problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
-            raise ValueError(f"{problem} Leave out one of the two.")
-        if "{" in path.name:
-            return self._save_each(path, kind)
-        if index is None and self.state["level"] not in (None, "scalars"):
-            raise ValueError(
-                f"The state is of the level {told(self.state['level'])}, and a still shows a step "
-                "of the scalars. Give its step, or save the page as .html."
-            )
-        if index is None:
-            index = len(self) - 1 if self._state is None else self._state["step"]
-        return write_file(path, Still(self, index).content(kind))
-
-    def _save_each(self, path: Path, kind: str) -> Path:
-        """A picture of each step, all drawn before the first is written."""
-        try:
-            names = [path.name.format(number) for number in range(1, len(self) + 1)]
-        except (AttributeError, IndexError, KeyError, ValueError):
-            names = []
-        if len(set(names)) < len(self):
-            problem = f"{told(path.name)} gives no name for each step."
-            raise ValueError(f"{problem} Write save('step-{{:02}}.{kind}').")
-        pictures = [Still(self, step.index).content(kind) for step in self]
-        paths = [plain_file(path.with_name(name)) for name in names]
-        for each, picture in zip(paths, pictures):
-            write_file(each, picture)
-        return path.parent
+        gradients: dict[int, float] = {}
+        for each in self if index is None else self[: index + 1]:
+            if each.phase == "seed":
+                gradients[each.node] = 1.0
+            gradients |= {e.receiver: e.after for e in each.edges if e.after is not None}
+        return write_file(path, picture_of(self.diagram, gradients).content(kind))
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         is_long = len(self) > MOST_STEPS

@@ -118,12 +118,12 @@ class Drawing(Rendered):
 
     def __init__(
         self, picture: Picture, *, derivatives: bool = True, direction: str = "LR",
-        seconds: float = 30.0, marked: Mapping[str, Mapping[str, str]] = {},
+        seconds: float = 30.0,
     ) -> None:  # fmt: skip
         self.picture, self.diagram = picture, picture.diagram
         said = (_left_out(picture), _closed(picture), self.diagram.outdated_note())
         self.note = " ".join(filter(None, said))
-        self.digraph = digraph(picture, derivatives, direction, marked)
+        self.digraph = digraph(picture, derivatives, direction)
         self.seconds, self.load = seconds, picture.load
 
     def _texts(self) -> Mapping[str, Callable[[], str]]:

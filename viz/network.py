@@ -3,7 +3,7 @@
 A unit is what one neuron computed: a sum of products, each of a weight of its own and a source,
 with a bias or none, and what is applied to that. Where neurons do anything else, or layers do not
 follow each other, or there is more than one sample, there is no network to see. The page draws what
-is found here (`stage/network.js`), `backprop.py` checks its steps, and `still.py` draws one.
+is found here (`stage/network.js`).
 """
 
 from __future__ import annotations
