@@ -11,6 +11,9 @@
     plots      plots.py
     typed      expression.py; the command itself is glassgrad/__main__.py
 
+What is of a wrong kind is a `TypeError` everywhere, what is out of range or not there a
+`ValueError`, and a number beyond floats an `OverflowError`, in a sentence that says what to write.
+
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
 

@@ -37,10 +37,6 @@ class Associations:
     Attributes:
         ideas: their names, in the order in which they were given.
 
-    Raises:
-        TypeError: the links are no dict of dicts, a name is no text, or a weight no number.
-        ValueError: there is no link, or a number is not from 0 to 1.
-
     >>> from glassgrad import Associations
     >>> mind = Associations({"coffee": {"friends": 0.8, "morning": 0.6}, "morning": {"sun": 0.5}})
     >>> mind
@@ -88,10 +84,6 @@ they are.>
         Args:
             start: an idea, which gets the activation 1, or several with their activations.
             steps: how many steps, at least one.
-
-        Raises:
-            TypeError: the start is no text or dict, or the number of steps no whole number.
-            ValueError: there is no such idea, or a number is out of its range.
         """
         whole(steps, "steps")
         given = {start: 1.0} if isinstance(start, str) else start

@@ -145,8 +145,6 @@ class Backprop(Steps):
             step: which step a picture shows and a page opens at, from 0, or -1 for the last.
 
         Raises:
-            TypeError: it is not the name of a file, or the step is no whole number.
-            ValueError: another ending, no such step, or a picture while `state` has new numbers.
             RendererMissingError: a picture is asked for and there is no Graphviz.
             OSError: the file cannot be written.
         """
@@ -197,12 +195,6 @@ def backprop(
         parameters: the leaves that the update moves; by default all of them. Where neither is
             given, the page offers no throws, since `y` need be no loss.
         depth: how many levels to open: 1 opens the compiled functions that are in no module.
-
-    Raises:
-        TypeError: `y` or a parameter is not a Value, or the learning rate or depth is no number.
-        OverflowError: the learning rate is beyond the range of floats.
-        ValueError: the learning rate is not finite, a parameter is no leaf or none took part in
-            the result, or the depth is negative.
 
     >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")

@@ -90,8 +90,6 @@ class Rendered(ABC):
         """Write it to a file, in the format that the ending of the name asks for.
 
         Raises:
-            TypeError: it is not the name of a file.
-            ValueError: another ending; the message has all that there are.
             RendererMissingError: a picture is asked for and there is no Graphviz.
             OSError: the file cannot be written.
         """
@@ -227,10 +225,6 @@ def draw(
         direction: "LR" from left to right, "TB" from top to bottom.
         seconds: how long the layout of a large graph may take.
 
-    Raises:
-        TypeError: a root is not a Value, or an option is of a wrong type.
-        ValueError: there is no root, or an option has no such value.
-
     >>> from glassgrad import Value, draw
     >>> x = Value(3.0, label="x")
     >>> print(draw(x * x))
@@ -351,10 +345,6 @@ def draw_dot(
 
     Notebooks show it, and its `pipe` draws, with the `dot` program or without one as `draw` does;
     its `render`, which writes files, needs the program.
-
-    Raises:
-        TypeError: `root` is not a Value.
-        ValueError: Graphviz knows no such format or direction.
 
     >>> from glassgrad import Value, draw_dot
     >>> "digraph" in draw_dot(Value(3.0) * 2).source

@@ -128,10 +128,6 @@ def check(
         digits: in how many significant digits numbers are to agree.
 
     Raises:
-        TypeError: the answer is not of the kind that is asked for, or another argument is something
-            else.
-        ValueError: there are more or fewer answers than questions, `by` is not in the graph of
-            `of`, the answer is a gradient that was not computed, or one of `mistakes` is right.
         ChangedDataError: the graph has other numbers than when it was computed.
 
     >>> from glassgrad import Value, check
@@ -460,12 +456,7 @@ class Puzzle:
         return self._drawing._repr_mimebundle_(**options)
 
     def check(self, name: str | EllipsisType) -> Verdict:
-        """Whether it is the engine of this name; if not, at which node that one differs.
-
-        Raises:
-            TypeError: the name is no text.
-            ValueError: there is no such engine, or it gives the numbers of another.
-        """
+        """Whether it is the engine of this name; if not, at which node that one differs."""
         if name is ...:
             return NOT_ANSWERED
         if not isinstance(name, str):
@@ -487,10 +478,6 @@ def puzzle(y: Value, seed: int | None = None) -> Puzzle:
     """The gradients that one engine gives for `y`, right or wrong: which is it?
 
     The same seed gives the same puzzle; without one it is drawn by chance.
-
-    Raises:
-        TypeError: `y` is not a Value.
-        ValueError: no wrong engine can be told from the right one on this graph.
 
     >>> from glassgrad import Value, check, puzzle
     >>> x = Value(3.0, label="x")

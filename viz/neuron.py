@@ -136,12 +136,6 @@ def step_neuron(
         target: if given, the loss is differentiated; else the output itself.
         learning_rate: if given, the steps end with a step of gradient descent for w and b.
 
-    Raises:
-        ValueError: there is no weight, or no input for one, or no such activation; or a Value
-            stands in two places, where its derivative is no product of three factors.
-        TypeError: something else stands where a number or an operation belongs.
-        OverflowError: a number is beyond the range of floats.
-
     >>> from glassgrad import step_neuron
     >>> steps = step_neuron([2.0, -3.0], [1.0, 0.5], 0.5, "tanh", target=1.0)
     >>> first = steps.factors[0]

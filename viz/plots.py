@@ -48,10 +48,6 @@ def plot_operation(operation: Operation | str) -> Figure:
     Args:
         operation: a row of the table, such as `glassgrad.tanh`, or its name.
 
-    Raises:
-        TypeError: it is neither.
-        ValueError: there is no row of that name.
-
     >>> from glassgrad.viz.plots import plot_operation
     >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
     ['tanh(x)', 'derivative']
@@ -77,10 +73,6 @@ def plot_losses(losses: Sequence[float] | Mapping[str, Sequence[float]]) -> Figu
 
     Args:
         losses: the loss of each step, or a dict of such sequences.
-
-    Raises:
-        TypeError: they are no sequence of numbers.
-        ValueError: there is no loss.
 
     >>> from glassgrad.viz.plots import plot_losses
     >>> figure = plot_losses({"slow": [3.0, 2.0, 1.5], "fast": [3.0, 1.0, 0.5]})
@@ -129,11 +121,6 @@ def plot_boundary(
         y: their labels, any two or more numbers or texts; for several classes the place of the
             class among the outputs, from 0, or as many different labels as outputs, in order.
         cells: how many points of the plane are scored along each side, at least two.
-
-    Raises:
-        TypeError: a score or a label is no number, or `cells` no whole one.
-        ValueError: the points are no pairs of finite numbers, or there are not as many labels; the
-            labels do not fit the outputs; or there are too few cells.
 
     >>> from glassgrad.viz import plot_boundary
     >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)

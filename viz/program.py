@@ -288,9 +288,7 @@ def draw_program(
         max_scalars: above this many scalars, those of a line are drawn as one box.
 
     Raises:
-        TypeError: `function` is not compiled, or an option is no whole number.
         CompilationError: it has no program yet.
-        ValueError: it has none of this number.
 
     >>> from glassgrad import Value, compiled, draw_program
     >>> w = Value(2.0, label="w")

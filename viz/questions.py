@@ -132,9 +132,6 @@ class FunctionQuestion(Question):
         if self.by is not None:
             itself = f"That is {function_name(self.of)} itself, not its derivative."
             yield [self._at(point, None) for point in self.points], partial(str, itself)
-            for i in range(len(self.points[0])):
-                other = "That is the derivative by another operand."
-                yield [self._at(point, i) for point in self.points], partial(str, other)
         yield from super().suspects()
 
 
