@@ -58,7 +58,7 @@ def test_python_gives_all_of_the_state() -> None:
         ({"numbers": {"v1": 1.0}}, "v1 is no leaf"),
         ({"numbers": {"x1": "one"}}, "x1 gets a number, not 'one'"),
         ({"numbers": [1.0]}, "numbers gives leaves new ones by name"),
-        ({"rate": float("inf")}, "rate is a finite number, not inf"),
+        ({"rate": float("inf")}, "rate is a finite number, not below 0, and not inf"),
         ({"drawer": "left"}, "drawer is one of table, words"),
         ({"level": 2}, "no level 2. It has 'scalars'"),
         ({"level": "netwrk"}, "no level 'netwrk'. It has 'scalars'"),

@@ -48,10 +48,6 @@ class Network:
     inputs: Sequence[int]
     layers: Sequence[Sequence[Unit]]
 
-    def unit(self, name: str) -> Unit | None:
-        """The unit of a name; None if there is none."""
-        return next((u for units in self.layers for u in units if u.name == name), None)
-
     def record(self, places: Mapping[int, int]) -> dict[str, Any]:
         """For the page the inputs, and of each unit its output, sum, bias, sources and weights."""
 

@@ -219,8 +219,7 @@ class Picture:
                 columns.setdefault((part.scope, self._ranks[part.key]), []).append(part)
         if all(len(groups) == 1 for groups in columns.values()):
             return {}
-        found = (sorted(groups, key=_natural) for groups in columns.values())
-        return {f"c{groups[0].key}": groups for groups in found}
+        return {f"c{groups[0].key}": groups for groups in columns.values()}
 
     @cached_property
     def column_of(self) -> dict[str, str]:
@@ -340,14 +339,6 @@ class Picture:
                 yield Hidden(edge.tail, scopes[edge.head.removesuffix("_op")])
             elif edge.head.startswith("hidden"):
                 yield Hidden(edge.head, scopes[edge.tail])
-
-
-def _natural(group: Group) -> tuple[str, int, str]:
-    """Sorts "neurons.2" before "neurons.10"."""
-    name = group.scope_shown.name
-    stem = name.rstrip("0123456789")
-    digits = name[len(stem) :].lstrip("0")
-    return stem, len(digits), digits
 
 
 def ranks(edges: Iterable[tuple[str, str]]) -> dict[str, int]:
