@@ -205,25 +205,22 @@ def test_a_loss_says_what_it_takes(expression: str, said: str, capsys: Captured)
 @pytest.mark.parametrize(
     ("expression", "numbers", "said"),
     [
-        ("log(x) * x", "x=0", "v1 = log(x) = log(0) = -inf, since log has no finite value there."),
-        ("1 / x", "x=0", "output = 1 / x = 1 / 0 = inf, since div has no finite value there."),
-        ("atanh(x)", "x=1", "output = atanh(x) = atanh(1) = inf, since atanh has no finite value"),
-        ("sqrt(x)", "x=-1", "output = sqrt(x) = sqrt(-1) = nan, since sqrt has no value there."),
-        ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf, which is beyond the largest "
-         "float, 1.8e308."),
+        ("log(x) * x", "x=0", "v1 = log(x) = log(0) = -inf."),
+        ("1 / x", "x=0", "output = 1 / x = 1 / 0 = inf."),
+        ("atanh(x)", "x=1", "output = atanh(x) = atanh(1) = inf."),
+        ("sqrt(x)", "x=-1", "output = sqrt(x) = sqrt(-1) = nan."),
+        ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf."),
         ("x * y", "x=nan y=1", "x is nan from the beginning."),
         ("cross_entropy([x, y], z)", "x=3 y=1 z=2", "nan is nan from the beginning."),
         ("1 / (1 / x)", "x=0", "the gradient from v1 to x: upstream ∂output/∂v1 = "),
         ("sqrt(x)", "x=0", "the gradient from output to x: upstream ∂output/∂output = 1 times "
-         "local ∂output/∂x = 0.5 / sqrt(x) = inf gives inf, since sqrt has no finite slope there."),
+         "local ∂output/∂x = 0.5 / sqrt(x) = inf gives inf."),
         ("(x * y) * 1e200", "x=1e-300 y=1e200", "the gradient from v1 to x: upstream ∂output/∂v1 = "
-         "1e+200 times local ∂v1/∂x = y = 1e+200 gives inf, which is beyond the largest float, "
-         "1.8e308."),
+         "1e+200 times local ∂v1/∂x = y = 1e+200 gives inf."),
         ("h = x*1e308; h + h", "x=1e-10", "the gradient from h to x: upstream ∂output/∂h = 2 times "
-         "local ∂h/∂x = 1e+308 gives inf, which"),
+         "local ∂h/∂x = 1e+308 gives inf."),
         ("x*1e308 + x*1e308", "x=1e-10", "the gradient from v1 to x: upstream ∂output/∂v1 = 1 "
-         "times local ∂v1/∂x = 1e+308 gives 1e+308, with what came before beyond the largest "
-         "float, 1.8e308."),
+         "times local ∂v1/∂x = 1e+308 gives 1e+308, with what came before inf."),
     ],
 )  # fmt: skip
 def test_the_first_number_that_is_not_finite_is_explained(

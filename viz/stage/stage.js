@@ -512,7 +512,7 @@ function setUp(root, moved) {
 
   /* Numbers. */
 
-  function brokenIn() { return graph.isLive ? notFinite(graph, stepsNow(graph, allSteps), data.names || {}) : data.broken || ""; }
+  function brokenIn() { return graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""; }
 
   function changed() {
     const step = steps[now];
