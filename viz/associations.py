@@ -99,8 +99,7 @@ they are.>
 class Spread(Records[Mapping[str, float]]):
     """The activation of each idea after each step, the start first; made by `spread`.
 
-    Attributes:
-        flows: for each step what was sent, by the ideas it went from and to; nothing at the start.
+    Its `flows` are for each step what was sent, by the ideas it went from and to.
 
     >>> from glassgrad import Associations
     >>> spread = Associations({"coffee": {"friends": 0.8}}).spread("coffee", steps=1)

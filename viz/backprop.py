@@ -118,11 +118,6 @@ class Backprop(Steps):
 
         Raises:
             ImportError: anywidget is not installed; the message says how to install it.
-
-        Example:
-            >>> from glassgrad import Value, backprop
-            >>> widget = backprop(Value(3.0) * 2.0).widget()  # doctest: +SKIP
-            >>> widget.index = -1  # to the last step on the page  # doctest: +SKIP
         """
         try:
             stepper = _stepper_class()

@@ -237,13 +237,10 @@ def draw(
     roots = tuple(map(scalar_of, roots))
     for root in roots:
         if not isinstance(root, Value):
-            remedy = "Compute the result with Values: x = Value(3.0), then draw(x * x)."
-            if isinstance(root, (list, tuple)):
-                remedy = "Give them one by one: draw(*values)."
-            elif callable(root):
-                call = "Draw what a call of it gives"
-                remedy = f"{call}: draw(model(x)), or draw(*model(x)) if it is a list."
-            raise TypeError(f"draw takes Values, not {describe(root)}. {remedy}")
+            raise TypeError(
+                f"draw takes Values, not {describe(root)}. Compute with them: x = Value(3.0), then "
+                "draw(x * x), or draw(model(x)); of a list draw(*values)."
+            )
     if not isinstance(direction, str) or direction not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"direction is LR, RL, TB or BT, not {told(direction)}.")
     if depth is not None:

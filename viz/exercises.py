@@ -115,11 +115,10 @@ def check(
     arguments are for the author of an exercise, whose sentences are shown as they are.
 
     Args:
-        answer: a number; as many as there are in `by` or `of`; a function if `of` is one; the name
-            of an engine if `of` is a puzzle; `...` where there is none yet.
-        of: the Value that is asked for; or a number, an array, nested lists or a dict of names and
-            numbers, which are compared; or a function of numbers or an operation of the table; or a
-            `puzzle`.
+        answer: a number, several, a function, or the name of an engine, as `of` and `by` ask for;
+            `...` where there is none yet.
+        of: a Value; numbers: one, an array, nested lists, a dict of names; a function of numbers or
+            an operation of the table; or a `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
             several, a sequence or a dict of names, or, of a function, by its operand 0, 1, ...
         hint: what helps further, in place of the hints found here.
@@ -420,12 +419,9 @@ class _Author:
 class Puzzle:
     """The numbers of one engine, right or wrong, which does not say its name; see `puzzle`.
 
-    Attributes:
-        names: the engines that it may be. Each gives other numbers on this graph.
-
     >>> from glassgrad import Value, puzzle
     >>> x = Value(3.0)
-    >>> puzzle(x * x).names
+    >>> puzzle(x * x).names  # the engines that it may be
     ('right', '= instead of +=')
     """
 
@@ -481,15 +477,7 @@ def puzzle(y: Value, seed: int | None = None) -> Puzzle:
 
     >>> from glassgrad import Value, check, puzzle
     >>> x = Value(3.0, label="x")
-    >>> a = x * x
-    >>> numbers = puzzle(a * x + a, seed=3)
-    >>> numbers
-    node  computed as  value  gradient
-    x                  3      9
-    v1    x * x        9      3
-    v2    v1 * x       27     1
-    v3    v2 + v1      36     1
-    >>> check("right", numbers)
-    Not yet. That engine gives another gradient at v1 than is shown.
+    >>> check("right", puzzle(x * x, seed=0))
+    Not yet. That engine gives another gradient at x than is shown.
     """
     return Puzzle(y, seed)

@@ -217,10 +217,7 @@ class Expression:
         return f"There is no operation called {clipped(name)}.{advice}"
 
     def _variables(self) -> dict[str, ast.Name]:
-        """The names that are no parts', by where they stand first.
-
-        A part is used after it is named, and only so.
-        """
+        """The names that are no parts', by where they stand first."""
         variables: dict[str, ast.Name] = {}
         parts: dict[str, ast.expr] = {}
         used: set[str] = set()

@@ -46,13 +46,10 @@ class ThreeFactors:
 
 
 class NeuronSteps(Backprop):
-    """The steps of a neuron: those of `backprop`, and the chain rule in three factors.
+    """The steps of a neuron: those of `backprop`, and in `factors` the chain rule of each weight.
 
     `step_neuron` makes them: of the result, the Values of the neuron by the names they get if they
     have none, and each weight with the node it goes into and its place there (the bias last).
-
-    Attributes:
-        factors: the three factors of every weight and of the bias.
 
     >>> from glassgrad import step_neuron
     >>> [f.weight for f in step_neuron([1.0, 2.0], [3.0, 4.0], 0.5).factors]

@@ -66,10 +66,8 @@ _ROUND_BOX = re.compile(
 class Page:
     """The stage of some steps, with more HTML above their table, opened in a state or at the start.
 
-    Attributes:
-        start: the index of the step of scalars at which it opens.
-        functions: the operations that it computes with, as an expression in JavaScript.
-        element: the stage without the code that sets it up, for somebody else to do.
+    `start` is the index of the step of scalars at which it opens, `element` the stage without the
+    code that sets it up, for somebody else to do.
     """
 
     def __init__(

@@ -83,13 +83,10 @@ def frozen_in(nodes: Iterable[Node]) -> str:
 
 
 class Scopes:
-    """The scopes of a diagram's nodes.
+    """The scopes of a diagram's nodes, by index; a leaf belongs where all its readers are.
 
-    Attributes:
-        of: the scope of each node, by index; a leaf belongs where all its readers are.
-        numbers: a number for every scope, those around others included.
-        folds: scopes that nobody opened: each holds many leaves that compiled nodes read, and is
-            always drawn as one box.
+    `folds` are scopes that nobody opened: each holds many leaves that compiled nodes read, and is
+    always drawn as one box.
     """
 
     def __init__(self, diagram: Diagram) -> None:
@@ -173,10 +170,7 @@ def _folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
 class Picture:
     """The parts of a diagram that are drawn, and the arrows between them; for options see `draw`.
 
-    Attributes:
-        parts: the nodes and boxes, in the order of evaluation.
-        edges: the arrows.
-        is_cut: whether there are nodes beyond the nearest that are drawn.
+    It is cut where there are nodes beyond the nearest that are drawn.
     """
 
     def __init__(
@@ -200,9 +194,6 @@ class Picture:
         self.edges = list(dict.fromkeys(self._edges()))
         self._ranks = ranks((edge.tail, edge.head) for edge in self.edges)
         self.parts += list(dict.fromkeys(self._signs()))
-
-    def __repr__(self) -> str:
-        return f"<picture of {len(self.parts)} parts>"
 
     @property
     def load(self) -> int:

@@ -42,11 +42,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # as many as colours and one: so
 def plot_operation(operation: Operation | str) -> Figure:
     """An operation and its local derivative over its domain; a panel for each operand.
 
-    The other operands stay where they are, as the legend says. Forward value and derivative are
-    those of the row in the table. At jumps and poles the line is broken.
-
-    Args:
-        operation: a row of the table, such as `glassgrad.tanh`, or its name.
+    It is a row of the table, such as `glassgrad.tanh`, or its name. The other operands stay where
+    they are, as the legend says. At jumps and poles the line is broken.
 
     >>> from glassgrad.viz.plots import plot_operation
     >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
@@ -69,10 +66,8 @@ def plot_operation(operation: Operation | str) -> Figure:
 def plot_losses(losses: Sequence[float] | Mapping[str, Sequence[float]]) -> Figure:
     """Loss curves: one, or several by name.
 
-    A loss that is nan or infinite is a triangle at the top.
-
-    Args:
-        losses: the loss of each step, or a dict of such sequences.
+    They are the loss of each step, or a dict of such sequences. A loss that is nan or infinite is a
+    triangle at the top.
 
     >>> from glassgrad.viz.plots import plot_losses
     >>> figure = plot_losses({"slow": [3.0, 2.0, 1.5], "fast": [3.0, 1.0, 0.5]})
@@ -281,9 +276,8 @@ def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
         raise ValueError(f"{takes} not arrays of shapes {points.shape} and {labels.shape}.")
     if not np.isfinite(points).all():
         raise ValueError(f"{takes} and the numbers are finite.")
-    for label in labels:
-        if _label_text(label) and label != label:
-            raise ValueError(f"{takes} and nan is no label, since it is not equal to itself.")
+    if any(_label_text(label) and label != label for label in labels):
+        raise ValueError(f"{takes} and nan is no label, since it is not equal to itself.")
     return points, labels
 
 

@@ -67,13 +67,9 @@ _LEAVES = {INPUT: "input", CAPTURED: "captured", CONSTANT: "constant"}
 
 @dataclass(frozen=True)
 class Portion:
-    """Scalars, by their recorded numbers, and the lines they became.
+    """Scalars, by their recorded numbers, and the numbers of the lines they became.
 
-    Attributes:
-        title: what its main line computes: "16 dots of 2".
-        counts: how many scalars there are of each operation.
-        forward, backward: the numbers of the lines for the values, and for the gradients.
-        main: the line that computes the values; None for constants, which have none.
+    `title` is what its main line computes, such as "16 dots of 2"; constants have no main line.
     """
 
     group: int
@@ -121,12 +117,9 @@ def _lines(numbers: Sequence[int]) -> str:
 
 
 class Portions(Records[Portion]):
-    """The portions of one program, in the order of its lines.
+    """The portions of one program, in the order of its lines, of which the first is number 1.
 
-    Attributes:
-        lines: the text of the program, line by line; the first has the number 1.
-        group_of: the group of each scalar, -1 where nothing depends on it.
-        dropped: how many scalars nothing depends on.
+    The group of a scalar is -1 where nothing depends on it; so many are dropped.
     """
 
     def __init__(self, recording: Recording, program: Program) -> None:

@@ -43,12 +43,10 @@ _LONGEST_FORMULA = 24  # with a formula of more characters an unnamed node is no
 
 
 class Question:
-    """Numbers that are asked for.
+    """Numbers that are asked for, and the place of each, to begin a sentence with; "" for one.
 
-    Attributes:
-        places: where each stands, to begin a sentence with; "" for one alone.
-        noise: how far rounding may have moved them.
-        key: says which question it is if there are several hints, one for each try.
+    `noise` is how far rounding may have moved them, `key` says which question it is if there are
+    several hints, one for each try.
     """
 
     key: int | None = None
@@ -175,10 +173,7 @@ def called(function: Callable[..., Any], point: Sequence[float]) -> Any:
 class Edge(NamedTuple):
     """An edge on the way from the result back to the node that is differentiated by.
 
-    Attributes:
-        node, position, operand: the node, which of its operands, and that operand.
-        upstream: the gradient of the node.
-        reach: the derivative of the operand by the node that is differentiated by.
+    `upstream` is the gradient of its node, `reach` the derivative of its operand by that target.
     """
 
     node: Node

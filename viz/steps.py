@@ -299,14 +299,10 @@ class Steps(Records[Step]):
         if parameters is None:
             leaves = [node for node in self.diagram if node.operation is None]
             return [node for node in leaves if not (node.is_constant or node.is_frozen)]
-        try:
-            listed = list(parameters)
-        except TypeError:
-            problem = f"parameters lists the Values to move, not {describe(parameters)}."
-            raise TypeError(problem) from None
+        listed = list(parameters) if isinstance(parameters, Iterable) else [parameters]
         for each in listed:
             if not isinstance(each, Value):
-                raise TypeError(f"parameters lists Values, not {describe(each)}.")
+                raise TypeError(f"parameters lists the Values to move, not {describe(each)}.")
             if each.operation is not None:
                 raise ValueError(
                     f"parameters lists leaves, and {name(each)} is the result of "
