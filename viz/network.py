@@ -26,10 +26,8 @@ _SUMS, _PRODUCTS = ("add", "sum"), ("mul", "dot")
 class Unit:
     """One neuron, such as "layer 1, neuron 2"; its nodes by their indices.
 
-    Attributes:
-        total: what its activation is applied to; the output itself where there is none.
-        weights: by what they are multiplied with, which are the sources of the unit.
-        members: all that it computed, and its own leaves.
+    `total` is what its activation is applied to; weights are by what they are multiplied with, the
+    sources of the unit; `members` are all that it computed, and its own leaves.
     """
 
     name: str

@@ -202,10 +202,8 @@ def _key(node: Node) -> str:
 class _Graph:
     """The nodes on the page: all, or of very many steps those that the shown ones speak of.
 
-    Attributes:
-        places: where each node is on the page, by its index in the diagram.
-        nodes: their records; "r" is its repetition, as in `Repeats.of`, of the `series`.
-        lines: the lines of the user's program that made them, with their numbers.
+    `places` says where each is on the page, by its index in the diagram; "r" of a record is its
+    repetition, as in `Repeats.of`; `lines` are those of the user's program, with their numbers.
     """
 
     def __init__(self, steps: Steps, told: Sequence[Told]) -> None:

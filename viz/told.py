@@ -272,11 +272,7 @@ class Updated(Told):
 class Sent(Told):
     """Gradient was sent along one edge.
 
-    Attributes:
-        formula: the formula of the local derivative; "" where that is a number.
-        local: the formula and the number, or the number alone.
-        result: the sum that gives the gradient so far: "1 + 0.5 = 1.5".
-        uses: "1 of 2".
+    `result` is the sum that gives the gradient so far, "1 + 0.5 = 1.5", `uses` such as "1 of 2".
     """
 
     def __init__(self, steps: Steps, step: Step) -> None:
