@@ -48,9 +48,9 @@ two_moons warm_up xor
 _OF_NN_WITH_SKLEARN = ["NetworkClassifier", "NetworkRegressor"]
 """Importing these needs scikit-learn, so that `from glassgrad import *` leaves them out."""
 _OF_VIZ = """
-Associations Backprop Derivation Drawing GradientHistory Mistake Mistakes NeuronSteps
+Associations Backprop Derivation Drawing Mistake Mistakes NeuronSteps
 ProgramDrawing Puzzle RendererMissingError RenderingError Spread Step ThreeFactors Verdict backprop
-check check_engine derivation draw draw_dot draw_program plot_boundary plot_gradients plot_losses
+check check_engine derivation draw draw_dot draw_program plot_boundary plot_losses
 plot_operation puzzle step_neuron
 """.split()
 _ROOM_OF = {

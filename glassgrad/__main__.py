@@ -33,9 +33,8 @@ from glassgrad.engine.printing import printing, spelled
 from glassgrad.engine.text import LOSSES, clipped, visible
 from glassgrad.viz.backprop import Backprop, backprop
 from glassgrad.viz.drawing import FORMATS, picture_of
-from glassgrad.viz.expression import Expression
+from glassgrad.viz.expression import NAMES, SIGNS, Expression, ExpressionError
 from glassgrad.viz.render import RendererMissingError, RenderingError
-from glassgrad.viz.syntax import NAMES, SIGNS, ExpressionError
 
 RESULT = "output"
 """What the result is called, unless it was named or a variable has that name."""
@@ -157,9 +156,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--parameters", metavar="NAMES", help="the variables that the step moves, as w,b (all)"
     )
-    parser.add_argument(
-        "--ascent", action="store_true", help="move with the gradient instead of against it"
-    )
     parser.add_argument("--version", action="version", version=f"glassgrad {__version__}")
     return parser
 
@@ -169,8 +165,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_intermixed_args(_shielded(arguments))
     if options.expression is None:
         parser.error('an expression is missing, as in glassgrad "x*y" x=2 y=3.')
-    if options.ascent and options.learning_rate is None:
-        parser.error("--ascent is the way of a step: add --learning-rate RATE.")
     return options
 
 
@@ -200,10 +194,7 @@ def _rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 0.0 < rate < float("inf"):
-        shown = clipped(text)
-        ascent = f" To move with the gradient, write {shown.lstrip(' -')} and --ascent."
-        problem = f"{shown} is no number above 0.{ascent if rate < 0.0 else ''}"
-        raise argparse.ArgumentTypeError(problem)
+        raise argparse.ArgumentTypeError(f"{clipped(text)} is no number above 0.")
     return rate
 
 
@@ -259,8 +250,7 @@ def _steps(options: argparse.Namespace) -> Backprop:
     if root.label is None:
         root.label = RESULT if RESULT not in expression.names else f"{RESULT}_"
     parameters = None if options.parameters is None else _variables(root, options.parameters)
-    rate = -options.learning_rate if options.ascent else options.learning_rate
-    return backprop(root, learning_rate=rate, parameters=parameters)
+    return backprop(root, learning_rate=options.learning_rate, parameters=parameters)
 
 
 def _loss(name: str, *operands: Any) -> Value:

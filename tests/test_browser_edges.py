@@ -103,6 +103,18 @@ def test_a_rate_that_is_cleared_is_the_one_in_use(new_page: Pages) -> None:
     assert field.get_attribute("aria-invalid") == "false"
 
 
+def test_a_rate_below_0_is_none(new_page: Pages) -> None:
+    """The rows say − and "against": uphill they would be wrong."""
+    one = document(new_page, with_loss())
+    before = one.stage("state")["rate"]
+    field = one.root.get_by_label("Learning rate")
+    field.fill("-0.5")
+    field.press("Enter")
+    assert field.get_attribute("aria-invalid") == "true"
+    one.stage("restore", {"rate": -0.5})
+    assert one.stage("state")["rate"] == before > 0.0
+
+
 def test_a_state_without_drawer_and_view_closes_and_releases(new_page: Pages) -> None:
     one = document(new_page, with_loss())
     before, picture = one.stage("state"), one.root.locator("svg.gg-picture")

@@ -23,7 +23,7 @@ from markup import Elements
 
 from glassgrad import __version__
 from glassgrad.__main__ import LECTURE, LOSSES_AND_PENALTIES, NUMBERS, main
-from glassgrad.viz.syntax import NAMES
+from glassgrad.viz.expression import NAMES
 
 Captured = pytest.CaptureFixture[str]
 
@@ -132,16 +132,6 @@ def test_the_step_moves_only_the_parameters_that_are_named(capsys: Captured) -> 
         assert said in capsys.readouterr().err
 
 
-def test_ascent_moves_with_the_gradient(capsys: Captured) -> None:
-    command = ["w*x", "w=3", "x=2", "--learning-rate", "0.5", "--ascent"]
-    update = output(capsys, *command, "--no-files").split("Update: ")[1]
-    assert update.startswith("each parameter moves with its gradient")
-    assert ["w", "= 3 + 0.5 × 2", "= 4"] in cells(update)
-    assert update.splitlines()[-1] == "  output: 6 before, 14 after"
-    data = json.loads(output(capsys, *command, "--json"))
-    assert [step["after"] for step in data["steps"] if step["phase"] == "update"] == [4.0, 3.5]
-
-
 MAZUR = ["0.5*(0.01 - sigmoid(w5*h1 + 0.86))**2", "w5=0.4", "h1=0.593269992"]
 
 
@@ -215,25 +205,22 @@ def test_a_loss_says_what_it_takes(expression: str, said: str, capsys: Captured)
 @pytest.mark.parametrize(
     ("expression", "numbers", "said"),
     [
-        ("log(x) * x", "x=0", "v1 = log(x) = log(0) = -inf, since log has no finite value there."),
-        ("1 / x", "x=0", "output = 1 / x = 1 / 0 = inf, since div has no finite value there."),
-        ("atanh(x)", "x=1", "output = atanh(x) = atanh(1) = inf, since atanh has no finite value"),
-        ("sqrt(x)", "x=-1", "output = sqrt(x) = sqrt(-1) = nan, since sqrt has no value there."),
-        ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf, which is beyond the largest "
-         "float, 1.8e308."),
+        ("log(x) * x", "x=0", "v1 = log(x) = log(0) = -inf."),
+        ("1 / x", "x=0", "output = 1 / x = 1 / 0 = inf."),
+        ("atanh(x)", "x=1", "output = atanh(x) = atanh(1) = inf."),
+        ("sqrt(x)", "x=-1", "output = sqrt(x) = sqrt(-1) = nan."),
+        ("exp(x)", "x=1000", "output = exp(x) = exp(1000) = inf."),
         ("x * y", "x=nan y=1", "x is nan from the beginning."),
         ("cross_entropy([x, y], z)", "x=3 y=1 z=2", "nan is nan from the beginning."),
         ("1 / (1 / x)", "x=0", "the gradient from v1 to x: upstream ∂output/∂v1 = "),
         ("sqrt(x)", "x=0", "the gradient from output to x: upstream ∂output/∂output = 1 times "
-         "local ∂output/∂x = 0.5 / sqrt(x) = inf gives inf, since sqrt has no finite slope there."),
+         "local ∂output/∂x = 0.5 / sqrt(x) = inf gives inf."),
         ("(x * y) * 1e200", "x=1e-300 y=1e200", "the gradient from v1 to x: upstream ∂output/∂v1 = "
-         "1e+200 times local ∂v1/∂x = y = 1e+200 gives inf, which is beyond the largest float, "
-         "1.8e308."),
+         "1e+200 times local ∂v1/∂x = y = 1e+200 gives inf."),
         ("h = x*1e308; h + h", "x=1e-10", "the gradient from h to x: upstream ∂output/∂h = 2 times "
-         "local ∂h/∂x = 1e+308 gives inf, which"),
+         "local ∂h/∂x = 1e+308 gives inf."),
         ("x*1e308 + x*1e308", "x=1e-10", "the gradient from v1 to x: upstream ∂output/∂v1 = 1 "
-         "times local ∂v1/∂x = 1e+308 gives 1e+308, with what came before beyond the largest "
-         "float, 1.8e308."),
+         "times local ∂v1/∂x = 1e+308 gives 1e+308, with what came before inf."),
     ],
 )  # fmt: skip
 def test_the_first_number_that_is_not_finite_is_explained(
@@ -385,9 +372,7 @@ def test_help_explains_itself_and_there_is_a_version(option: str, capsys: Captur
     if option == "--version":
         assert out == f"glassgrad {__version__}\n"
         return
-    for word in (
-        *("--out DIR", "--format", "--no-files", "--json", "name=number", "Example:", "--ascent"),
-    ):
+    for word in (*("--out DIR", "--format", "--no-files", "--json", "name=number", "Example:"),):
         assert word in out
     words = out.partition("operations:")[2].partition("Example:")[0].split()
     assert {"+", "**", *NAMES, *LOSSES_AND_PENALTIES} <= set(words)
@@ -432,7 +417,7 @@ def test_the_result_has_a_name_of_its_own(
 @pytest.mark.parametrize(
     ("arguments", "sentence", "marked"),
     [
-        (["x +", "x=2"], "After + an operand is missing.", "+"),
+        (["x +", "x=2"], "It cannot be read from here on: a product is", None),
         (["x*weight", "wieght=1", "x=2"], "Did you mean weight?", "weight"),
         (["x * y", "x=2"], "y has no number. Add y=... to the command.", "y"),
         (["x * y"], "x has no number", "x"),
@@ -472,7 +457,6 @@ def test_a_mistake_is_answered_with_a_sentence_and_a_mark(
         ["x", "x=1", "--digits", "0"],
         ["x", "x=1", "--digits", "18"],
         ["x", "x=1", "--digits", "many"],
-        ["x", "x=1", "--ascent"],
         ["x", "x=1", "--learning-rate", "-1"],
         ["x", "x=1", "--format", "gif"],
         ["x", "x=1", "--learning-rate", "fast"],

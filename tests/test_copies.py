@@ -15,7 +15,6 @@ import glassgrad
 from glassgrad import (
     MLP,
     TABLE,
-    GradientHistory,
     Value,
     backprop,
     check,
@@ -219,7 +218,7 @@ def large() -> list[Any]:
         *(steps, steps[-1], many_steps, many_steps[-1], steps.mistakes(), steps.mistakes()[0]),
         *(neuron, neuron.factors[0], chain, chain.equations[-1], chain.equations[-1].sides[-1]),
         *(derivation(named.tanh(), named), draw_program(many), draw_program(many).portions),
-        *(draw_program(many).portions[-1], GradientHistory(), TABLE["tanh"], many),
+        *(draw_program(many).portions[-1], TABLE["tanh"], many),
     ]
 
 

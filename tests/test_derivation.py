@@ -148,7 +148,7 @@ def test_a_sum_of_very_many_terms_is_cut_and_counted(count: int, rest: str | Non
     first = found.text().splitlines()[1]
     assert first.count("∂v1/∂x") == 21  # the derivative itself, and what it is made of
     assert first.rpartition(" + ")[2] == (rest or "∂v1/∂v1 * ∂v1/∂x")
-    for written in (found.text(), found.latex(), found.mathml()):
+    for written in (found.text(), found.latex()):
         assert len(written) < 20_000
         assert written.count("more term") == (3 if rest else 0)
 

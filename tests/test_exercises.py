@@ -7,14 +7,16 @@ a loss, on diamonds and on random graphs. No verdict on a graph may hold the rig
 import math
 import random
 import re
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import reduce
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import pytest
-from lecture import instructions, lecture_neuron
+from lecture import lecture_neuron
 from programs import by_engine, random_program
 
 import glassgrad
@@ -32,7 +34,6 @@ from glassgrad import (
     puzzle,
     topological_order,
 )
-from glassgrad.viz.expression import Expression
 
 NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:\.\d*)?(?:e[-+]?\d+)?(?!\w)")
 
@@ -53,117 +54,65 @@ def leaf(y: Value, label: str) -> Value:
     return next(node for node in topological_order(y) if node.label == label)
 
 
-GRAPHS: dict[str, tuple[str, dict[str, float]]] = {
-    "neuron": (
-        "z = w*x + b; out = tanh(z); e = out - t; L = e**2",
-        {"x": 0.7, "w": -1.2, "b": 0.3, "t": 1.5},
-    ),
-    "five paths": ("b = a + 1; c = b*b; y = a*b + a*c", {"a": 3.0}),  # 4 + 16 + 3 + 12 + 12
-    "three paths": ("q = p + 1; r = q*q; z = r*p + q", {"p": 2.0}),  # 9 + 2 * 6 by r + 1
-    "doubled": ("b = a + a; c = b + b", {"a": 1.5}),
-    "three uses": ("y = sum(x, x, x)*2", {"x": 1.0}),
-    "thirty uses": (f"wide = sum({', '.join(['x'] * 30)}); wide*2", {"x": 1.0}),
-    "two forks": ("q = 2*p + 3*p; r = 5*q + 7*q", {"p": 1.0}),  # 10, 15, 14, 21
-    "bent": ("y = tanh(x)*3", {"x": 0.7}),
-    "no names": ("s = tanh(w*u + c)", {"w": 0.5, "u": 2.0, "c": -0.5}),
-    "early": ("a = x + 1; b = a*a; y = b + b*a + a*b", {"x": 2.0}),
-    "lecture": (
-        "o = tanh(x1*w1 + x2*w2 + b)",
-        {"x1": 2.0, "w1": -3.0, "x2": 0.0, "w2": 1.0, "b": 6.8813735870195432},
-    ),
-    **{name: (f"y = {name}(x)", {"x": 0.8}) for name in ("sin", "cos", "tan")},
-}
-
-
-def graph(name: str) -> Value:
-    text, numbers = GRAPHS[name]
-    return Expression(text).value(numbers)
-
-
-def asked(name: str, by: str, answer: Any) -> Verdict:
-    """The verdict on a derivative of a graph, or on its value where there is no `by`."""
-    y = graph(name)
-    return check(answer, of=y, by=leaf(y, by)) if by else check(answer, of=y)
-
-
 # What is right.
 
-NUMBER_TO_TYPE = 0.41997434161402614
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        (0.41997434161402614, True), (0.42, True), (0.41997, True), (0.419974342, True),
+        (np.float32(0.42), True), (Fraction(42, 100), True), (np.array(0.42), True),
+        (0.4, False), (0.41, False), (0.43, False), (0.421, False), (-0.42, False), (0, False),
+        (math.nan, False), (math.inf, False),
+    ],
+)  # fmt: skip
+def test_a_number_is_right_to_the_digits_that_were_typed(answer: float, right: bool) -> None:
+    x = Value(math.atanh(math.sqrt(1 - 0.41997434161402614)), label="x")
+    assert bool(check(answer, of=x.tanh(), by=x)) is right
+    assert bool(check(answer, of=0.41997434161402614)) is right
 
 
 @pytest.mark.parametrize(
     ("answer", "of", "right"),
     [
-        *((answer, NUMBER_TO_TYPE, True) for answer in (
-            NUMBER_TO_TYPE, 0.42, 0.41997, 0.419974342, np.float32(0.42), Fraction(42, 100),
-            np.array(0.42),
-        )),
-        *((answer, NUMBER_TO_TYPE, False) for answer in (
-            0.4, 0.41, 0.43, 0.421, -0.42, 0, math.nan, math.inf
-        )),
         (6, 6.04, True), (1200, 1234, False), (1234, 1234.4, True), (1.0, 0.96, False),
         (10, 9.96, True), (99, 100.4, False), (100, 101, False), (6.02e23, 6.02214e23, True),
         (6.03e23, 6.02214e23, False), (0, 0.0, True), (0, 0.003, False), (0.003, 0.0, False),
         (math.inf, math.inf, True), (-math.inf, math.inf, False), (math.nan, math.nan, True),
         (0.13, 0.125, True), (0.12, 0.125, True), (5e-324, 5e-324, True), (1e308, -1e308, False),
         (10**20, 10.0**20, True), (0.5, 0.4997, True),
-        (np.float32(1.0) / np.float32(3.0), 1 / 3, True), (np.float32(0.34), 1 / 3, False),
     ],
 )  # fmt: skip
-def test_a_number_is_right_to_the_digits_that_were_typed(
-    answer: float, of: float, right: bool
-) -> None:
-    x = Value(1.0, label="x")
+def test_facts_are_compared_as_answers_are(answer: float, of: float, right: bool) -> None:
     assert bool(check(answer, of=of)) is right
-    assert bool(check(answer, of=x * of, by=x)) is right
-
-
-IS_OFF = "digit is off: round only at the end."
 
 
 @pytest.mark.parametrize(
     ("answer", "of", "digits", "said"),
     [
-        (0.42, 0.41597, 3, "That is near: three digits, please."),
-        (1.6, 1.573, 3, "That is near: three digits, please."),
-        (3.15, 3.146, 4, "That is near: four digits, please."),
-        (1.6, 1.573, 2, ""),
-        (1.57, 1.573, 3, ""),
-        (3.146, 3.146, 4, ""),
-        (1.6, 1.604, 3, ""),  # the zero of 1.60 leaves no trace
-        (0.4199, 0.41997, 2, "The last digit is cut off where it is to be rounded."),
-        (0.1, 0.125, 3, "One digit does not tell: three digits, please."),  # and none is praised
-        (0.4, 0.41997, 2, "One digit does not tell: two digits, please."),
-        (1.58, 1.57289547, 3, f"The third {IS_OFF}"),
-        (1.5827, 1.57289547, 3, f"The third {IS_OFF}"),
-        (1.5733, 1.57289547, 3, f"The fifth {IS_OFF}"),
-        (-1.58, -1.57289547, 3, f"The third {IS_OFF}"),
-        (146, 147, 2, "The third digit is off."),
-        (100, 101, 2, "The third digit is off."),
-        (46, 47, 2, "The second digit is off."),
-        (50, 37, 2, "It is too large."),
-        (1.5, 1.573, 3, "It is too small."),
+        (0.42, 0.41597, 3, "That is near: give more digits, and round only at the end."),
+        (0.4199, 0.41997, 2, "That is near: give more digits, and round only at the end."),
+        (1.58, 1.57289547, 3, "That is near: give more digits, and round only at the end."),
+        (2, 2.2, 2, "It is too small."),
         (1, 3, 2, "It is too small."),
+        (50, 37, 2, "It is too large."),
         (0.5, 0.0, 2, "It is too large."),
-        (5, 4, 2, "It is too large."),
         (5, math.inf, 2, "It is too small."),
         (5, math.nan, 2, "It is not right."),
     ],
 )
-def test_what_is_said_of_digits(answer: float, of: float, digits: int, said: str) -> None:
-    text = f"Not yet. {said}" if said else "Right."
-    assert check(answer, of=of, digits=digits).text == text
-    if said.startswith("It"):
-        return  # of a derivative there is more to say
-    x = Value(0.5, label="x")
-    verdict = check(answer, of=(x * 2.0) * (of / 2.0), by=x, digits=digits)
-    assert verdict.text == text
-    assert bool(verdict.hint) == bool(said)
+def test_what_is_near_is_told_from_what_is_not(
+    answer: float, of: float, digits: int, said: str
+) -> None:
+    assert check(answer, of=of, digits=digits).text == f"Not yet. {said}"
 
 
-def test_one_digit_is_no_rounded_answer() -> None:
-    """2 is no 2.2 that was rounded, if one step was taken to lead to 2."""
-    assert check(2, of=2.2).text == "Not yet. One digit does not tell: two digits, please."
+def test_of_a_gradient_that_is_near_no_mistake_is_sought() -> None:
+    w, u = Value(0.5, label="w"), Value(2.0, label="u")
+    s = named("s", (w * u + Value(-0.5, label="c")).tanh())
+    verdict = check(1.58, of=s, by=w, digits=3)  # by a tanh that was rounded to 0.46 on the way
+    assert verdict.text.startswith("Not yet. That is near")
+    assert verdict.hint
 
 
 def test_rounding_errors_count_as_nothing() -> None:
@@ -189,196 +138,229 @@ def test_labels_that_do_not_tell_answers_apart_are_numbered() -> None:
     assert not verdict.parts["answer 2"]
 
 
-@pytest.mark.parametrize(
-    ("by", "answer"),
-    [("", 0.7071), ("x1", -1.5), ("w1", 1.0), ("x2", 0.5), ("w2", 0.0), ("b", 0.5), ("o", 1)],
-)
-def test_the_value_and_every_derivative_of_the_lecture_are_right(by: str, answer: float) -> None:
-    assert asked("lecture", by, answer)
+def test_the_value_and_every_derivative_of_the_lecture_are_right() -> None:
+    o = lecture_neuron()
+    assert check(0.7071, of=o)
+    for label, gradient in {"x1": -1.5, "w1": 1.0, "x2": 0.5, "w2": 0.0, "b": 0.5}.items():
+        assert check(gradient, of=o, by=leaf(o, label))
+    assert check(1, of=o, by=o)
+    assert all(node.grad is glassgrad.NOT_COMPUTED for node in topological_order(o))
 
 
 # Where a wrong number comes from, in sentences.
 
-AT = {node.label: node.data for node in topological_order(graph("neuron")) if node.label}
+
+def neuron_with_loss() -> Value:
+    """L = (tanh(w * x + b) - t)²"""
+    x, w, b, t = map(Value, (0.7, -1.2, 0.3, 1.5), "xwbt")
+    z = named("z", w * x + b)
+    out = named("out", z.tanh())
+    return named("L", named("e", out - t) ** 2)
+
+
+def numbers_of(y: Value) -> dict[str, float]:
+    return {node.label: node.data for node in topological_order(y) if node.label}
 
 
 def slip(**changes: float) -> float:
     """∂L/∂w of the neuron with a loss as its three factors, some of them wrong."""
-    return math.prod({"loss": 2 * AT["e"], "tanh": 1 - AT["out"] ** 2, "sum": AT["x"],
-                      **changes}.values())  # fmt: skip
+    at = numbers_of(neuron_with_loss())
+    factors = {"loss": 2 * at["e"], "tanh": 1 - at["out"] ** 2, "sum": at["x"], **changes}
+    return math.prod(factors.values())
 
 
-EVERY_USE = "is left out: every use sends a contribution."
-SLOPE_OF_BENT = 3 * (1 - math.tanh(0.7) ** 2)
+AT = numbers_of(neuron_with_loss())
 
 
 @pytest.mark.parametrize(
-    ("name", "by", "answer", "said"),
+    ("answer", "said"),
     [
-        ("neuron", "w", -slip(), "does L grow or fall when w grows?"),
-        ("neuron", "w", AT["w"], "the value of w. Asked for is by how much L changes with it."),
-        ("neuron", "w", AT["L"], "That is the value of L."),
-        ("neuron", "w", slip(sum=1), "the gradient that arrives at v1 = w * x. It goes on: by how "
-         "much does v1"),
-        ("neuron", "w", 2 * AT["e"], "the gradient that arrives at out. It goes on: by how much "
-         "does out"),
-        ("neuron", "w", AT["x"], "by how much v1 = w * x changes with w, the local derivative "
-         "alone."),
-        ("neuron", "w", slip(loss=1), "by how much out changes with w. By how much does L change "
-         "with out?"),
-        ("neuron", "w", slip(tanh=1), "The factor of tanh is missing: by how much does out change "
-         "with z?"),
-        ("neuron", "w", slip(tanh=(1 - AT["out"] ** 2) ** 2), "The factor of tanh is used twice."),
-        ("neuron", "w", slip(tanh=1 - AT["z"] ** 2), "of tanh stands its output out, not its input "
-         "z."),
-        ("neuron", "w", slip(tanh=1 - math.tanh(AT["out"]) ** 2), "taken at its input z, not at "
-         "its output out."),
-        ("neuron", "w", slip(tanh=AT["out"]), "the value of out for a factor: what is the "
-         "derivative of tanh?"),
-        ("neuron", "w", slip(tanh=1 / (1 - AT["out"] ** 2)), "The factor of tanh is upside down."),
-        ("neuron", "w", slip(loss=AT["e"]), "The exponent is missing: in the derivative of L it "
-         "comes down"),
-        ("neuron", "w", slip(loss=2 * AT["e"] ** 2), "the exponent comes down as a factor, and is "
-         "one less."),
-        ("neuron", "w", slip(sum=AT["w"]), "In a product, the derivative by one operand is the "
-         "other"),
-        ("neuron", "w", 2 * slip(), "A second backward() without zero_grad() before it gives "
-         "this."),
-        ("neuron", "w", 1 / slip(), "That is upside down."),
-        ("five paths", "a", 47 - 4, f"Not yet. The use of a in v1 = a * b {EVERY_USE}"),
-        ("five paths", "a", 47 - 16, f"Not yet. The use of a in v2 = a * c {EVERY_USE}"),
-        ("five paths", "a", 47 - 3, f"Not yet. The use of b in v1 = a * b {EVERY_USE}"),
-        ("five paths", "a", 47 - 12, "One of the uses of b is left out: b * b sends twice."),
-        ("five paths", "a", 47 - 24, "What comes by way of c is missing: every path to a counts."),
-        ("five paths", "a", 47 - 27, f"Not yet. The use of a in b {EVERY_USE}"),
-        ("five paths", "a", 24, "That is what comes by way of c alone: a acts on y by other ways "
-         "too."),
-        ("five paths", "a", 16, "That is the contribution of one use of a alone. Every use sends "
-         "one."),
-        # 46 for 47 is a slip, or else the factor 3 in place of 4: nobody knows.
-        ("five paths", "a", 46, "Not yet. The second digit is off. If that is no slip: In a "
-         "product, the derivative by one"),
-        ("three paths", "p", 12, "what comes by way of r alone"),
-        ("three paths", "p", 22 - 12, "What comes by way of r is missing"),
-        ("doubled", "a", 2, "the contribution of one use of a alone"),
-        ("doubled", "a", 1, "An engine that writes = where += belongs"),
-        ("doubled", "b", 1, "the contribution of one use of b alone"),
-        ("three uses", "x", 4, "One of the uses of x is left out: sum(x, x, x) sends 3 times."),
-        ("thirty uses", "x", 58, "left out: wide sends 30 times."),
-        ("two forks", "p", 50, "One path is left out: r → v3 → q → v1 → p."),
-        ("two forks", "p", 39, "One path is left out: r → v4 → q → v2 → p."),
-        ("bent", "x", 3 * (1 - 0.7**2), "stands its output"),
-        ("bent", "x", 1.53, "stands its output"),
-        ("bent", "x", -round(SLOPE_OF_BENT, 1), "The size is right, the sign is not"),
-        ("no names", "w", 2, "Not yet. That is by how much v1 = w * u changes with w, the local "
-         "derivative alone. By how much does s change with v1?"),
-        ("early", "x", 6, "without an order"),
-        ("early", "x", 309, "inner nodes neither"),
-        ("early", "x", 120, "without zero_grad()"),
-        ("lecture", "b", -1.5, "Not yet. That is the gradient of x1, not of b."),
-        ("lecture", "", 0.8814, "That is the value of v4 = v3 + b, not yet of o."),
-        ("lecture", "", -0.7071, "Not yet. The size is right, the sign is not."),
-        ("lecture", "", math.degrees(0.7071067811865476), "That is in degrees"),
-        ("sin", "x", math.cos(math.radians(0.8)), "That takes degrees"),
-        ("cos", "x", -math.sin(math.radians(0.8)), "That takes degrees"),
-        ("tan", "x", math.cos(math.radians(0.8)) ** -2, "That takes degrees"),
+        (-slip(), "does L grow or fall when w grows?"),
+        (AT["w"], "That is the value of w. Asked for is by how much L changes with it."),
+        (AT["L"], "That is the value of L."),
+        (slip(sum=1), "the gradient that arrives at v1 = w * x. It goes on: by how much does v1"),
+        (2 * AT["e"], "That is the gradient that arrives at out. It goes on: by how much does out"),
+        (AT["x"], "by how much v1 = w * x changes with w. By how much does L change with v1?"),
+        (slip(loss=1), "by how much out changes with w. By how much does L change with out?"),
+        (slip(tanh=1), "A factor is missing: by how much does out change with z?"),
+        (slip(tanh=1 - AT["z"] ** 2), "stands the output out, not the input z."),
+        (slip(tanh=AT["out"]), "the value of out for a factor: by how much does it change with z?"),
+        (slip(loss=AT["e"]), "The exponent is missing: in the derivative of L it comes down"),
+        (slip(sum=AT["w"]), "In a product, the derivative by one operand is the other"),
+        (2 * slip(), "A second backward() without zero_grad() before it gives this."),
+        (1 / slip(), "That is upside down."),
     ],
 )  # fmt: skip
-def test_the_verdict_says_which_slip_gives_the_number(
-    name: str, by: str, answer: float, said: str
-) -> None:
-    verdict = asked(name, by, answer)
+def test_the_verdict_says_which_slip_gives_the_number(answer: float, said: str) -> None:
+    y = neuron_with_loss()
+    verdict = check(answer, of=y, by=leaf(y, "w"))
     assert not verdict
     assert said in verdict.text
 
 
+def test_one_of_several_paths_alone_or_missing() -> None:
+    p = Value(2.0, label="p")
+    q = named("q", p + 1.0)
+    r = named("r", q * q)
+    z = named("z", r * p + q)  # its derivative is 9 + 2 * 6 + 1, the second by way of r
+    assert "The use of r in v1 = r * p is left out" in check(22 - 12, of=z, by=p).text
+    a = Value(1.5, label="a")
+    b = named("b", a + a)
+    c = named("c", b + b)
+    assert check(4, of=c, by=a)
+    assert "That is the contribution of a in b alone" in check(2, of=c, by=a).text
+    assert "An engine that writes = where += belongs" in check(1, of=c, by=a).text
+    assert check(2, of=c, by=b)
+    assert "That is the contribution of b in c alone" in check(1, of=c, by=b).text
+
+
+def five_paths() -> tuple[Value, Value]:
+    """Exercise 1 of page 2 of the course: 4 + 16 + 3 + 12 + 12 come to a."""
+    a = Value(3.0, label="a")
+    b = named("b", a + 1)
+    c = named("c", b * b)
+    return a, named("y", a * b + a * c)
+
+
 @pytest.mark.parametrize(
-    ("name", "by", "answer", "word"),
+    ("answer", "said"),
     [
-        ("five paths", "a", 43, "slip"),
-        ("five paths", "a", 26, "upside down"),  # 25.67 would be
-        ("bent", "x", 1.5, "stands its output"),
+        (47 - 4, "The use of a in v1 = a * b is left out: every use sends a contribution."),
+        (47 - 16, "The use of a in v2 = a * c is left out: every use sends a contribution."),
+        (47 - 3, "The use of b in v1 = a * b is left out: every use sends a contribution."),
+        (47 - 12, "The use of b in c is left out: every use sends a contribution."),
+        (47 - 27, "The use of a in b is left out: every use sends a contribution."),
+        (16, "That is the contribution of a in v2 = a * c alone: every use sends one."),
     ],
 )
-def test_a_number_of_two_digits_is_no_mistake_that_it_rounds(
-    name: str, by: str, answer: float, word: str
-) -> None:
-    assert word not in asked(name, by, answer).text
+def test_what_is_left_out_of_five_paths_is_named(answer: float, said: str) -> None:
+    a, y = five_paths()
+    assert check(answer, of=y, by=a).text == f"Not yet. {said}"
 
 
-def test_unnamed_nodes_are_introduced_once_and_by_short_formulas() -> None:
-    long, u = Value(0.5, label="a weight with a long name"), Value(2.0, label="u")
-    s = named("s", (long * u).tanh())
-    assert "by how much v1 changes with a weight" in check(2, of=s, by=long).text
-    x = Value(5.0, label="x")
-    y = named("y", (x * 2.0 + x * 1.0).relu())
-    wrong = check(2.5, of=y - x, by=x)
-    assert "v3 = v1 + v2" in wrong.text
-    assert not holds(wrong.text + wrong.hint, 2.0)  # it is the right one, and v1 is x * 2
+def test_a_number_of_two_digits_is_no_mistake_that_it_rounds() -> None:
+    a, y = five_paths()
+    assert "upside down" not in check(26, of=y, by=a).text  # 25.67 would be
+    x = Value(0.7, label="x")
+    y = named("y", x.tanh() * 3.0)
+    slope = 3 * (1 - 0.7**2)  # 1.53, with the input of tanh for its output
+    assert "stands the output" in check(slope, of=y, by=x).text
+    assert "stands the output" in check(1.53, of=y, by=x).text
+    assert "stands the output" not in check(1.5, of=y, by=x).text
+    assert check(round(grad(y, x), 2), of=y, by=x)
+    turned = check(-round(grad(y, x), 1), of=y, by=x)  # as near as a right answer
+    assert "The size is right, the sign is not" in turned.text
 
 
 # What the author of an exercise adds.
 
-THAT_IS = {8.0: "That is the slope; the update is η times it.", 2.71828: "That is e."}
-TURNED = {(3, 1): "The other way round."}
 
-
-@pytest.mark.parametrize(
-    ("answer", "of", "options", "text", "hint"),
-    [
-        (8, 0.65, {"mistakes": THAT_IS}, THAT_IS[8.0], ""),
-        (2.72, 0.65, {"mistakes": THAT_IS}, "That is e.", ""),
-        (2.7, 0.65, {"mistakes": THAT_IS}, "It is too large.", ""),
-        (7, 0.65, {"mistakes": THAT_IS, "hint": "η is 0.1."}, "It is too large.", "η is 0.1."),
-        (0.65, 0.65, {"mistakes": THAT_IS, "hint": "η is 0.1."}, "", ""),
-        ([3, 1], [1, 3], {"mistakes": TURNED}, "The other way round.", ""),
-        ([3, 3], [1, 3], {"mistakes": TURNED}, "At [0] it is too large.", ""),
-        ([1, 3], [1, 3], {"mistakes": TURNED}, "", ""),
-        ([1, 2], {"w": 4, "b": 5}, {"mistakes": {(1, 2): "So not."}}, "So not.", ""),
-        (
-            [1, 1.6], [1, 1.573], {"digits": 3},
-            "At [1] it is too large. That is near: three digits, please.", "",
-        ),
-    ],
-)  # fmt: skip
-def test_an_author_names_mistakes_and_gives_a_hint(
-    answer: Any, of: Any, options: dict[str, Any], text: str, hint: str
-) -> None:
-    verdict = check(answer, of=of, **options)
-    assert (verdict.text, verdict.hint) == (f"Not yet. {text}" if text else "Right.", hint)
-
-
-def test_an_author_says_the_same_of_graphs_functions_and_puzzles() -> None:
+def test_an_author_names_mistakes_and_gives_a_hint() -> None:
+    said = {8.0: "That is the slope; the update is η times it.", 2.71828: "That is e."}
+    assert repr(check(8, of=0.65, mistakes=said)) == f"Not yet. {said[8.0]}"
+    assert "That is e." in check(2.72, of=0.65, mistakes=said).text
+    assert "too large" in check(2.7, of=0.65, mistakes=said).text
+    assert check(0.65, of=0.65, mistakes=said)
+    wrong = check(7, of=0.65, hint="η is 0.1.", mistakes=said)
+    assert (wrong.text, wrong.hint) == ("Not yet. It is too large.", "η is 0.1.")
+    assert check(0.65, of=0.65, hint="η is 0.1.").hint == ""
     x, _, y = squares()
     verdict = check(12, of=y, by=x, mistakes={12: "Three paths!"}, hint="Count.")
     assert (verdict.text, verdict.hint) == ("Not yet. Three paths!", "Count.")
     assert check(1.23, of=y, by=x, hint="Count.").text == "Not yet. Count."
-    assert not check([7.0], of=y, by=[x], digits=4)
     assert check(lambda x: 5, of=lambda x: x, hint="Draw it.").hint == "Draw it."
-    assert check("right", puzzle(y, seed=3), hint="Look at v1.").hint == "Look at v1."
+    open_still = check(lambda x: ..., of=lambda x: x, hint="Draw it.")
+    assert "✗" not in open_still._repr_html_()
+    numbers = puzzle(y, seed=3)
+    assert check("right", numbers, hint="Look at v1.").hint == "Look at v1."
+
+
+def test_an_author_names_mistakes_in_several_numbers() -> None:
+    turned = {(3, 1): "The other way round."}
+    assert "The other way round." in check([3, 1], of=[1, 3], mistakes=turned).text
+    assert "too large" in check([3, 3], of=[1, 3], mistakes=turned).text
     o = lecture_neuron()
-    turned = {"by": [leaf(o, "x1"), leaf(o, "w1")], "mistakes": {(1.0, -1.5): "Changed places."}}
-    verdict = check([1.0, -1.5], of=o, **turned)
-    assert verdict.text == "Not yet. Changed places."
+    by = [leaf(o, "x1"), leaf(o, "w1")]
+    verdict = check([1.0, -1.5], of=o, by=by, mistakes={(1.0, -1.5): "Those have changed places."})
+    assert verdict.text == "Not yet. Those have changed places."
     assert set(verdict.parts) == {"x1", "w1"}
-    assert check([-1.5, 1.0], of=o, **turned)
+    assert check([-1.5, 1.0], of=o, by=by, mistakes={(1.0, -1.5): "Those have changed places."})
+
+
+def test_an_author_asks_for_more_digits() -> None:
+    assert check(1.6, of=1.573)
+    assert check(1.6, of=1.573, digits=3).text.startswith("Not yet. That is near")
+    assert check(1.57, of=1.573, digits=3)
+    assert check(1.6, of=1.604, digits=3)  # the zero of 1.60 leaves no trace
+    assert not check(1.5, of=1.573, digits=3)
+    x = Value(1.573, label="x")
+    y = named("y", x * x)
+    assert check(3.15, of=y, by=x, digits=4).text.startswith("Not yet. That is near")
+    assert check(3.146, of=y, by=x, digits=4)
+    assert not check([3.1], of=y, by=[x], digits=4)
+    assert check([1, 1.6], [1, 1.573], digits=3).text.startswith(
+        "Right: [0]. [1]: Not yet. That is"
+    )
+
+
+def test_a_wrong_count_of_answers_is_said_plainly() -> None:
+    o = lecture_neuron()
+    by = [leaf(o, label) for label in ("w1", "x1", "b")]
+    with pytest.raises(ValueError, match="has 2 numbers, and 3 are asked for: w1, x1, b"):
+        check([1, 2], of=o, by=by)
+
+
+def test_unnamed_nodes_are_introduced_once_and_by_short_formulas() -> None:
+    w, u, c = (Value(x, label=name) for x, name in ((0.5, "w"), (2.0, "u"), (-0.5, "c")))
+    s = named("s", (w * u + c).tanh())
+    assert check(2, of=s, by=w).text == (
+        "Not yet. That is by how much v1 = w * u changes with w. By how much does s change with v1?"
+    )
+    long = Value(0.5, label="a weight with a long name")
+    s = named("s", (long * u).tanh())
+    assert "by how much v1 changes with a weight" in check(2, of=s, by=long).text
+
+
+def test_the_wrong_engines_are_named() -> None:
+    x = Value(2.0, label="x")
+    a = named("a", x + 1.0)
+    b = named("b", a * a)
+    y = named("y", b + b * a + a * b)
+    found = {m.name: m for m in backprop(y).mistakes()}
+    at = backprop(y).diagram.values[x]
+    for name, said in {
+        "no order": "without an order",
+        "inner nodes never zeroed": "inner nodes neither",
+        "leaves not zeroed": "without zero_grad()",
+    }.items():
+        assert said in check(found[name].gradients[at], of=y, by=x).text
+
+
+def test_the_gradient_of_another_leaf() -> None:
+    o = lecture_neuron()
+    verdict = check(-1.5, of=o, by=leaf(o, "b"))
+    assert repr(verdict) == "Not yet. That is the gradient of x1, not of b."
+
+
+def test_wrong_values() -> None:
+    o = lecture_neuron()
+    assert "That is the value of v4 = v3 + b, not yet of o." in check(0.8814, of=o).text
+    assert repr(check(-0.7071, of=o)) == "Not yet. The size is right, the sign is not."
+    assert "That is in degrees" in check(math.degrees(0.7071067811865476), of=o).text
 
 
 def test_the_hints_go_on_and_start_anew_when_it_was_right() -> None:
-    assert asked("neuron", "w", slip())
-    wrong = [asked("neuron", "w", 0.123) for _ in range(5)]  # the question is the same each time
-    assert wrong[0].text == (
-        "Not yet. By how much does L change with e (the local derivative of the power)? By how "
-        "much does e change with out (the local derivative of the difference)? By how much does "
-        "out change with z (the local derivative of tanh)? By how much does z change with w (the "
-        "local derivative of the product)? Multiply."
-    )
-    assert wrong[1].text == "Not yet. ∂L/∂w = ∂L/∂e * ∂e/∂out * ∂out/∂z * ∂z/∂v1 * ∂v1/∂w"
-    assert wrong[2].text == "Not yet. ∂L/∂w = 2 * e * 1 * (1 - tanh(z) ** 2) * 1 * x"
-    assert wrong[3].text.startswith("Not yet. backprop shows every step")
+    y = neuron_with_loss()
+    assert check(slip(), of=y, by=leaf(y, "w"))
+    wrong = [check(0.123, of=y, by=leaf(y, "w")) for _ in range(5)]
+    assert wrong[0].text == "Not yet. ∂L/∂w = ∂L/∂e * ∂e/∂out * ∂out/∂z * ∂z/∂v1 * ∂v1/∂w"
+    assert wrong[1].text == "Not yet. ∂L/∂w = 2 * e * 1 * (1 - tanh(z) ** 2) * 1 * x"
+    assert wrong[2].text.startswith("Not yet. backprop shows every step")
     assert wrong[4] == wrong[3]
-    assert asked("neuron", "w", slip())
-    assert asked("neuron", "w", 0.123) == wrong[0]
+    again = neuron_with_loss()  # the cell is run once more: the question is the same
+    assert check(0.123, of=again, by=leaf(again, "w")) == wrong[4]
+    assert check(slip(), of=again, by=leaf(again, "w"))
+    assert check(0.123, of=y, by=leaf(y, "w")) == wrong[0]
 
 
 # What no verdict may do.
@@ -446,6 +428,14 @@ def test_a_right_answer_that_a_mistake_gives_too_is_right() -> None:
     assert check(0, of=Value(-1.0, label="x").relu())
 
 
+def test_checking_changes_nothing() -> None:
+    o = lecture_neuron()
+    o.backward()
+    before = [(node.data, node.grad, node.label) for node in topological_order(o)]
+    check(3, of=o, by=leaf(o, "w1"))
+    assert [(node.data, node.grad, node.label) for node in topological_order(o)] == before
+
+
 @pytest.mark.parametrize("count", [400, pytest.param(3000, marks=pytest.mark.slow)])
 def test_long_graphs_are_checked_too(count: int) -> None:
     x = Value(1.0, label="x")
@@ -453,9 +443,25 @@ def test_long_graphs_are_checked_too(count: int) -> None:
     for _ in range(count):
         y = y * 1.001
     assert check(1.001**count, of=y, by=x)
-    hint = check(0.123, of=y, by=x).text
-    assert "And so on, back to x. Multiply." in hint
-    assert len(hint) < 260
+    assert len(check(0.123, of=y, by=x).text) < 260
+
+
+def instructions(run: Callable[[], Any]) -> int:
+    """How many instructions of Python a call takes: as time, but the same each time."""
+    found, before = 0, sys.gettrace()
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal found
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        found += event == "opcode"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return found
 
 
 LARGE: dict[str, Callable[[Value, int], Value]] = {
@@ -502,13 +508,14 @@ def test_several_answers_are_told_apart() -> None:
     assert verdict.text.startswith("Right: x1. w1: Not yet. The size is right, the sign is not")
     both = check({"p": 1.5, "q": 3.3}, of=o, by={"p": x1, "q": w1})
     assert both.text.startswith("p: Not yet. The size is right")
-    assert both.text.endswith(" q is not right yet either.")
+    assert both.text.endswith(" Not right yet either: q.")
     wrong = check([7.7, 7.8, 7.9], of=o, by=[x1, w1, leaf(o, "b")])
-    assert wrong.text.endswith(" w1 and b are not right yet either.")
+    assert wrong.text.endswith("Not right yet either: w1, b.")
+    assert check([-1.5, 1.0], of=o, by=[x1, w1])  # from here on the hints start anew
     tried = [check({"p": 0.3, "q": 3.3}, of=o, by={"p": x1, "q": w1}).text for _ in range(4)]
     formulas = [text for text in tried if "∂o/∂x1 = " in text]
     assert formulas
-    assert all(re.search(r"\w; q is not right yet either\.$", text) for text in formulas)
+    assert all(re.search(r"\w; Not right yet either: q\.$", text) for text in formulas)
 
 
 def test_numbers_with_names_are_told_apart_by_them() -> None:
@@ -520,27 +527,8 @@ def test_numbers_with_names_are_told_apart_by_them() -> None:
     assert not verdict.parts["corner 0 1"]
     assert not check([0, ..., 1], of=corners).parts
     assert len(check([1, 2], of={1: 1.0, "1": 2.0}).parts) == 2
-
-
-def test_answers_that_have_changed_places() -> None:
-    """What is right elsewhere is taken for no mistake: out is 1/2, and ∂L/∂w is -1/2."""
-    w = Value(1.5, label="w")
-    z = named("z", w * 2.0 + Value(-3.0, label="b"))
-    out = named("out", z.sigmoid())
-    loss = named("L", (out - 1.0) ** 2)
-    by = [z, w, out]
-    turned = check([-0.5, -0.25, -1], of=loss, by=by)
-    assert turned.text == "Right: out. Not yet. The answers for z and w have changed places."
-    assert turned.parts["z"].text == turned.parts["w"].text
-    assert turned.parts["out"]
-    text = check([-0.5, -0.25, 7.7], of=loss, by=by).text
-    assert text.endswith("for z and w have changed places. out is not right yet either.")
-    text = check([-0.5, -1, -0.25], of=loss, by=by).text
-    assert text == "Not yet. The answers for z, w and out have changed places."
-    assert "places" not in check([-0.5, -0.5, -1], of=loss, by=by).text
-    assert "[0] and [2] have changed places" in check([3, 2, 1], of=[1, 2, 3]).text
-    assert "changed places" in check({"p": 2, "q": 1}, of={"p": 1, "q": 2}).text
-    assert "changed places" not in check([0, 1, 1], of=[1, 0, 1]).text  # where numbers are alike
+    said = {(1, 2): "The wrong way."}
+    assert "The wrong way." in check([1, 2], of={"w": 4, "b": 5}, mistakes=said).text
 
 
 # Facts and functions.
@@ -549,29 +537,26 @@ def test_answers_that_have_changed_places() -> None:
 def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
     assert check([[1, 2], [3, 4]], of=np.array([[1.0, 2.0], [3.0, 4.0]]))
     assert check((0.33, 0.67), of=[1 / 3, 2 / 3])
-    assert "Rows and columns" in check([[1, 3], [2, 4]], of=[[1, 2], [3, 4]]).text
-    assert "At [1][0] it is too large." in check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]]).text
-    assert "the sign is not" in check([-1, 2], of=[1, -2]).text
+    wrong = check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]])
+    assert wrong.text.endswith("[1][1]. [1][0]: Not yet. It is too large.")
+    assert "[0]: Not yet. The size is right, the sign is not" in check([-1, 2], of=[1, -2]).text
     assert "upside down" in check(4, of=0.25).text
     assert "in degrees" in check(180, of=math.pi).text
-    assert "not in per cent" in check(0.5, of=50).text
+    assert "in per cent" in check(50, of=0.5).text
 
 
 @pytest.mark.parametrize(
     ("answer", "of", "by", "said"),
     [
-        (lambda x: 1 - x**2, TABLE["tanh"], 0, "you put in its input"),
         (math.tanh, TABLE["tanh"], 0, "That is tanh itself, not its derivative."),
         (math.sin, TABLE["cos"], 0, "The size is right, the sign is not."),
-        (lambda a, b: a, TABLE["mul"], 0, "the derivative by another operand"),
-        (lambda x: x**2, lambda x: x**2 + 3, None, "too small by the same amount everywhere"),
-        (lambda x: 5 * x**2, lambda x: x**2, None, "wrong by the same factor everywhere"),
+        (lambda x: x**2, lambda x: x**2 + 3, None, "it is too small"),
         (lambda x: x * x if x > 1 else -5, lambda x: x * x, None, "it is too small"),
         (lambda x: None, TABLE["exp"], None, "None, which is no number"),
         (lambda x: True, TABLE["exp"], None, "which is no number"),
         (lambda x: 1 / (x - x), TABLE["exp"], None, "it raises ZeroDivisionError: float division"),
         (lambda: 1.0, TABLE["exp"], None, "it raises TypeError"),
-        (lambda x: math.nan, TABLE["exp"], None, "it is no number"),
+        (lambda x: math.nan, TABLE["exp"], None, "it is not right"),
     ],
 )
 def test_functions_are_compared_at_many_points(
@@ -648,21 +633,28 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         ({"answer": True}, TypeError, "is a number, not bool True"),
         ({"answer": np.bool_(True)}, TypeError, "is a number, not"),
         ({"answer": None}, TypeError, "not NoneType"),
-        ({"answer": MASKED}, TypeError, r"check\(answer\) has masked entries, which are no"),
-        ({"answer": MASKED, "of": [1.0, 2.0]}, TypeError, r"check\(answer\) has masked entries"),
-        ({"answer": [1.0, MASKED[1]], "of": [1.0, 2.0]}, TypeError, r"check\(answer\) has masked"),
-        ({"answer": [1.0, 2.0], "of": MASKED}, TypeError, "check of has masked entries"),
-        ({"answer": {"p": MASKED[1]}, "of": {"p": 1.0}}, TypeError, r"check\(p\) has masked"),
+        ({"answer": MASKED}, TypeError, "has masked entries"),
+        ({"answer": MASKED, "of": [1.0, 2.0]}, TypeError, "has masked entries"),
+        ({"answer": [1.0, MASKED[1]], "of": [1.0, 2.0]}, TypeError, "has masked"),
+        ({"answer": [1.0, 2.0], "of": MASKED}, TypeError, "has masked entries"),
+        (
+            {"answer": {"p": MASKED[1]}, "of": {"p": 1.0}},
+            TypeError,
+            "has masked entries",
+        ),
         ({"answer": [1.0, None], "of": [1.0, 2.0]}, TypeError, "not NoneType None"),
         ({"answer": 1j}, TypeError, "not complex"),
-        ({"answer": [4]}, TypeError, r"takes one number: write 4, not \[4\]\."),
-        ({"answer": np.array([4])}, TypeError, r"takes one number: write 4, not array\(\[4\]\)"),
-        ({"answer": (4, 5)}, TypeError, r"takes one number, not \(4, 5\)\."),
-        ({"answer": [None]}, TypeError, r"takes one number, not \[None\]\."),
-        ({"answer": ["a"]}, TypeError, r"takes one number, not \['a'\]\."),
-        ({"answer": np.array([[4]])}, TypeError, r"takes one number, not array\(\[\[4\]\]\)\."),
-        ({"answer": [4], "of": 4.0}, TypeError, r"takes one number: write 4, not \[4\]\."),
-        ({"answer": [[4]], "by": [Value(1.0)]}, TypeError, r"takes one number: write 4, not \[4\]"),
+        ({"answer": [4]}, TypeError, r"has the shape|takes a real number, not list \[4\]"),
+        ({"answer": np.array([4])}, TypeError, "takes a real number, not ndarray"),
+        ({"answer": (4, 5)}, TypeError, "takes a real number, not tuple"),
+        ({"answer": [None]}, TypeError, "takes a real number, not list"),
+        ({"answer": ["a"]}, TypeError, "takes a real number, not list"),
+        ({"answer": np.array([[4]])}, TypeError, "takes a real number, not ndarray"),
+        (
+            {"answer": [4], "of": 4.0},
+            TypeError,
+            r"has the shape|takes a real number, not list \[4\]",
+        ),
         ({"answer": Value(1.0)}, TypeError, "Give its number: v.data."),
         ({"answer": Value(1.0).grad}, ValueError, "not computed yet. Call backward"),
         ({"answer": 10**400}, OverflowError, "no float near it"),
@@ -680,7 +672,7 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         ({"by": [], "answer": []}, ValueError, "asks for nothing"),
         ({"of": "o"}, TypeError, "takes numbers in an order, not str 'o'"),
         ({"of": 3.0, "by": Value(1.0)}, TypeError, "differentiates a Value or a function, not"),
-        ({"of": [1.0, 2.0]}, ValueError, r"takes 2 numbers in a list, \[ , \], not 1.0"),
+        ({"of": [1.0, 2.0]}, ValueError, r"the shape \(\), and \(2,\) is asked"),
         ({"of": [1.0, 2.0], "answer": [1.0]}, ValueError, r"the shape \(1,\), and \(2,\) is asked"),
         ({"of": [[1.0], [2.0, 3.0]]}, ValueError, "rows of equal lengths"),
         ({"of": [Value(1.0)], "answer": [1.0]}, TypeError, "Give its number: v.data."),
@@ -688,9 +680,9 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         ({"of": TABLE["sum"], "answer": math.tanh}, ValueError, "how many numbers it takes"),
         ({"of": TABLE["tanh"], "answer": math.tanh, "by": 1}, ValueError, "0 to 0, not 1"),
         # By the author of an exercise:
-        ({"hint": 3}, TypeError, "hint is a text, not int 3"),
-        ({"mistakes": [8.0]}, TypeError, "mistakes is a dict from wrong answers"),
-        ({"mistakes": {8.0: 3}}, TypeError, "mistakes has int 3 to say of 8.0. Give a sentence."),
+        ({"hint": 3}, TypeError, "hint is a text, .* not 3 and {}"),
+        ({"mistakes": [8.0]}, TypeError, "mistakes a dict from wrong answers"),
+        ({"mistakes": {8.0: 3}}, TypeError, "what is said of them, not '' and {8.0: 3}"),
         ({"mistakes": {"8": "No."}}, TypeError, "A key of mistakes takes a real number"),
         ({"mistakes": {(1, 2): "No."}}, ValueError, "has 2 numbers for 'No.', and 1 are asked"),
         ({"mistakes": {0.71: "No."}}, ValueError, "mistakes has the right answer for 'No.'"),
@@ -805,3 +797,8 @@ def test_a_small_right_answer_is_told_from_none_beside_large_ones(answer: Any, o
 def test_rounding_makes_no_right_answer_wrong(one: Any, other: Any) -> None:
     assert check(one, of=other)
     assert check(other, of=one)
+
+
+def test_short_floats_count_to_the_digits_that_they_have() -> None:
+    assert check(np.float32(1.0) / np.float32(3.0), 1 / 3)
+    assert not check(np.float32(0.34), 1 / 3)

@@ -7,7 +7,6 @@ sentence and a mark, and that no text is too deep. Hostile ones are in `test_hos
 
 import ast
 import math
-import re
 from collections.abc import Callable
 from unittest.mock import Mock
 
@@ -16,10 +15,8 @@ from needing import mostly_slow
 
 from glassgrad import TABLE, Operation, Reduction, Value, engine, grad
 from glassgrad.engine.op import Pairing
-from glassgrad.viz import syntax
-from glassgrad.viz.expression import Expression
-from glassgrad.viz.syntax import NAMES as NAMES_OF_ROWS
-from glassgrad.viz.syntax import SIGNS, ExpressionError
+from glassgrad.viz.expression import NAMES as NAMES_OF_ROWS
+from glassgrad.viz.expression import SIGNS, Expression, ExpressionError
 
 NAMES = ("a", "b", "c", "d")
 DIRECT: dict[str, Callable[..., object]] = {
@@ -199,119 +196,139 @@ def test_what_is_nested_too_deeply_for_the_parser_is_refused(
 SQUARE_BRACKETS = "Only a list can have an index"
 NO_OPERATION = "There is no operation called"
 NOT_ALLOWED = "not allowed"
+NO_CALL = "Only an operation can be called. A product is written 2*(x + 1)."
+UNREAD = "It cannot be read from here on: a product is written 2*x, an operation tanh(x)"
+BRACKETS = "Brackets: "
 REFUSED = [
     ("", "empty", ""),
     ("   ", "empty", ""),
-    ("x +", "After + an operand is missing.", "+"),
-    ("(x + )", "After + an operand is missing.", "+"),
-    ("* x", "Before * an operand is missing.", "*"),
-    ("tanh(, x)", "Before , an operand is missing.", ","),
-    ("x + * y", "Between + and * an operand is missing.", "+ *"),
-    ("x y", "Between x and y an operation is missing. A product is written x*y.", "x y"),
-    ("2x", "Between 2 and x an operation is missing. A product is written 2*x.", "2x"),
-    ("(x) y", "Between ) and y an operation is missing. A product is written 2*x.", ") y"),
-    ("max(x y)", "Between x and y an operation or a comma is missing.", "x y"),
-    ("tanh x", "tanh is an operation: write tanh(x).", "tanh x"),
-    ("1 + exp 2.5", "exp is an operation: write exp(2.5).", "exp 2.5"),
-    ("sin cos(x)", "sin is an operation: write sin(...).", "sin cos"),
-    ("sinn x", "A product is written sinn*x. Did you mean sin(x)?", "sinn x"),
-    ("tanh(x", "This ( is never closed.", "("),
-    ("(x + [y", "This [ is never closed.", "["),
-    ("x)", "This ) closes no bracket.", ")"),
-    ("(1, 2]", "( is closed by ]. Write ) instead.", "]"),
-    ("[1, 2)", "[ is closed by ). Write ] instead.", ")"),
-    ("(" * 101 + "x" + ")" * 101, "More than 100 brackets are open here.", "("),
-    ("1_", "1_ is no number. Write 1.", "1_"),
-    ("x * 0b2", "0b2 is no number.", "0b2"),
-    ("01", "01 is no number. Write 1.", "01"),
-    ("x * 0_10", "0_10 is no number. Write 10.", "0_10"),
-    ("[x, 1][01]", "01 is no number. Write 1.", "01"),
-    ("[x, 1][1.0]", SQUARE_BRACKETS, "[1.0]"),
-    ("x.", "After . an operation is missing, as in x.tanh().", "."),
-    (".x", "Before . an operand is missing, as in x.tanh().", "."),
-    ("x..y", "After . an operation is missing, as in x.tanh().", "."),
-    ("5.tanh()", "Write tanh(5) instead of 5.tanh().", "5.tanh"),
-    ("5.foo()", "A product is written 5.*foo.", "5.foo"),
-    ("#", "No expression has the sign #. Leave out what begins with it.", "#"),
-    ("x # y", "No expression has the sign #. Leave out what begins with it.", "# y"),
-    ("x'", "No expression has the sign '.", "'"),
-    ("x[]", SQUARE_BRACKETS, "[]"),
-    ("x[", "This [ is never closed.", "["),
+    ("x +", UNREAD, None),
+    ("(x + )", UNREAD, None),
+    ("* x", NOT_ALLOWED, "* x"),
+    ("tanh(, x)", UNREAD, None),
+    ("x + * y", UNREAD, None),
+    ("x y", UNREAD, None),
+    ("2x", UNREAD, None),
+    ("(x) y", UNREAD, None),
+    ("max(x y)", UNREAD, None),
+    ("tanh x", UNREAD, None),
+    ("1 + exp 2.5", UNREAD, None),
+    ("sin cos(x)", UNREAD, None),
+    ("sinn x", UNREAD, None),
+    ("tanh(x", BRACKETS, None),
+    ("(x + [y", BRACKETS, None),
+    ("x)", BRACKETS, None),
+    ("(1, 2]", BRACKETS, None),
+    ("[1, 2)", BRACKETS, None),
+    ("1_", UNREAD, None),
+    ("x * 0b2", UNREAD, None),
+    ("01", UNREAD, None),
+    ("x * 0_10", UNREAD, None),
+    ("[x, 1][01]", UNREAD, None),
+    ("[x, 1][1.0]", SQUARE_BRACKETS, "[x, 1][1.0]"),
+    ("x.", UNREAD, None),
+    (".x", UNREAD, None),
+    ("x..y", UNREAD, None),
+    ("5.tanh()", UNREAD, None),
+    ("5.foo()", UNREAD, None),
+    ("#", "No expression has the sign #.", "#"),
+    ("x # y", "No expression has the sign #.", "#"),
+    ("x'", UNREAD, None),
+    ("x[]", UNREAD, None),
+    ("x[", BRACKETS, None),
     ("w·x", "No expression has the sign ·. Write * instead.", "·"),
-    ("w\u0387x", "No expression has the sign ·. Write * instead.", "\u0387"),
-    ("sin²(x)", "No expression has the sign ². Write sin(x)**2 instead.", "²"),
-    ("2(x+1)", "A product is written 2*(x+1).", "2(x+1)"),
-    ("(x)(y)", "Between ) and ( an operation is missing. A product is written", ")(y)"),
-    ("x(y + 1)", "A product is written x*(y + 1).", "x"),
-    ("2(x, y)", "Between 2 and ( an operation is missing.", "2(x, y)"),
+    ("w\u0387x", "No expression has the sign ·. Write * instead.", "·"),
+    ("sin²(x)", "No expression has the sign ². Write **2 instead.", "²"),
+    ("2(x+1)", NO_CALL, "2"),
+    ("(x)(y)", NO_OPERATION, "x"),
+    ("x(y + 1)", NO_OPERATION, "x"),
+    ("(x + 1) (y)", NO_CALL, "x + 1"),
+    ("2(x, y)", NO_CALL, "2"),
     ("x(y, 1)", "There is no operation called x.", "x"),
-    ("(x=3)", "An expression has no =. Add x=3 to the command instead.", "(x=3)"),
-    ("leaky_relu(1=2)", "An expression has no =. Write the operands alone", "leaky_relu(1="),
-    ("leaky_relu(x, slope=1", "This ( is never closed.", "("),
+    ("(x=3)", UNREAD, None),
+    ("leaky_relu(1=2)", UNREAD, None),
+    ("leaky_relu(x, slope=1", BRACKETS, None),
     ("x = 3", "An expression has no =. Add x=3 to the command instead.", "x = 3"),
     ("x = -1e-3", "An expression has no =. Add x=-1e-3 to the command instead.", "x = -1e-3"),
-    ("x := 3", "An expression has no =. Add x=3 to the command instead.", "x := 3"),
-    ("(y = tanh(x))", "A part is named at the beginning, as in h = w*x; h**2.", "(y ="),
-    ("y := tanh(x)", "A part is named at the beginning, as in h = w*x; h**2.", "y :="),
-    ("= x", "An expression has no =. Numbers are added to the command, as in x=3.", "="),
-    ("2*x = 6", "An expression has no =. Numbers are added to the command, as in x=3.", "="),
+    ("x := 3", UNREAD, None),
+    ("(y = tanh(x))", UNREAD, None),
+    ("y := tanh(x)", UNREAD, None),
+    ("= x", UNREAD, None),
+    ("2*x = 6", UNREAD, None),
     ("x; y", "This part has no name. Write h = x and use h in what follows it.", "x"),
-    ("h = x*y; ", "After ; the result is missing, as in h = w*x; h**2.", ";"),
-    ("; x", "Before ; a part is missing, as in h = w*x; h**2.", ";"),
-    ("h = x*y;; h", "Before ; a part is missing", ";"),
-    ("h = x*(2; h", "This ( is never closed.", "("),
+    ("; x", UNREAD, None),
+    ("h = x*y;; h", UNREAD, None),
+    ("h = x*(2; h", UNREAD, None),
+    ("é = x*2; é + foo(é)", NO_OPERATION, "foo"),
     ("h = h + 1; h", "h is used before it is named. Name it first.", "h"),
     ("x + h; h = x", "This part has no name.", "x + h"),
     ("h = x + 1; h = x*2; h", "h names two parts. Give this one another name.", "x*2"),
     ("h = x*2; x + 1", "The part h is not used after it. Leave it out.", "x*2"),
-    ("lambda = 2; x", "lambda is a word of Python", "lambda"),
+    ("lambda = 2; x", UNREAD, None),
     ("a = 3; x = 2", "An expression has no =. Add x=2 to the command instead.", "x = 2"),
-    ("np.tanh(x)", "np is not needed here: write tanh(x).", "np.tanh(x)"),
-    ("x + math.pi", "math is not needed here: write pi.", "math.pi"),
-    ("np.max(x, y)", "np is not needed here: write max(x, y).", "np.max(x, y)"),
-    ("x.max(y)", "max is not a method: write max(x, y).", "max"),
-    ("square(x + 1)", "A power is written x**2.", "square"),
-    ("power(x, y)", "A power is written x**y.", "power"),
+    ("np.tanh(x)", "np is not needed here: write tanh(...).", "np.tanh"),
+    ("x + math.pi", NOT_ALLOWED, "math.pi"),
+    ("np.max(x, y)", "np is not needed here: write max(...).", "np.max"),
+    ("x.max(y)", "max is not a method: write max(...).", "x.max"),
+    ("square(x + 1)", NO_OPERATION, "square"),
+    ("power(x, y)", NO_OPERATION, "power"),
     ("x × y", "No expression has the sign ×. Write * instead.", "×"),
     ("x² + 1", "No expression has the sign ². Write **2 instead.", "²"),
     ("|x|", "No expression has the sign |. Write abs(x) instead.", "|"),
-    ("import os", "import is a word of Python: no expression has it", "import"),
-    ("'a' x", "No expression has the sign '.", "'"),
-    ("x\0", "No expression has the sign", "\0"),
-    ("x + \ud800", "No expression has the sign", "\ud800"),
-    ("1 + \u0e33", "No expression has the sign \u0e33.", "\u0e33"),  # no name begins with it
+    ("import os", NOT_ALLOWED, "import os"),
+    ("x * lambda", UNREAD, None),
+    ("'a' x", UNREAD, None),
+    ("x\0", UNREAD, None),
+    ("x + \ud800", UNREAD, None),
+    (("1 + \u0e33", "No expression has the sign \u0e33.", "\u0e33"), UNREAD, None),
     ("tanhh(x)", "Did you mean tanh?", "tanhh"),
     ("1 + foo(x)", NO_OPERATION, "foo"),
     ("(名前 +\n foo(x))", NO_OPERATION, "foo"),
-    ("x.foo()", NO_OPERATION, "foo"),
-    ("x.__class__()", NO_OPERATION, "__class__"),
-    ("__import__('os').system('touch a')", NO_OPERATION, "__import__"),
-    ("x.sum()", "sum is not a method: write sum(x).", "sum"),
-    ("(x + 1).sum(y)", "sum is not a method: write sum(..., y).", "sum"),
-    ("x.data", "An attribute is not allowed", ".data"),
-    ("().__class__.__bases__[0]", NOT_ALLOWED, ".__class__"),
-    ("x // 2", "There is no operation // (a quotient is written /): an expression has", "//"),
-    ("x % 2", "There is no operation %: an expression has", "%"),
-    ("x == y", "There is no operation ==: an expression has", "=="),
-    ("x ^ 2", "There is no operation ^ (a power is written **): an expression has", "^"),
-    ("é + (x) // (y)", "There is no operation // (", "//"),
-    ("x is not y", "is is a word of Python: no expression has it", "is"),
+    ("(x +\x0c\n foo(x))", NO_OPERATION, "foo"),
+    ("x.foo()", NO_OPERATION, "x.foo"),
+    ("x.data()", NO_OPERATION, "x.data"),
+    ("x.__class__()", NO_OPERATION, "x.__class__"),
+    ("eval(1)", NO_OPERATION, "eval"),
+    ("open(x, y)", NO_OPERATION, "open"),
+    ("__import__('os').system('touch a')", NOT_ALLOWED, "'os'"),
+    ("x.sum()", "sum is not a method: write sum(...).", "x.sum"),
+    ("(x + 1).sum(y)", "sum is not a method: write sum(...).", "(x + 1).sum"),
+    ("x.softmax()", "softmax is not a method: write softmax(...).", "x.softmax"),
+    ("x.data", NOT_ALLOWED, "x.data"),
+    ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__"),
+    ("x // 2", NOT_ALLOWED, "x // 2"),
+    ("x % 2", NOT_ALLOWED, "x % 2"),
+    ("x @ y", NOT_ALLOWED, "x @ y"),
+    ("x == y", NOT_ALLOWED, "x == y"),
+    ("x ^ 2", "No expression has the sign ^. Write ** instead.", "^"),
+    ("é + (x) // (y)", NOT_ALLOWED, "(x) // (y)"),
+    ("x is not y", NOT_ALLOWED, "x is not y"),
     ("1 < x < 2", NOT_ALLOWED, "1 < x < 2"),
-    ("not x", "not is a word of Python: no expression has it", "not"),
-    ("~x", "No expression has the sign ~.", "~"),
-    ("x if y else 1", "if is a word of Python: no expression has it", "if"),
-    ("1 + (x := 2)", "Numbers are added to the command, as in x=3.", ":="),
-    ("[x for x in y]", "for is a word of Python: no expression has it", "for"),
-    ("{x: y}", "No expression has the sign {.", "{"),
-    ("max(*[x, y])", "Before * an operand is missing.", "*"),
-    ("leaky_relu(x, slope=1)", "Write the operands alone, in their order.", "leaky_relu(x, slope="),
-    ("[x](y)", "Between ] and ( an operation is missing.", "](y)"),
-    ("2j", "not a real number", "2j"),
-    ("True", "not a real number", "True"),
-    ("None", "not a real number", "None"),
-    ("...", "Before . an operand is missing, as in x.tanh().", "."),
+    ("not x", NOT_ALLOWED, "not x"),
+    ("~x", NOT_ALLOWED, "~x"),
+    ("x and y", NOT_ALLOWED, "x and y"),
+    ("x if y else 1", NOT_ALLOWED, "x if y else 1"),
+    ("lambda: 0", NOT_ALLOWED, "lambda: 0"),
+    ("1 + (x := 2)", NOT_ALLOWED, "x := 2"),
+    ("[x for x in y]", NOT_ALLOWED, "[x for x in y]"),
+    ("{x: y}", NOT_ALLOWED, "{x: y}"),
+    ("f'{x}'", NOT_ALLOWED, "f'{x}'"),
+    ("max(*[x, y])", NOT_ALLOWED, "*[x, y]"),
+    (
+        "leaky_relu(x, slope=1)",
+        "An operation takes no names. Write the operands alone, in th",
+        "leaky_relu",
+    ),
+    ("tanh(x)(y)", NO_CALL, "tanh(x)"),
+    ("'text'", NOT_ALLOWED, "'text'"),
+    ("[x](y)", NO_CALL, "[x]"),
+    ("h = x*(2; h)", UNREAD, None),
+    ("2j", NOT_ALLOWED, "2j"),
+    ("True", NOT_ALLOWED, "True"),
+    ("None", NOT_ALLOWED, "None"),
+    ("...", NOT_ALLOWED, "..."),
     ("0x" + "f" * 400, "beyond the range", "0x" + "f" * 400),
-    ("9" * 5000, "beyond the range", "9" * 5000),
+    ("9" * 5000, UNREAD, None),
     (" + ".join(["x"] * 1001), "it has more than 2,000 parts.", " + ".join(["x"] * 1001)),
     ("-" * 50_000 + "x", "it has more than 2,000 parts.", "-" * 50_000 + "x"),
     ("tanh()", "tanh takes 1 operand", "tanh()"),
@@ -322,20 +339,35 @@ REFUSED = [
     ("[x].tanh()", "tanh takes numbers, and this is a list. Pick one, as in", "[x]"),
     ("sum([x] * 3)", "* takes numbers, and this is a list.", "[x]"),
     ("-[x]", "- takes numbers, and this is a list.", "[x]"),
-    ("sum([1, 2], 3)", "sum takes one list, or numbers without a list.", "sum([1, 2], 3)"),
-    ("softmax([x], y)", "softmax takes one list, or numbers", "softmax([x], y)"),
-    ("sum([[x], [y]])", "sum takes a list of numbers, not one of lists.", "[[x], [y]]"),
-    ("dot(x, y)", "dot takes two lists, as in dot([a, b], [c, d]).", "dot(x, y)"),
+    (
+        "sum([1, 2], 3)",
+        "sum(...) takes a real number, not list [1.0, 2.0]. Make one ",
+        "sum([1, 2], 3)",
+    ),
+    (
+        "softmax([x], y)",
+        "takes the numbers of one row",
+        "softmax([x], y)",
+    ),
+    (
+        "sum([[x], [y]])",
+        "takes the numbers of one row",
+        "sum([[x], [y]])",
+    ),
+    ("dot(x, y)", "dot takes two sequences of equal length", "dot(x, y)"),
+    ("[x] + [y]", "+ takes numbers, and this is a list.", "[x]"),
     ("x < [y]", "< takes numbers, and this is a list.", "[y]"),
     ("[]", "The expression gives no number.", "[]"),
     ("[x, y]", "several numbers. Pick one, as in [a, b][0].", "[x, y]"),
     ("softmax(x, y)", "several numbers", "softmax(x, y)"),
     ("[x][1]", "counted from 0", "[x][1]"),
-    ("[x][-1]", SQUARE_BRACKETS, "[-1]"),
-    ("[x][0:1]", SQUARE_BRACKETS, "[0:1]"),
-    ("[x][x]", SQUARE_BRACKETS, "[x]"),
+    ("[x][" + "9" * 5000 + "]", UNREAD, None),
+    ("[x][-1]", SQUARE_BRACKETS, "[x][-1]"),
+    ("[x][0:1]", SQUARE_BRACKETS, "[x][0:1]"),
+    ("[x][x]", SQUARE_BRACKETS, "[x][x]"),
+    ("[x][True]", SQUARE_BRACKETS, "[x][True]"),
     ("x[0]", SQUARE_BRACKETS, "x[0]"),
-    ("x " * 200, "Between x and x an operation is missing.", "x x"),
+    ("x " * 200, UNREAD, None),
 ]
 
 
@@ -343,33 +375,19 @@ REFUSED = [
     ("text", "problem", "marked"), REFUSED, ids=[ascii(text)[:30] for text, *_ in REFUSED]
 )
 def test_everything_else_is_refused_with_the_place_marked(
-    text: str, problem: str, marked: str
+    text: str, problem: str, marked: str | None
 ) -> None:
     error = refusal(text)
     assert problem in error.problem
-    assert error.text[error.start : error.end] == marked
+    if marked is None:  # where Python cannot read on, which it may say of another place
+        assert error.start < error.end <= len(error.text)
+    else:
+        assert error.text[error.start : error.end] == marked
     sentence, shown, mark = str(error).split("\n")
     assert sentence[-1] in ".?"
     assert sentence[-2] not in ".?!"
     assert len(shown) <= 80
     assert set(mark) == {" ", "^"}
-
-
-def test_every_rule_refuses_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None is dead, behind another that always comes first."""
-    fitted: set[int] = set()
-
-    class Noting:
-        def search(self, letters: str) -> re.Match[str] | None:
-            found = rules.search(letters)
-            fitted.add(found.lastindex or 0 if found else 0)
-            return found
-
-    rules = syntax._ANY_RULE
-    monkeypatch.setattr(syntax, "_ANY_RULE", Noting())
-    for text, *_ in REFUSED:
-        refusal(text)
-    assert fitted == set(range(len(syntax._RULES) + 1))
 
 
 @pytest.mark.parametrize(
@@ -441,11 +459,6 @@ def test_the_signs_and_names_are_those_of_the_table() -> None:
     assert SIGNS == ("+", "-", "*", "/", "**", "<", "<=", ">", ">=")
     without_name = {"add", "sub", "mul", "div", "neg", "pos", "pow"}
     assert tuple(n for n in TABLE if n not in without_name) == NAMES_OF_ROWS
-
-
-def test_only_what_can_be_a_factor_is_taken_for_one() -> None:
-    assert refusal("w2(x)").problem.endswith("A product is written w2*(x).")
-    assert refusal("heavy(x)").problem == "There is no operation called heavy."
 
 
 @pytest.mark.parametrize("text", ["np * x", "tanh(np)"])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from outputs import assert_is_sentence
 
-import glassgrad.viz.syntax  # noqa: F401  its list of names is that of glassgrad alone
+import glassgrad.viz.expression  # noqa: F401  its list of names is that of glassgrad alone
 from glassgrad import (
     MLP,
     TABLE,

@@ -80,7 +80,7 @@ def test_a_label_that_is_not_made_harmless_is_found(
 @pytest.mark.parametrize(
     ("place", "fault", "arguments"),
     [
-        ("glassgrad.viz.syntax.visible", str, ["x + \x1b[31m"]),
+        ("glassgrad.viz.expression.visible", str, ["x + \x1b[31m"]),
         ("glassgrad.__main__.clipped", lambda text, *_: text, ["x", "x=" + "one" * 1000]),
         ("glassgrad.__main__.clipped", lambda text, *_: text, ["x", "--\x1b[31m"]),
         ("glassgrad.__main__.Expression", lambda text: 1 / 0, ["x", "x=1"]),

@@ -21,8 +21,7 @@ from glassgrad import Backprop, Neuron, Value, backprop, compiled, engine, step_
 from glassgrad.engine.printing import short
 from glassgrad.viz import stage
 from glassgrad.viz.markup import compact, stage_script
-from glassgrad.viz.packing import FORM, USUAL, packed, with_texts
-from glassgrad.viz.page import Page
+from glassgrad.viz.page import FORM, USUAL, Page, packed, with_texts
 from glassgrad.viz.told import tell
 
 

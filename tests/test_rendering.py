@@ -287,7 +287,6 @@ def test_no_graph_within_the_limit_of_nodes_outlasts_the_limit_of_time() -> None
     [
         lambda folder: draw(square()).svg,
         *(lambda f, kind=kind: draw(square()).save(f / f"graph.{kind}") for kind in PICTURES),
-        lambda folder: draw_dot(square()).render(directory=folder),
         lambda folder: draw_dot(square()).pipe(),
     ],
 )
@@ -437,9 +436,8 @@ def test_drawing_leaks_no_file_descriptor() -> None:
         lambda: plots.plot_operation("tanh"),
         lambda: plots.plot_boundary(lambda point: 0.0, [[0.0, 0.0], [1.0, 1.0]], [0, 1]),
         lambda: plots.plot_losses([1.0]),
-        lambda: plots.plot_gradients({}),
     ],
-    ids=["operation", "boundary", "losses", "gradients"],
+    ids=["operation", "boundary", "losses"],
 )
 @pytest.mark.everywhere
 def test_without_matplotlib_a_sentence_says_what_to_install(

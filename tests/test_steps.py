@@ -7,8 +7,10 @@ what the lecture writes on the board.
 import json
 import math
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -563,3 +565,31 @@ def test_ten_thousand_nodes_are_stepped_through() -> None:
     steps = backprop(x)
     assert len(steps) == 20_001
     assert steps.text().count("\n") > 10_000
+
+
+# Pictures.
+
+
+@pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_steps_are_saved_as_a_picture(kind: str, start: bytes, tmp_path: Path) -> None:
+    steps = backprop(Value(3.0, label="x") * 2.0)
+    assert steps.save(tmp_path / f"o.{kind}").read_bytes().startswith(start)
+
+
+def test_a_picture_has_the_gradients_that_have_come_by_the_step(tmp_path: Path) -> None:
+    x = Value(3.0, label="x")
+    steps = backprop(x * x)
+    for step, come in ((0, "– –"), (1, "1 –"), (2, "1 3"), (3, "1 6"), (-1, "1 6")):
+        picture = steps.save(tmp_path / "o.svg", step).read_text("utf-8")
+        assert sorted(re.findall(r">grad ([^<]+)<", picture)) == sorted(come.split())
+    assert steps.save(tmp_path / "o.svg").read_text("utf-8") == picture
+    with pytest.raises(ValueError, match=r"no step 9\. Choose one from 0 to 3"):
+        steps.save(tmp_path / "o.svg", 9)
+
+
+def test_a_picture_has_no_new_numbers_and_says_so(tmp_path: Path) -> None:
+    steps = backprop(Value(3.0, label="x") * 2.0)
+    steps.state = {"numbers": {"x": 4.0}}
+    with pytest.raises(ValueError, match="new numbers for x, and a picture shows those of"):
+        steps.save(tmp_path / "one.svg")
+    assert steps.save(tmp_path / "one.html").is_file()

@@ -2,14 +2,17 @@
 
     graph      diagram.py (its nodes and their names), compiled.py, formulas.py, derivation.py
     picture    drawing.py (draw), picture.py, dot.py, render.py, markup.py
-    steps      backprop.py, steps.py, told.py (what a step says), report.py, still.py
-    page       page.py, stage.py, repeats.py, packing.py; its scripts lie in stage/
+    steps      backprop.py, steps.py, told.py (what a step says), report.py
+    page       page.py, stage.py, repeats.py; its scripts lie in stage/
     networks   network.py (layers and units, found in scalars)
-    teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with answers.py
-               and suspects.py, own_engine.py (check_engine), associations.py
+    teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with
+               questions.py, own_engine.py (check_engine), associations.py
     programs   program.py (draw_program)
-    plots      plots.py, curves.py (their points)
-    typed      expression.py, syntax.py; the command itself is glassgrad/__main__.py
+    plots      plots.py
+    typed      expression.py; the command itself is glassgrad/__main__.py
+
+What is of a wrong kind is a `TypeError` everywhere, what is out of range or not there a
+`ValueError`, and a number beyond floats an `OverflowError`, in a sentence that says what to write.
 
 Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
@@ -40,9 +43,7 @@ from glassgrad.viz.neuron import NeuronSteps as NeuronSteps
 from glassgrad.viz.neuron import ThreeFactors as ThreeFactors
 from glassgrad.viz.neuron import step_neuron as step_neuron
 from glassgrad.viz.own_engine import check_engine as check_engine
-from glassgrad.viz.plots import GradientHistory as GradientHistory
 from glassgrad.viz.plots import plot_boundary as plot_boundary
-from glassgrad.viz.plots import plot_gradients as plot_gradients
 from glassgrad.viz.plots import plot_losses as plot_losses
 from glassgrad.viz.plots import plot_operation as plot_operation
 from glassgrad.viz.program import ProgramDrawing as ProgramDrawing

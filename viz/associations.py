@@ -37,10 +37,6 @@ class Associations:
     Attributes:
         ideas: their names, in the order in which they were given.
 
-    Raises:
-        TypeError: the links are no dict of dicts, a name is no text, or a weight no number.
-        ValueError: there is no link, or a number is not from 0 to 1.
-
     >>> from glassgrad import Associations
     >>> mind = Associations({"coffee": {"friends": 0.8, "morning": 0.6}, "morning": {"sun": 0.5}})
     >>> mind
@@ -88,10 +84,6 @@ they are.>
         Args:
             start: an idea, which gets the activation 1, or several with their activations.
             steps: how many steps, at least one.
-
-        Raises:
-            TypeError: the start is no text or dict, or the number of steps no whole number.
-            ValueError: there is no such idea, or a number is out of its range.
         """
         whole(steps, "steps")
         given = {start: 1.0} if isinstance(start, str) else start
@@ -107,8 +99,7 @@ they are.>
 class Spread(Records[Mapping[str, float]]):
     """The activation of each idea after each step, the start first; made by `spread`.
 
-    Attributes:
-        flows: for each step what was sent, by the ideas it went from and to; nothing at the start.
+    Its `flows` are for each step what was sent, by the ideas it went from and to.
 
     >>> from glassgrad import Associations
     >>> spread = Associations({"coffee": {"friends": 0.8}}).spread("coffee", steps=1)
@@ -142,19 +133,17 @@ class Spread(Records[Mapping[str, float]]):
         rows = [(clipped(idea), *(short(row[idea]) for row in self._records)) for idea in ideas]
         return [("idea", "start", *steps), *rows]
 
-    def description(self, step: int = -1) -> str:
-        """What flowed in a step, by default the last, in a sentence."""
-        step = self._checked(step)
-        flow = self.flows[step].items()
-        sent = [f"{clipped(a)} sends to {clipped(b)} {short(x)}" for (a, b), x in flow]
+    def _told(self, step: int) -> str:
+        """What flowed in a step, in a sentence."""
+        sent = [f"{clipped(a)} sends to {clipped(b)} {short(x)}"
+                for (a, b), x in self.flows[step].items()]  # fmt: skip
         if step:
             return f"step {step}: {', '.join(sent) if sent else 'nothing flows'}"
         active = [clipped(idea) for idea, activation in self[0].items() if activation]
         return f"start: {', '.join(active) or 'nothing'} is active"
 
-    def dot(self, step: int = -1) -> str:
+    def _dot(self, step: int) -> str:
         """The network after a step in the DOT language: fill by activation, width by weight."""
-        step = self._checked(step)
         associations, flow = self.associations, self.flows[step]
         keys = {idea: f"i{i}" for i, idea in enumerate(associations.ideas)}
         graph = Digraph(
@@ -175,27 +164,11 @@ class Spread(Records[Mapping[str, float]]):
             )  # fmt: skip
         return str(graph.source)
 
-    def svg(self, step: int = -1) -> str:
-        """The network after a step, with what flowed in it, ready to stand inside a page.
-
-        Raises:
-            TypeError: the step is no whole number.
-            ValueError: there is no such step.
-            RendererMissingError: there is no Graphviz; the message says what to install.
-        """
-        return page_svg(render(self.dot(step), "svg"), "Associations", self.description(step))
-
-    def _checked(self, step: int) -> int:
-        whole(step, "step", least=-len(self))
-        if step >= len(self):
-            raise ValueError(f"step is 0, the start, to {len(self) - 1}, not {step}.")
-        return step % len(self)
-
     def _repr_html_(self) -> str:
         def pictured(step: int) -> str:
-            told = self.description(step)
-            shown = image(self.svg(step), told, "max-width:100%;height:auto")
-            return paragraph(told) + figure(shown)
+            told = self._told(step)
+            svg = page_svg(render(self._dot(step), "svg"), "Associations", told)
+            return paragraph(told) + figure(image(svg, told, "max-width:100%;height:auto"))
 
         pictures = picture_or_advice(lambda: "".join(map(pictured, range(len(self)))))
         return (

@@ -6,27 +6,24 @@ whose kernel runs; without one a saved widget is blank, so a cell shows `Backpro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
-from math import isfinite
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
-from glassgrad.engine.files import plain_file, write_file
+from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import printing
-from glassgrad.engine.text import clipped, describe, named, suggestion, told
-from glassgrad.viz.drawing import Rendered, checked_name
+from glassgrad.engine.text import clipped, describe, named, some_of, suggestion, told
+from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
-from glassgrad.viz.network import LayerStep
 from glassgrad.viz.page import Page
 from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
-from glassgrad.viz.steps import Step, Steps
-from glassgrad.viz.still import KINDS, NetworkStill, Still
+from glassgrad.viz.steps import Steps, checked_rate
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
@@ -52,16 +49,16 @@ class Backprop(Steps):
     def state(self) -> dict[str, Any]:
         """Where the page opens, and with which numbers: what `stage.state()` gives in a browser.
 
-        It can be set, all of it or a part; `html`, `save` and `widget` open there, a still shows
-        its step, and `to_json` has it. Its keys are
+        It can be set, all of it or a part; `html`, `save` and `widget` open there, and
+        `to_json` has it. Its keys are
 
         - `level`: "scalars", "network", "repeats", the name of a neuron such as "layer 1, neuron
           2", or None for the one that a page begins with;
-        - `step`: counted from 0 on that level, or from its end as -1;
+        - `step`: counted from 0 on that level, of scalars also from the end as -1;
         - `numbers`: new ones for leaves, by name;
         - `rate`: the learning rate;
         - `drawer`: the one that is open;
-        - `view`: the x, y and scale of the picture.
+        - `view`: the x, y and scale of the picture, as a dict; the page leaves out another one.
 
         >>> from glassgrad import Value, backprop
         >>> steps = backprop(Value(3.0, label="x") * 2.0)
@@ -121,11 +118,6 @@ class Backprop(Steps):
 
         Raises:
             ImportError: anywidget is not installed; the message says how to install it.
-
-        Example:
-            >>> from glassgrad import Value, backprop
-            >>> widget = backprop(Value(3.0) * 2.0).widget()  # doctest: +SKIP
-            >>> widget.index = -1  # to the last step on the page  # doctest: +SKIP
         """
         try:
             stepper = _stepper_class()
@@ -136,30 +128,19 @@ class Backprop(Steps):
         return stepper(page, range(shown[0].index, shown[-1].index + 1))
 
     def save(self, path: str | Path, step: int | None = None) -> Path:
-        """Write the steps to a file: the page as .html, all steps as .json or .txt, one as a still.
+        """Write the steps to a file: the page as .html, all as .json or .txt, one as a picture.
 
-        A still is the picture of a step, as .svg, .png or .pdf: the graph with the numbers that
-        have come by then, what sends and what receives marked, and the equations. A name with a
-        place for a number, such as "step-{:02}.svg", gives one of each step, counted from 1, for
-        slides. Stills, .txt and .json have the numbers of the graph, not new ones of
-        `state`. (One .pdf with a page a step is left out: the renderer makes single pages.)
+        A picture, .svg, .png or .pdf, is the graph with the gradients that have come by a step,
+        by default the last; it and the texts have the numbers of the graph, not new ones of
+        `state`. (Marks and equations of the step are left out: they are on the page.)
 
         Args:
             path: the name of the file.
-            step: which step a still shows and a page opens at, from 0, or -1 for the last; by
-                default that of `state` if it was set; else a page opens at the first, and a still
-                shows the last.
-
-        Returns:
-            The path; of a picture of each step, the folder that they are in.
+            step: which step a picture shows and a page opens at, from 0, or -1 for the last.
 
         Raises:
-            TypeError: it is not the name of a file, or the step is no whole number.
-            ValueError: another ending, no such step, a step where each has a picture, or a still
-                while `state` has new numbers.
-            RendererMissingError: a still is asked for and there is no Graphviz.
-            OSError: a file cannot be written; of the pictures of all steps none is, if one
-                cannot be drawn.
+            RendererMissingError: a picture is asked for and there is no Graphviz.
+            OSError: the file cannot be written.
         """
         path, kind = checked_name(path, FORMATS, "Steps are", "steps")
         index = None if step is None else checked_step(self, step)
@@ -167,45 +148,21 @@ class Backprop(Steps):
             at = {"step": index, "level": "scalars"}
             state = self._state if index is None else checked_state(self, {**self.state, **at})
             return write_file(path, Page(self, self.more(), state).document().encode())
-        if kind not in KINDS:
+        if kind in ("json", "txt"):
             text = self.to_json() if kind == "json" else self.text()
             return write_file(path, text.encode())
         if self.state["numbers"]:
             names = ", ".join(map(clipped, self.state["numbers"]))
             raise ValueError(
-                f"The state has new numbers for {names}, and a still shows those of the graph. "
+                f"The state has new numbers for {names}, and a picture shows those of the graph. "
                 "Build the graph with them, or save the page as .html."
             )
-        stills = self._stills(self.state["level"] if index is None else "scalars")
-        if "{" in path.name and step is not None:
-            problem = f"{told(path.name)} is a name for each step, and step={step} asks for one."
-            raise ValueError(f"{problem} Leave out one of the two.")
-        if "{" in path.name:
-            return self._save_each(path, kind, stills)
-        if index is None:
-            index = len(self) - 1 if self._state is None else self._state["step"]
-        return write_file(path, stills[index]().content(kind))
-
-    def _stills(self, level: str | None) -> list[Callable[[], Rendered]]:
-        rate = self.state["rate"]
-        every = enumerate(steps_on(self, level, rate))
-        return [partial(Still, self, step.index) if isinstance(step, Step)
-                else partial(NetworkStill, self, index, rate) for index, step in every]  # fmt: skip
-
-    def _save_each(self, path: Path, kind: str, stills: Sequence[Callable[[], Rendered]]) -> Path:
-        """A picture of each step, all drawn before the first is written."""
-        try:
-            names = [path.name.format(number) for number in range(1, len(stills) + 1)]
-        except (AttributeError, IndexError, KeyError, ValueError):
-            names = []
-        if len(set(names)) < len(stills):
-            problem = f"{told(path.name)} gives no name for each step."
-            raise ValueError(f"{problem} Write save('step-{{:02}}.{kind}').")
-        pictures = [still().content(kind) for still in stills]
-        paths = [plain_file(path.with_name(name)) for name in names]
-        for each, picture in zip(paths, pictures):
-            write_file(each, picture)
-        return path.parent
+        gradients: dict[int, float] = {}
+        for each in self if index is None else self[: index + 1]:
+            if each.phase == "seed":
+                gradients[each.node] = 1.0
+            gradients |= {e.receiver: e.after for e in each.edges if e.after is not None}
+        return write_file(path, picture_of(self.diagram, gradients).content(kind))
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         is_long = len(self) > MOST_STEPS
@@ -232,12 +189,6 @@ def backprop(
         parameters: the leaves that the update moves; by default all of them. Where neither is
             given, the page offers no throws, since `y` need be no loss.
         depth: how many levels to open: 1 opens the compiled functions that are in no module.
-
-    Raises:
-        TypeError: `y` or a parameter is not a Value, or the learning rate or depth is no number.
-        OverflowError: the learning rate is beyond the range of floats.
-        ValueError: the learning rate is not finite, a parameter is no leaf or none took part in
-            the result, or the depth is negative.
 
     >>> from glassgrad import Value, backprop
     >>> x = Value(3.0, label="x")
@@ -270,20 +221,19 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
             meant = suggestion(key, _START) if isinstance(key, str) else ""
             raise ValueError(f"A state has {', '.join(_START)}, and no {named(key)}.{meant}")
     found: dict[str, Any] = {**_START, "rate": steps.learning_rate, **state}
-    level, drawer = found["level"], found["drawer"]
-    if level is None and found["step"]:
-        found["level"] = level = "scalars"
-    _check_level(steps, level)
-    if drawer is not None and drawer not in DRAWERS:
-        raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(drawer)}.")
+    if found["level"] is None and found["step"]:
+        found["level"] = "scalars"
+    _check_level(steps, found["level"])
+    if found["drawer"] is not None and found["drawer"] not in DRAWERS:
+        raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(found['drawer'])}.")
     if found["rate"] is not None:
-        found["rate"] = _finite(found["rate"], "rate")
+        found["rate"] = rate = checked_rate(found["rate"], "rate")
         if not steps.moving and steps.learning_rate is None:
             raise ValueError(
-                f"A rate of {found['rate']} moves nothing in steps without an update. Give "
+                f"A rate of {rate} moves nothing in steps without an update. Give "
                 "backprop a learning_rate, or the parameters that it may move."
             )
-    if level in (None, "scalars", "repeats"):
+    if found["level"] in (None, "scalars"):
         found["step"] = step = checked_step(steps, found["step"])
         shown = shown_steps(steps)
         first, last = shown[0].index, shown[-1].index
@@ -291,50 +241,29 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
             problem = f"Step {step} is not on the page, which has {first} to {last}"
             raise ValueError(f"{problem} of {len(steps)} steps.")
     else:
-        own = steps_on(steps, level, found["rate"])
-        found["step"] = checked_step(own, found["step"], f" on the level {told(level)}")
+        whole(found["step"], "step", least=0)
     found["numbers"] = _numbers(steps, found["numbers"])
-    found["view"] = _view(found["view"])
     return found
 
 
 def _check_level(steps: Steps, level: Any) -> None:
-    if not (level is None or isinstance(level, str)):
-        raise TypeError(f"level is the name of one, such as 'scalars', not {describe(level)}.")
-    if level in (None, "scalars"):
-        return
     levels = ["scalars"]
     if (network := network_of(steps)) is not None:  # which is seen in place of what repeats
-        first, *_, last = (unit.name for units in network.layers for unit in units)
-        levels += ["network", f'the neurons from "{first}" to "{last}"']
-        if level == "network" or network.unit(level):
-            return
-    elif Repeats(steps.diagram).series:
+        levels += ["network", *(unit.name for units in network.layers for unit in units)]
+    elif level == "repeats" and Repeats(steps.diagram).series:
         levels.append("repeats")
-    if level not in levels:
-        raise ValueError(f"The page has no level {told(level)}. It has {', '.join(levels)}.")
+    if level is not None and level not in levels:
+        problem = f"The page has no level {told(level)}."
+        raise ValueError(f"{problem} It has {some_of([told(each) for each in levels])}.")
 
 
-def steps_on(steps: Steps, level: str | None, rate: float | None) -> Sequence[Step | LayerStep]:
-    """The steps on a level: of the layers, those of one neuron, or all of scalars."""
-    network = network_of(steps)
-    if network is None or level in (None, "scalars"):
-        return steps
-    if level == "network":
-        return network.steps(() if rate is None else steps.moving)
-    unit = network.unit(str(level))
-    assert unit is not None
-    return [step for step in steps if step.node in unit.members and step.phase != "seed"]
-
-
-def checked_step(steps: Sequence[object], step: Any, where: str = "") -> int:
+def checked_step(steps: Sequence[object], step: Any) -> int:
     """The index of a step, which may be counted from the end as -1."""
     if not isinstance(step, int) or isinstance(step, bool):
         raise TypeError(f"step is a whole number, not {describe(step)}.")
     if not -len(steps) <= step < len(steps):
-        last = len(steps) - 1
-        problem = f"There is no step {told(step)}{where}."
-        raise ValueError(f"{problem} Choose one from 0 to {last}, or -1 for the last.")
+        choose = f"Choose one from 0 to {len(steps) - 1}, or -1 for the last."
+        raise ValueError(f"There is no step {told(step)}. {choose}")
     return step % len(steps)
 
 
@@ -355,24 +284,6 @@ def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
             found[name] = repr(float(number) if isinstance(number, str) else real(number, name))
         except ValueError:
             raise ValueError(f"{name} gets a number, not {told(number)}.") from None
-    return found
-
-
-def _finite(number: Any, name: str) -> float:
-    found = real(number, name)
-    if not isfinite(found):
-        raise ValueError(f"{name} is a finite number, not {found}.")
-    return found
-
-
-def _view(view: Any) -> dict[str, float] | None:
-    if view is None:
-        return None
-    if not isinstance(view, Mapping) or set(view) != {"x", "y", "scale"}:
-        raise TypeError(f"view is a dict with x, y and scale, not {describe(view)}.")
-    found = {key: _finite(number, f"{key} of the view") for key, number in view.items()}
-    if found["scale"] <= 0.0:
-        raise ValueError(f"scale of the view is above 0, not {told(view['scale'])}.")
     return found
 
 

@@ -2,8 +2,8 @@
 
 First the sum over paths, if they are few and short. Then, where parts are shared, one equation per
 node between: its gradient from those of the nodes that use it, which is what `backward()` does.
-All formulas come from the rows of the table. Each piece of an equation is `Written` in text, LaTeX
-and MathML at once.
+All formulas come from the rows of the table. Each piece of an equation is `Written` in text and
+LaTeX at once.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from glassgrad.engine.printers import PRODUCT, TEXT
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, counted, describe, some_of
 from glassgrad.viz.diagram import Diagram, local_derivative, symbol
-from glassgrad.viz.formulas import mathml
 
 
 class Written(NamedTuple):
-    """A piece of an equation in three notations: of terminals, notebooks and pages.
+    """A piece of an equation in two notations: of terminals and of notebooks.
 
     Attributes:
         is_sum: whether it needs brackets as a factor.
@@ -34,7 +33,6 @@ class Written(NamedTuple):
 
     text: str
     latex: str
-    mathml: str
     is_sum: bool = False
     is_quotient: bool = False
 
@@ -61,7 +59,7 @@ class Equation:
 def _number(x: float) -> Written:
     text = short(x)
     latex = Formula.literal(float(text)).latex
-    return Written(text, latex, f"<mn>{text}</mn>".replace("-", "−"), text.startswith("-"))
+    return Written(text, latex, text.startswith("-"))
 
 
 def _product(factors: Sequence[Written]) -> Written:
@@ -69,17 +67,14 @@ def _product(factors: Sequence[Written]) -> Written:
         return factors[0]
     texts = (f"({f.text})" if f.is_sum or f.is_quotient else f.text for f in factors)
     latex = (rf"\left({f.latex}\right)" if f.is_sum else f.latex for f in factors)
-    in_brackets = "<mrow><mo>(</mo>%s<mo>)</mo></mrow>"
-    markup = (in_brackets % f.mathml if f.is_sum else f.mathml for f in factors)
-    return Written(" * ".join(texts), r" \cdot ".join(latex), "<mo>·</mo>".join(markup))
+    return Written(" * ".join(texts), r" \cdot ".join(latex))
 
 
 def _total(terms: Sequence[Written]) -> Written:
     if len(terms) == 1:
         return terms[0]
     texts, latex = (term.text for term in terms), (term.latex for term in terms)
-    markup = "<mo>+</mo>".join(term.mathml for term in terms)
-    return Written(" + ".join(texts), " + ".join(latex), markup, is_sum=True)
+    return Written(" + ".join(texts), " + ".join(latex), is_sum=True)
 
 
 _Factor = tuple[Written, Written, Written]  # a factor as a symbol, as a formula, as a number
@@ -174,17 +169,6 @@ class Derivation:
             lines.append(f"{equation.name.latex} &= {sides}")
         return "\\begin{aligned}\n" + " \\\\[6pt]\n".join(lines) + "\n\\end{aligned}"
 
-    def mathml(self) -> str:
-        """The equations as MathML, which browsers show without scripts."""
-        rows = []
-        for equation in self.equations:
-            for i, side in enumerate(equation.all_sides()):
-                name = equation.name.mathml if i == 0 else ""
-                cells = (name, "<mo>=</mo>", side.mathml)
-                rows.append("<mtr>" + "".join(f"<mtd>{cell}</mtd>" for cell in cells) + "</mtr>")
-        table = f'<mtable columnalign="right center left">{"".join(rows)}</mtable>'
-        return f'<math display="block">{table}</math>'
-
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         return {"text/latex": f"$${self.latex()}$$", "text/plain": self.text()}
 
@@ -270,15 +254,13 @@ class Derivation:
         return Written(
             f"∂{above.text}/∂{below.text}",
             rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}",
-            f"<mfrac><mrow><mo>∂</mo>{mathml(above)}</mrow>"
-            f"<mrow><mo>∂</mo>{mathml(below)}</mrow></mfrac>",
         )
 
 
 def _written(formula: Formula) -> Written:
     text, binds = formula.text, precedence(formula, TEXT)
     is_sum = binds < PRODUCT or text.startswith("-")
-    return Written(text, formula.latex, mathml(formula), is_sum, binds == PRODUCT and " / " in text)
+    return Written(text, formula.latex, is_sum, binds == PRODUCT and " / " in text)
 
 
 def _sides(terms: Sequence[Sequence[_Factor]], more: int = 0) -> list[Written]:
@@ -286,7 +268,7 @@ def _sides(terms: Sequence[Sequence[_Factor]], more: int = 0) -> list[Written]:
     rest = []
     if more:
         text = f"({counted(more, 'more term')})"
-        rest = [Written(f"… {text}", rf"\dots \text{{ {text}}}", f"<mtext>… {text}</mtext>")]
+        rest = [Written(f"… {text}", rf"\dots \text{{ {text}}}")]
     kinds = ([_product([factor[kind] for factor in term]) for term in terms] for kind in range(3))
     return [_total([*products, *rest]) for products in kinds]
 
@@ -298,10 +280,6 @@ def derivation(y: Value, x: Value, *, names: Mapping[str, Any] | None = None) ->
         y: the result.
         x: the Value to differentiate by; an inner node is allowed.
         names: names for Values without a label, such as `locals()`.
-
-    Raises:
-        TypeError: `y` or `x` is not a Value.
-        ValueError: `y` does not depend on `x`.
 
     >>> from glassgrad import Value, derivation
     >>> x = Value(3.0, label="x")

@@ -455,21 +455,9 @@ def marks(node: Node) -> list[str]:
 
 
 def counted_marks(nodes: Iterable[Node]) -> list[str]:
-    """The warnings in a module: "3 of 16 dead", "nan in 2 nodes"; a single unit is just "dead"."""
-    units: dict[str, list[bool]] = {}
-    numbers: dict[str, int] = {}
-    for node in nodes:
-        kind = node.operation.idle if node.operation else ""
-        if node.operation and kind and _slope(node) is not None:
-            units.setdefault(kind, []).append(node.operation.is_idle(_slope(node)))
-        for mark in marks(node):
-            if mark != kind:
-                numbers[mark] = numbers.get(mark, 0) + 1
-    found = [f"{mark} in {n} node{'s'[: n != 1]}" for mark, n in numbers.items()]
-    for name, still in units.items():
-        if any(still):
-            found.append(name if len(still) == 1 else f"{sum(still)} of {len(still)} {name}")
-    return found
+    """The warnings in a module, counted: "3 dead"; one alone is just "dead"."""
+    counts = Counter(mark for node in nodes for mark in marks(node))
+    return [mark if count == 1 else f"{count} {mark}" for mark, count in counts.items()]
 
 
 def _slope(node: Node) -> float | None:

@@ -13,7 +13,7 @@ import html
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from glassgrad.viz.diagram import Node, marks
 from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture, gradient_in
 from glassgrad.viz.render import render
 
-DATA, GRADIENT, LOCAL, INK, FAINT = "#0069A8", "#B34E00", "#00695a", "#1a1a1a", "#6b6b6b"
+DATA, GRADIENT, INK, FAINT = "#0069A8", "#B34E00", "#1a1a1a", "#6b6b6b"
 PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"
 FONT = "Helvetica,Arial,sans-serif"
 SYMBOLS = {
@@ -61,8 +61,7 @@ _ROUND = 5  # operations with longer names than this are wide ellipses and no ci
 class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
     """The graph of the graphviz package, which draws also where there is no `dot` program.
 
-    Where there is one, everything is as in that package. Else the renderer that comes with
-    glassgrad draws, and the options that choose another one do not apply.
+    Then the renderer that comes with glassgrad draws; options that choose another do not apply.
     """
 
     def pipe(self, format: str | None = None, *options: Any, **named: Any) -> Any:
@@ -102,14 +101,8 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
         return written
 
 
-def digraph(
-    picture: Picture, derivatives: bool, direction: str, marked: Mapping[str, Mapping[str, str]]
-) -> Digraph:
-    """The DOT graph of a picture; for the options see `draw`.
-
-    `marked` has the look of arrows that stand out, by their id: "e3_0" for the first operand of
-    node 3, "r3" for its result.
-    """
+def digraph(picture: Picture, derivatives: bool, direction: str) -> Digraph:
+    """The DOT graph of a picture; for the options see `draw`."""
     is_heavy = picture.load > HEAVY
     effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
     graph = Digraph(
@@ -130,7 +123,6 @@ def digraph(
         _, tail = ends.get(edge.tail, ("", edge.tail))
         head, _ = ends.get(edge.head, (edge.head, ""))
         look = _look(edge, label=derivatives and not is_heavy)
-        look.update(marked.get(look.get("id", ""), {}))
         if edge.tail in ends and edge.head not in ends:
             look["arrowhead"] = "normal"
         is_fan = edge.tail in ends or edge.head in ends
@@ -229,9 +221,7 @@ class _Parts:
             look.update(penwidth="2.5", color=INK)
         if node.is_compiled:
             look = {**_solid(warnings), **look}
-        graph.node(
-            key, label=value_label(node, short(node.data), warnings), id=f"n{node.index}", **look
-        )
+        graph.node(key, label=_value_label(node, warnings), id=f"n{node.index}", **look)
         if node.operation is not None and not node.is_compiled:
             sign = SYMBOLS.get(node.operation.name, node.operation.name)
             shape, margin = ("circle", "0") if len(sign) < _ROUND else ("ellipse", "0.04,0")
@@ -258,8 +248,8 @@ def framed(group: graphviz.Digraph, title: str, **look: str) -> None:
                fillcolor=FRAME, **look)  # fmt: skip
 
 
-def value_label(node: Node, value: str, warnings: Sequence[str] = (), width: int = 0) -> str:
-    """An HTML-like label: name, number, gradient and warnings, one line each, of a least width."""
+def _value_label(node: Node, warnings: Sequence[str]) -> str:
+    """An HTML-like label: name, number, gradient and warnings, one line each."""
     if node.is_constant:
         title = short(node.data) if node.label is None else f"{node.name} = {short(node.data)}"
         return label_of(text_of(title, color=FAINT))
@@ -271,11 +261,10 @@ def value_label(node: Node, value: str, warnings: Sequence[str] = (), width: int
     return label_of(
         *call,
         text_of(node.name, bold=is_named, color=INK if is_named else FAINT),
-        text_of(f"value {value}", color=DATA),
+        text_of(f"value {short(node.data)}", color=DATA),
         _RULE,
         text_of("frozen" if node.is_frozen else f"grad {short(node.gradient)}", color=GRADIENT),
         *(text_of(f"! {warning}", bold=True) for warning in warnings),
-        width=width,
     )
 
 
@@ -306,11 +295,11 @@ def text_of(text: str, *, bold: bool = False, color: str = INK) -> str:
     )
 
 
-def label_of(*lines: str, width: int = 0) -> str:
+def label_of(*lines: str) -> str:
     """An HTML-like label of several lines made by `text_of`, all of the same height."""
-    size = f'HEIGHT="{_LINE}"' + (f' WIDTH="{width}"' if width else "")
     rows = "".join(
-        line if line == _RULE else f"<TR><TD {size}>{line or ' '}</TD></TR>" for line in lines
+        line if line == _RULE else f'<TR><TD HEIGHT="{_LINE}">{line or " "}</TD></TR>'
+        for line in lines
     )
     look = f'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" COLOR="{OPERATION}"'
     return f"<<TABLE {look}>{rows}</TABLE>>"

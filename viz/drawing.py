@@ -90,8 +90,6 @@ class Rendered(ABC):
         """Write it to a file, in the format that the ending of the name asks for.
 
         Raises:
-            TypeError: it is not the name of a file.
-            ValueError: another ending; the message has all that there are.
             RendererMissingError: a picture is asked for and there is no Graphviz.
             OSError: the file cannot be written.
         """
@@ -118,12 +116,12 @@ class Drawing(Rendered):
 
     def __init__(
         self, picture: Picture, *, derivatives: bool = True, direction: str = "LR",
-        seconds: float = 30.0, marked: Mapping[str, Mapping[str, str]] = {},
+        seconds: float = 30.0,
     ) -> None:  # fmt: skip
         self.picture, self.diagram = picture, picture.diagram
         said = (_left_out(picture), _closed(picture), self.diagram.outdated_note())
         self.note = " ".join(filter(None, said))
-        self.digraph = digraph(picture, derivatives, direction, marked)
+        self.digraph = digraph(picture, derivatives, direction)
         self.seconds, self.load = seconds, picture.load
 
     def _texts(self) -> Mapping[str, Callable[[], str]]:
@@ -227,10 +225,6 @@ def draw(
         direction: "LR" from left to right, "TB" from top to bottom.
         seconds: how long the layout of a large graph may take.
 
-    Raises:
-        TypeError: a root is not a Value, or an option is of a wrong type.
-        ValueError: there is no root, or an option has no such value.
-
     >>> from glassgrad import Value, draw
     >>> x = Value(3.0, label="x")
     >>> print(draw(x * x))
@@ -243,13 +237,10 @@ def draw(
     roots = tuple(map(scalar_of, roots))
     for root in roots:
         if not isinstance(root, Value):
-            remedy = "Compute the result with Values: x = Value(3.0), then draw(x * x)."
-            if isinstance(root, (list, tuple)):
-                remedy = "Give them one by one: draw(*values)."
-            elif callable(root):
-                call = "Draw what a call of it gives"
-                remedy = f"{call}: draw(model(x)), or draw(*model(x)) if it is a list."
-            raise TypeError(f"draw takes Values, not {describe(root)}. {remedy}")
+            raise TypeError(
+                f"draw takes Values, not {describe(root)}. Compute with them: x = Value(3.0), then "
+                "draw(x * x), or draw(model(x)); of a list draw(*values)."
+            )
     if not isinstance(direction, str) or direction not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"direction is LR, RL, TB or BT, not {told(direction)}.")
     if depth is not None:
@@ -350,10 +341,6 @@ def draw_dot(
     """The graph as a `graphviz.Digraph`, as in the lecture.
 
     Its `render` and `pipe` draw with the `dot` program, or without one as `draw` does.
-
-    Raises:
-        TypeError: `root` is not a Value.
-        ValueError: Graphviz knows no such format or direction.
 
     >>> from glassgrad import Value, draw_dot
     >>> "digraph" in draw_dot(Value(3.0) * 2).source

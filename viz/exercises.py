@@ -2,8 +2,8 @@
 
 The right answer stands nowhere in a cell: it is computed, and no verdict shows it. A wrong number
 is looked for among those that usual mistakes give, so that the verdict can say where it goes
-wrong; each further try gets a further hint. Next: `answers.py`, which compares,
-`suspects.py`, which knows the mistakes in a graph, and `own_engine.py`, for engines of readers.
+wrong; each further try gets a further hint. An answer counts to the digits in which it was typed.
+See `questions.py` for what is asked, and `own_engine.py` for engines of readers.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 import html
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import product
 from types import EllipsisType
-from typing import Any
+from typing import Any, NamedTuple
 
 from glassgrad.engine import Value
 from glassgrad.engine.printing import short
@@ -27,29 +28,26 @@ from glassgrad.engine.text import (
     suggestion,
     told,
 )
-from glassgrad.engine.tree import listed
-from glassgrad.viz.answers import (
-    COMPUTED_DIGITS,
-    LEAST_DIGITS,
-    NOBODY,
-    Author,
-    FunctionQuestion,
-    Question,
-    Typed,
-    called,
-    changed_places,
-    noise_among,
-    number,
-    of_numbers,
-    plain,
-    shows,
-    typed,
-    unmasked,
-)
+from glassgrad.engine.tree import leaves_of, listed, scalar_of, settled
 from glassgrad.viz.backprop import backprop
 from glassgrad.viz.drawing import picture_of
-from glassgrad.viz.suspects import GraphQuestion
+from glassgrad.viz.questions import (
+    FunctionQuestion,
+    GraphQuestion,
+    Question,
+    called,
+    number,
+    plain,
+    shows,
+)
 
+LEAST_DIGITS = 2  # in so many digits a right answer agrees, unless the exercise asks for more
+MOST_DIGITS = 9  # an answer may be rounded; of more digits than these nobody asks that they agree
+DIGITS_OF_MISTAKES = 3
+"""Of fewer digits than these only an exact number is taken for that of a mistake."""
+DIGITS_OF_SIZE = {2: 3, 4: 6}  # how many digits numpy's short floats have, by their bytes
+COMPUTED_DIGITS = 7
+"""To so many those agree that a reader's function gives, whatever it rounds on the way."""
 _tries: dict[int | None, int] = {}
 """How often a question got a wrong answer, by its key: the next hint is one further."""
 
@@ -117,11 +115,10 @@ def check(
     arguments are for the author of an exercise, whose sentences are shown as they are.
 
     Args:
-        answer: a number; as many as there are in `by` or `of`; a function if `of` is one; the name
-            of an engine if `of` is a puzzle; `...` where there is none yet.
-        of: the Value that is asked for; or a number, an array, nested lists or a dict of names and
-            numbers, which are compared; or a function of numbers or an operation of the table; or a
-            `puzzle`.
+        answer: a number, several, a function, or the name of an engine, as `of` and `by` ask for;
+            `...` where there is none yet.
+        of: a Value; numbers: one, an array, nested lists, a dict of names; a function of numbers or
+            an operation of the table; or a `puzzle`.
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
             several, a sequence or a dict of names, or, of a function, by its operand 0, 1, ...
         hint: what helps further, in place of the hints found here.
@@ -130,10 +127,6 @@ def check(
         digits: in how many significant digits numbers are to agree.
 
     Raises:
-        TypeError: the answer is not of the kind that is asked for, or another argument is something
-            else.
-        ValueError: there are more or fewer answers than questions, `by` is not in the graph of
-            `of`, the answer is a gradient that was not computed, or one of `mistakes` is right.
         ChangedDataError: the graph has other numbers than when it was computed.
 
     >>> from glassgrad import Value, check
@@ -143,15 +136,14 @@ def check(
     >>> check(4.9e-05, of=y, by=w)
     Right.
     >>> check(2.0, of=y, by=w)
-    Not yet. That is by how much v1 = w * x changes with w, the local derivative alone. By how \
-much does y change with v1?
+    Not yet. That is by how much v1 = w * x changes with w. By how much does y change with v1?
     >>> check(8.0, of=0.65, mistakes={8.0: "That is the slope; the update is η times it."})
     Not yet. That is the slope; the update is η times it.
     """
-    author = Author.of(hint, mistakes, digits)
+    author = _Author.of(hint, mistakes, digits)
     if _is_open(answer):
         return NOT_ANSWERED
-    answer, of = unmasked(answer, "check(answer)"), unmasked(of, "check of")
+    answer, of = scalar_of(answer), scalar_of(of)
     if isinstance(of, Value):
         return _of_graph(answer, of, by, author)
     if isinstance(of, Puzzle) or callable(of):
@@ -166,13 +158,7 @@ much does y change with v1?
             f"check differentiates a Value or a function, not {describe(of)}. Leave by=... out, or "
             "give the Value that the number was computed as."
         )
-    if isinstance(of, Mapping):
-        numbers = [number(x, f"check of {name}") for name, x in of.items()]
-        questions = [Question([x], [""]) for x in numbers]
-        for question in questions:
-            question.noise = noise_among(numbers)
-        return _of_several(answer, of, list(map(str, of)), questions, author)
-    return _judged(*of_numbers(answer, of), author)
+    return _of_numbers(answer, of, author)
 
 
 def _is_open(answer: Any) -> bool:
@@ -181,8 +167,8 @@ def _is_open(answer: Any) -> bool:
     return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_is_open, answer)))
 
 
-def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBODY) -> Verdict:
-    right, noise = question.right, question.noise
+def _judged(answers: Sequence[Typed], question: Question, author: _Author) -> Verdict:
+    right, noise, key = question.right, question.noise, question.key
 
     def fits(numbers: Sequence[float]) -> bool:
         return all(a.agrees(x, noise, author.digits) for a, x in zip(answers, numbers))
@@ -194,25 +180,63 @@ def _judged(answers: Sequence[Typed], question: Question, author: Author = NOBOD
             return fits(numbers)
         return all(a.is_from(x, noise) for a, x in zip(answers, numbers))
 
-    foreseen = author.says(answers, right)
-    key = question.key
     if fits(right):
         _tries.pop(key, None)
         return RIGHT
     tried = _tries[key] = _tries.get(key, -1) + 1
     hint = author.hint or question.hint(tried)
-    if foreseen:
-        return _wrong(foreseen, hint)
-    is_near = all(a.agrees(x, noise) for a, x in zip(answers, right))  # too few digits are no slip
-    for sentence in [] if is_near else question.suspects(gave):
-        if not any(shows(sentence, x) for x in right):
-            slip = answers[0].slip(right[0], author.digits) if len(answers) == 1 else ""
-            return _wrong(f"{slip} If that is no slip: {sentence}" if slip else sentence, hint)
-    said = question.difference(answers, author.digits)
-    return _wrong(said or hint, hint if said else "")
+    if all(a.is_near(x) for a, x in zip(answers, right)):
+        return _wrong("That is near: give more digits, and round only at the end.", hint)
+    for numbers, says in question.suspects():
+        if gave(numbers) and not any(shows(says(), x) for x in right):
+            return _wrong(says(), hint)
+    said = _difference(answers, question, author)
+    return _wrong(hint) if key is not None and hint else _wrong(said, hint)
 
 
-# What is asked for: a function, one number of a graph, several.
+def _difference(answers: Sequence[Typed], question: Question, author: _Author) -> str:
+    """In which direction an answer goes wrong, of a function where it first does."""
+    for place, answer, right in zip(question.places, answers, question.right):
+        if not (answer.agrees(right, question.noise, author.digits) or shows(place, right)):
+            size = "too small" if answer.number < right else "too large"
+            size = "not right" if math.isnan(answer.number - right) else size
+            return f"At {place} it is {size}." if place else f"It is {size}."
+    return "It is wrong in places."
+
+
+# What is asked for: numbers, a function, numbers of a graph.
+
+
+def _of_numbers(answer: Any, of: Any, author: _Author) -> Verdict:
+    if isinstance(of, Mapping):
+        names, entries = _told_apart(list(map(str, of))), list(of.values())
+        given = _answers(answer, of, names)
+    else:
+        shape, entries = _array(of, "check of")
+        answer_shape, given = _array(answer, "check(answer)") if shape else ((), [answer])
+        if shape != answer_shape:
+            raise ValueError(
+                f"check(answer) has the shape {answer_shape}, and {shape} is asked for. Give as "
+                "many numbers, nested alike, as [[1, 2], [3, 4]] for (2, 2); () is one number."
+            )
+        names = ["".join(f"[{i}]" for i in index) for index in product(*map(range, shape))]
+    right = [number(x, f"check of {name}".rstrip()) for name, x in zip(names, entries)]
+    # What rounding may have left where 0 is meant, beside large numbers no more than alone.
+    noise = 1e-15 * min(1.0, max((abs(x) for x in right if math.isfinite(x)), default=0.0))
+    return _of_several(given, names, [Question([x], [""], noise) for x in right], author)
+
+
+def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape of nested sequences, and whatever is in them."""
+    import numpy as np
+
+    if isinstance(nested, (str, bytes, Mapping, Set)):
+        raise TypeError(f"{role} takes numbers in an order, not {describe(nested)}.")
+    nested = settled(scalar_of(nested))
+    try:
+        return np.shape(nested), leaves_of(nested)
+    except ValueError:
+        raise ValueError(f"{role} takes rows of equal lengths, not {describe(nested)}.") from None
 
 
 def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
@@ -234,41 +258,44 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
             given.append(Typed(plain(result), COMPUTED_DIGITS))
         except (TypeError, ValueError, OverflowError):
             return _wrong(f"At {place} it gives {describe(result)}, which is no number.")
-    return _judged(given, question)
+    return _judged(given, question, _Author())
 
 
-def _of_graph(answer: Any, of: Value, by: Any, author: Author) -> Verdict:
+def _of_graph(answer: Any, of: Value, by: Any, author: _Author) -> Verdict:
+    steps = backprop(of)
     if by is None or isinstance(by, Value):
-        question = GraphQuestion(of, by, backprop(of))
-        return _judged([typed(answer, "check(answer)")], question, author)
+        return _of_several([answer], [""], [GraphQuestion(of, by, steps)], author)
     if isinstance(by, Mapping):
-        names, wanted = list(map(str, by)), list(by.values())
+        names, wanted = _told_apart(list(map(str, by))), list(by.values())
     else:
         wanted = listed(by, "check by", "a Value of the graph or several,")
-        names = [clipped(x.label or "") if isinstance(x, Value) else "" for x in wanted]
-    steps = backprop(of)
-    questions = (GraphQuestion(of, value, steps) for value in wanted)
-    return _of_several(answer, by, names, questions, author)
+        labels = [clipped(x.label or "") if isinstance(x, Value) else "" for x in wanted]
+        names = _told_apart(labels)
+    given = _answers(answer, by, names)
+    return _of_several(given, names, [GraphQuestion(of, x, steps) for x in wanted], author)
 
 
 def _of_several(
-    answer: Any, asked: Any, names: Sequence[str], made: Iterable[Question], author: Author
+    given: Sequence[Any], names: Sequence[str], questions: Sequence[Question], author: _Author
 ) -> Verdict:
+    """The verdict on answers by name; the name of one alone is ""."""
     if not names:
-        raise ValueError(f"check asks for nothing, since {told(asked)} is empty. Give a number.")
-    if "" in names or len(set(names)) < len(names):
-        names = [f"answer {i}" for i in range(1, len(names) + 1)]
-    parts = zip(names, _answers(answer, asked, names))
-    answers = [typed(part, f"check({each})") for each, part in parts]
-    questions = list(made)
+        raise ValueError("check asks for nothing, since what it compares with is empty.")
+    roles = (f"check({name or 'answer'})" for name in names)
+    answers = [_typed(part, role) for part, role in zip(given, roles)]
     foreseen = author.says(answers, [question.right[0] for question in questions])
+    alone = replace(author, mistakes=())
     verdicts = {
-        each: _judged([part], question, replace(author, mistakes=()))
-        for each, part, question in zip(names, answers, questions)
+        name: _judged([part], question, alone)
+        for name, part, question in zip(names, answers, questions)
     }
-    changed = changed_places(answers, [question.right[0] for question in questions], author.digits)
-    verdict = _together(verdicts, [names[i] for i in changed])
+    verdict = verdicts[""] if "" in verdicts else _together(verdicts)
     return replace(verdict, text=f"Not yet. {foreseen}") if foreseen and not verdict else verdict
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    are_alike = "" in names or len(set(names)) < len(names)
+    return [f"answer {i}" for i in range(1, len(names) + 1)] if are_alike else names
 
 
 def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
@@ -289,28 +316,101 @@ def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
     return answers
 
 
-def _together(verdicts: dict[str, Verdict], changed: Sequence[str]) -> Verdict:
+def _together(verdicts: Mapping[str, Verdict]) -> Verdict:
     right = [each for each, verdict in verdicts.items() if verdict]
     if len(right) == len(verdicts):
         return replace(RIGHT, parts=verdicts)
-    if changed:
-        said = _wrong(f"The answers for {_and(changed)} have changed places.")
-        verdicts = verdicts | dict.fromkeys(changed, said)
-    wrong = [each for each in verdicts if each not in right]
-    judged = changed or wrong[:1]
-    first = verdicts[judged[0]]
+    first, *others = (each for each in verdicts if each not in right)
     text = f"Right: {', '.join(right)}. " if right else ""
-    text += first.text if changed else f"{wrong[0]}: {first.text}"
-    if others := [each for each in wrong if each not in judged]:
+    text += f"{first}: {verdicts[first].text}"
+    if others:
         between = " " if text.endswith((".", "?")) else "; "  # a formula has no full stop
-        are = "is" if len(others) == 1 else "are"
-        text += f"{between}{_and(others)} {are} not right yet either."
-    return Verdict(False, text, first.hint, verdicts)
+        text += f"{between}Not right yet either: {', '.join(others)}."
+    return Verdict(False, text, verdicts[first].hint, verdicts)
 
 
-def _and(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+class Typed(NamedTuple):
+    """An answer, and how many significant digits of it were typed."""
+
+    number: float
+    digits: int
+
+    def agrees(self, right: float, noise: float = 0.0, least: int = LEAST_DIGITS) -> bool:
+        """Whether a number, rounded to these digits, at least so many, is the answer."""
+        if self.number == right or (self.number != self.number and right != right):
+            return True
+        distance = abs(self.number - right)
+        return distance <= noise or distance <= 0.5000001 * self._unit(right, least)
+
+    def is_from(self, number: float, noise: float = 0.0) -> bool:
+        """Whether it is a number that a mistake gives: two digits would agree by chance too."""
+        distance = abs(self.number - number)
+        is_exact = distance <= max(noise, 1e-9 * abs(number))
+        return is_exact or (self.digits >= DIGITS_OF_MISTAKES and self.agrees(number))
+
+    def is_near(self, right: float) -> bool:
+        """Whether it has the first two digits of a number."""
+        return self.digits > 1 and Typed(self.number, LEAST_DIGITS).agrees(right)
+
+    def _unit(self, right: float, least: int) -> float:
+        """What one more in the last digit is; 0 if no digits of the two can be alike."""
+        if not (self.number and right and math.isfinite(self.number - right)):
+            return 0.0
+        first = min(math.floor(math.log10(abs(x))) for x in (self.number, right))
+        return float(10.0 ** (first - max(least, self.digits) + 1))
+
+
+def _typed(answer: Any, role: str) -> Typed:
+    """An answer with the digits that were typed; zeros behind the point leave no trace."""
+    found, most = number(answer, role), MOST_DIGITS
+    if (size := getattr(answer, "itemsize", None)) in DIGITS_OF_SIZE:
+        found, most = float(str(answer)), DIGITS_OF_SIZE[size]
+    text = str(found).lstrip("+-").partition("e")[0].removesuffix(".0")
+    digits = text.lstrip("0.").replace(".", "")
+    return Typed(found, min(most, max(1, len(digits))))
+
+
+@dataclass(frozen=True)
+class _Author:
+    """What the author of an exercise adds to it; see `check`."""
+
+    hint: str = ""
+    mistakes: tuple[tuple[tuple[Typed, ...], str], ...] = ()
+    digits: int = LEAST_DIGITS
+
+    @staticmethod
+    def of(hint: Any, mistakes: Any, digits: Any) -> _Author:
+        """What an author gave, checked."""
+        mistakes = {} if mistakes is None else mistakes
+        sentences = [hint, *mistakes.values()] if isinstance(mistakes, Mapping) else [None]
+        if not all(isinstance(sentence, str) for sentence in sentences):
+            raise TypeError(
+                "hint is a text, and mistakes a dict from wrong answers to what is said of them, "
+                f"not {told(hint)} and {told(mistakes)}. Write {{8.0: 'That is the slope.'}}."
+            )
+        if type(digits) is not int or not LEAST_DIGITS <= digits <= MOST_DIGITS:
+            kind = ValueError if type(digits) is int else TypeError
+            raise kind(f"digits is {LEAST_DIGITS} to {MOST_DIGITS}, not {told(digits)}.")
+        found = []
+        for wrong, sentence in mistakes.items():
+            numbers = wrong if isinstance(wrong, tuple) else (wrong,)
+            found.append((tuple(_typed(x, "A key of mistakes") for x in numbers), sentence))
+        return _Author(hint, tuple(found), digits)
+
+    def says(self, answers: Sequence[Typed], right: Sequence[float]) -> str:
+        """What to say of an answer that was foreseen, or ""."""
+        said = ""
+        for wrong, sentence in self.mistakes:
+            if len(wrong) != len(right):
+                problem = f"mistakes has {counted(len(wrong), 'number')} for {told(sentence)}"
+                raise ValueError(f"{problem}, and {len(right)} are asked for. Give as many.")
+            if all(x.agrees(y, least=self.digits) for x, y in zip(wrong, right)):
+                problem = f"mistakes has the right answer for {told(sentence)}"
+                raise ValueError(f"{problem}. Leave it out.")
+            pairs = list(zip(answers, wrong))
+            if not said and all(a.is_from(x.number) or x.is_from(a.number) for a, x in pairs):
+                said = sentence
+        return said
 
 
 # Puzzles.
@@ -319,12 +419,9 @@ def _and(names: Sequence[str]) -> str:
 class Puzzle:
     """The numbers of one engine, right or wrong, which does not say its name; see `puzzle`.
 
-    Attributes:
-        names: the engines that it may be. Each gives other numbers on this graph.
-
     >>> from glassgrad import Value, puzzle
     >>> x = Value(3.0)
-    >>> puzzle(x * x).names
+    >>> puzzle(x * x).names  # the engines that it may be
     ('right', '= instead of +=')
     """
 
@@ -355,12 +452,7 @@ class Puzzle:
         return self._drawing._repr_mimebundle_(**options)
 
     def check(self, name: str | EllipsisType) -> Verdict:
-        """Whether it is the engine of this name; if not, at which node that one differs.
-
-        Raises:
-            TypeError: the name is no text.
-            ValueError: there is no such engine, or it gives the numbers of another.
-        """
+        """Whether it is the engine of this name; if not, at which node that one differs."""
         if name is ...:
             return NOT_ANSWERED
         if not isinstance(name, str):
@@ -379,27 +471,13 @@ class Puzzle:
 
 
 def puzzle(y: Value, seed: int | None = None) -> Puzzle:
-    """The gradients that one engine gives for a graph, right or wrong: which is it?
+    """The gradients that one engine gives for `y`, right or wrong: which is it?
 
-    Args:
-        y: the Value to differentiate; a graph that uses a node twice tells more engines apart.
-        seed: the same seed gives the same puzzle; without one it is drawn by chance.
-
-    Raises:
-        TypeError: `y` is not a Value.
-        ValueError: no wrong engine can be told from the right one on this graph.
+    The same seed gives the same puzzle; without one it is drawn by chance.
 
     >>> from glassgrad import Value, check, puzzle
     >>> x = Value(3.0, label="x")
-    >>> a = x * x
-    >>> numbers = puzzle(a * x + a, seed=3)
-    >>> numbers
-    node  computed as  value  gradient
-    x                  3      9
-    v1    x * x        9      3
-    v2    v1 * x       27     1
-    v3    v2 + v1      36     1
-    >>> check("right", numbers)
-    Not yet. That engine gives another gradient at v1 than is shown.
+    >>> check("right", puzzle(x * x, seed=0))
+    Not yet. That engine gives another gradient at x than is shown.
     """
     return Puzzle(y, seed)

@@ -2,20 +2,24 @@
 
 Allowed are numbers, names, + - * / **, comparisons, brackets, lists, and the operations of the
 table as functions, `tanh(x)`, or as methods, `x.tanh()`. Parts may be named, `h = w*x; h**2`, and
-are one node then, however often they are used. Everything else is refused, and the error marks the
-place; `syntax.py` says what is no arithmetic, and this file what each node of the syntax tree is.
+are one node then, however often they are used. Python parses the text; everything else in its
+syntax tree is refused, and the error marks the place.
 """
 
 from __future__ import annotations
 
 import ast
+import math
+import re
+import sys
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from glassgrad.engine import (
     TABLE,
     Constant,
+    Operation,
     Reduction,
     Value,
     as_value,
@@ -23,13 +27,61 @@ from glassgrad.engine import (
     softmax,
     topological_order,
 )
-from glassgrad.engine.op import Pairing
-from glassgrad.engine.text import clipped, similar
-from glassgrad.viz.syntax import ALLOWED, CONSTANTS, NO_INDEX, ExpressionError, parse
+from glassgrad.engine.op import ATOM
+from glassgrad.engine.printing import spelled, width_of
+from glassgrad.engine.text import clipped, similar, suggestion, visible
 
+CONSTANTS = {"e": math.e, "pi": math.pi, "π": math.pi}
+"""What these names mean, unless they are given a number."""
+SIGNS = ("+", "-", "*", "/", "**", "<", "<=", ">", ">=")
+"""The signs of arithmetic that an expression may have."""
+NAMES = tuple(name for name, row in TABLE.items() if row.notation.binds >= ATOM)
+"""The operations that are written with a name."""
+_ALLOWED = (
+    f"an expression has numbers, names, {' '.join(SIGNS)}, brackets, operations such as tanh(x), "
+    "and parts with names before it, as in h = 2*x; h**2."
+)
+_UNREAD = (
+    "It cannot be read from here on: a product is written 2*x, an operation tanh(x), and a part "
+    "is named before it is used, as in h = 2*x; h**2."
+)
+_INSTEAD = {
+    **dict.fromkeys("×·\u0387⋅∙", "*"),
+    **dict.fromkeys("−–—", "-"),
+    **{"÷": "/", "²": "**2", "³": "**3", "^": "**", "≤": "<=", "≥": ">=", "√": "sqrt(x)"},
+    **{"|": "abs(x)", "#": ""},
+}
+"""What to type for signs that people know from paper, of which Python makes something else."""
+_LIBRARIES = ("math", "np", "numpy", "jnp", "torch", "F", "glassgrad", "gg")
+_MOST_PARTS = 2_000  # how many numbers, names and operations an expression may have
+_WINDOW = 72  # how much of a long expression an error shows around the place
 _OF_SEVERAL = {"softmax": softmax, "log_softmax": log_softmax}
 """Functions of one list that are no rows."""
+_NO_INDEX = "Only a list can have an index, and only a whole number."
 _PICK = "Pick one, as in [a, b][0]."
+
+
+class ExpressionError(ValueError):
+    """What was typed is no expression of the table's operations.
+
+    `str()` gives the sentence, then the expression with the place marked below it.
+    """
+
+    def __init__(self, problem: str, text: str, start: int = 0, end: int | None = None) -> None:
+        self.problem = problem
+        self.text = text
+        self.start = start
+        self.end = end if end is not None else len(text)
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        first = max(0, self.start - _WINDOW // 2)
+        last = min(len(self.text), first + _WINDOW)
+        before = spelled("…" * (first > 0) + visible(self.text[first : self.start]))
+        marked = spelled(visible(self.text[self.start : min(self.end, last)]))
+        after = visible(self.text[min(self.end, last) : last]) + "…" * (last < len(self.text))
+        place = " " * width_of(before) + "^" * max(1, width_of(marked))
+        return spelled(f"{self.problem}\n  {before}{marked}{after}\n  {place}")
 
 
 def _unless(refuted: Any) -> Any:
@@ -71,15 +123,101 @@ class Expression:
         self._others = others
         # With the rows that are yet to come:
         self._functions = ChainMap[str, Any](TABLE, _OF_SEVERAL, dict(others))
-        self._parts = [(name, _in_order(part)) for name, part in parse(self.text, self._functions)]
+        self._parts = [(name, _in_order(part)) for name, part in self._read()]
+        for node in (node for _, nodes in self._parts for node in nodes):
+            if problem := self._refused(node):
+                raise self._error(problem, node.func if isinstance(node, ast.Call) else node)
         self._places = self._variables()
         self.names = tuple(self._places)
 
-    def _variables(self) -> dict[str, ast.Name]:
-        """The names that are no parts', by where they stand first.
+    def _read(self) -> Iterator[tuple[str, ast.expr]]:
+        """The parts with their names, the result last; "" where it has none."""
+        for at, sign in enumerate(self.text):
+            if sign in _INSTEAD:
+                advice = f" Write {_INSTEAD[sign]} instead." if _INSTEAD[sign] else ""
+                problem = f"No expression has the sign {sign}.{advice}"
+                raise ExpressionError(problem, self.text, at, at + 1)
+        if len(re.findall(r"\w+|\*\*|[^\w\s()\[\],.;=]", self.text)) > _MOST_PARTS:
+            problem = f"The expression is too long: it has more than {_MOST_PARTS:,} parts."
+            raise ExpressionError(problem, self.text)
+        try:
+            # Of "exec" an error would look for a file of that name.
+            parts = ast.parse(self.text, mode="single").body
+        except (RecursionError, MemoryError):
+            problem = "The expression is nested too deeply to be read. Compute a part of it first."
+            raise ExpressionError(problem, self.text) from None
+        except (SyntaxError, ValueError) as error:  # or what is no text
+            raise self._unread(error) from None
+        for part in parts:
+            is_result = part is parts[-1]
+            typed = clipped(str(ast.get_source_segment(self.text, part)))
+            match part:
+                case ast.Expr(value=value) if is_result:
+                    yield "", value
+                case ast.Expr():
+                    remedy = f"Write h = {typed} and use h in what follows it."
+                    raise self._error(f"This part has no name. {remedy}", part)
+                case ast.Assign(value=ast.Constant() | ast.UnaryOp(operand=ast.Constant())) if (
+                    is_result
+                ):
+                    typed = typed.replace(" ", "")
+                    problem = f"An expression has no =. Add {typed} to the command instead."
+                    raise self._error(problem, part)
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    yield name, value
+                case _:
+                    raise self._error(f"This is not allowed: {_ALLOWED}", part)
 
-        A part is used after it is named, and only so.
-        """
+    def _unread(self, error: Exception) -> ExpressionError:
+        """What Python cannot read; of brackets it says what is wrong with them."""
+        text, said = self.text, str(getattr(error, "msg", ""))
+        is_bracket = any(word in said for word in ("never closed", "unmatched", "does not match"))
+        problem = f"Brackets: {said}." if is_bracket else _UNREAD
+        start = min(max(0, (getattr(error, "offset", None) or 1) - 1), len(text) - 1)
+        end = max(start + 1, (getattr(error, "end_offset", None) or 0) - 1)
+        return ExpressionError(problem, text, start, min(end, len(text)))
+
+    def _refused(self, node: ast.expr) -> str:
+        """What to say of a node that is no arithmetic, or calls no operation; "" of all others."""
+        match node:
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                is_beyond = isinstance(number, int) and number > sys.float_info.max
+                return "This number is beyond the range of floats." if is_beyond else ""
+            case ast.Name() | ast.List() | ast.Tuple():
+                return ""
+            case ast.Subscript(slice=ast.Constant(value=index)):
+                return "" if type(index) is int else _NO_INDEX
+            case ast.Subscript():
+                return _NO_INDEX
+            case ast.BinOp(op=op) | ast.UnaryOp(op=op) | ast.Compare(ops=[op]) if (
+                type(op) in _SIGNS
+            ):
+                return ""
+            case ast.Call(keywords=[_, *_]):
+                return "An operation takes no names. Write the operands alone, in their order."
+            case ast.Call(func=ast.Name(id=name)):
+                return "" if name in self._functions else self._unknown(name)
+            case ast.Call(func=ast.Attribute() as method):
+                return self._refused_method(node, method)
+            case ast.Call():
+                return "Only an operation can be called. A product is written 2*(x + 1)."
+        return f"This is not allowed: {_ALLOWED}"
+
+    def _refused_method(self, call: ast.Call, method: ast.Attribute) -> str:
+        name, row = method.attr, self._functions.get(method.attr)
+        if isinstance(method.value, ast.Name) and method.value.id in _LIBRARIES and call.args:
+            return f"{method.value.id} is not needed here: write {name}(...)."
+        if row is None:
+            return self._unknown(name)
+        is_method = isinstance(row, Operation) and not isinstance(row, Reduction)
+        return "" if is_method else f"{name} is not a method: write {name}(...)."
+
+    def _unknown(self, name: str) -> str:
+        advice = suggestion(name, self._functions) or " To multiply, write 2*(x + 1)."
+        return f"There is no operation called {clipped(name)}.{advice}"
+
+    def _variables(self) -> dict[str, ast.Name]:
+        """The names that are no parts', by where they stand first."""
         variables: dict[str, ast.Name] = {}
         parts: dict[str, ast.expr] = {}
         used: set[str] = set()
@@ -152,20 +290,16 @@ class Expression:
             return ExpressionError(problem, self.text)
         return self._error(f"{problem} Did you mean {meant}?", self._places[meant])
 
-    # What a node gives.
-
     def _compute(self, node: ast.expr, operands: list[Any], known: dict[str, Any]) -> Any:
         match node:
             case ast.Constant(value=int() | float() as number):
                 return float(number)
             case ast.Name(id=name):
                 return known[name]
-            case ast.List() | ast.Tuple():
-                return operands
             case ast.Subscript(slice=ast.Constant(value=int(index))):
                 (sequence,) = operands
                 if not _is_list(sequence):
-                    raise self._error(NO_INDEX, node)
+                    raise self._error(_NO_INDEX, node)
                 if index >= len(sequence):
                     problem = f"There are {len(sequence)} numbers, counted from 0."
                     raise self._error(problem, node)
@@ -174,9 +308,15 @@ class Expression:
                 operation = self._functions[sign]
             case ast.BinOp(op=op) | ast.UnaryOp(op=op) | ast.Compare(ops=[op]):
                 sign, operation = _SIGNS[type(op)]
-            case _:  # an operand of several comparisons
-                raise self._error(f"This comparison is not allowed: {ALLOWED}", node)
-        self._check_lists(node, sign, operation, operands)
+            case _:
+                return operands
+        takes_lists = isinstance(operation, Reduction) or operation in (
+            *_OF_SEVERAL.values(),
+            *self._others.values(),
+        )
+        for at, operand in zip(_operands(node), operands):
+            if _is_list(operand) and not takes_lists:
+                raise self._error(f"{sign} takes numbers, and this is a list. {_PICK}", at)
         try:
             result = operation(*operands)
         except (TypeError, ValueError, OverflowError) as error:
@@ -186,24 +326,7 @@ class Expression:
             raise self._error("This gives no single number.", node)
         return result
 
-    def _check_lists(self, node: ast.expr, name: str, function: Any, results: list[Any]) -> None:
-        if function in self._others.values():
-            return  # they say themselves what they take
-        lists = {at: result for at, result in zip(_operands(node), results) if _is_list(result)}
-        if isinstance(function, Pairing):
-            if not len(lists) == len(results) == 2:
-                raise self._error(f"{name} takes two lists, as in {name}([a, b], [c, d]).", node)
-        elif isinstance(function, Reduction) or function in _OF_SEVERAL.values():
-            if lists and len(results) > 1:
-                raise self._error(f"{name} takes one list, or numbers without a list.", node)
-        else:
-            for at in lists:
-                raise self._error(f"{name} takes numbers, and this is a list. {_PICK}", at)
-        for at, result in lists.items():
-            if any(map(_is_list, result)):
-                raise self._error(f"{name} takes a list of numbers, not one of lists.", at)
-
-    def _error(self, problem: str, node: ast.expr) -> ExpressionError:
+    def _error(self, problem: str, node: ast.expr | ast.stmt) -> ExpressionError:
         line = self.text.encode()  # Python counts bytes
         start, end = (line[:at].decode() for at in (node.col_offset, node.end_col_offset))
         return ExpressionError(problem, self.text, len(start), len(end))

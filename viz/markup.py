@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, LOCAL, OPERATION, PAPER
+from glassgrad.viz.dot import DATA, FAINT, FAN, FRAME, GRADIENT, INK, OPERATION, PAPER
 from glassgrad.viz.render import RendererMissingError, RenderingError
 
 CLASS = "glassgrad-graph"  # the class of every picture: its style reaches no other on the page
 DARK = {
     DATA: "#56B4E9",
     GRADIENT: "#E69F00",
-    LOCAL: "#3fc4ad",
     INK: "#ececec",
     FAINT: "#b0b0b0",
     FAN: "#8f8f8f",

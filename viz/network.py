@@ -1,18 +1,18 @@
-"""A network found in scalars, by the modules that made them: layers of units, and steps of layers.
+"""A network found in scalars, by the modules that made them: layers of units.
 
 A unit is what one neuron computed: a sum of products, each of a weight of its own and a source,
 with a bias or none, and what is applied to that. Where neurons do anything else, or layers do not
 follow each other, or there is more than one sample, there is no network to see. The page draws what
-is found here (`stage/network.js`), `backprop.py` checks its steps, and `still.py` draws one.
+is found here (`stage/network.js`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.picture import Scopes
@@ -26,10 +26,8 @@ _SUMS, _PRODUCTS = ("add", "sum"), ("mul", "dot")
 class Unit:
     """One neuron, such as "layer 1, neuron 2"; its nodes by their indices.
 
-    Attributes:
-        total: what its activation is applied to; the output itself where there is none.
-        weights: by what they are multiplied with, which are the sources of the unit.
-        members: all that it computed, and its own leaves.
+    `total` is what its activation is applied to; weights are by what they are multiplied with, the
+    sources of the unit; `members` are all that it computed, and its own leaves.
     """
 
     name: str
@@ -39,18 +37,6 @@ class Unit:
     bias: int | None
     members: frozenset[int]
 
-    @property
-    def leaves(self) -> list[int]:
-        """Its weights, and its bias."""
-        return [*self.weights.values(), *([] if self.bias is None else [self.bias])]
-
-
-class LayerStep(NamedTuple):
-    """A step of a layer, by its place; None is what stands around the layers."""
-
-    phase: str
-    layer: int | None
-
 
 @dataclass(frozen=True)
 class Network:
@@ -59,26 +45,6 @@ class Network:
     root: int
     inputs: Sequence[int]
     layers: Sequence[Sequence[Unit]]
-
-    @property
-    def has_loss(self) -> bool:
-        """Whether the result is computed from the outputs, and is none of them."""
-        return all(unit.out != self.root for unit in self.layers[-1])
-
-    def unit(self, name: str) -> Unit | None:
-        """The unit of a name; None if there is none."""
-        return next((u for units in self.layers for u in units if u.name == name), None)
-
-    def steps(self, moving: Iterable[int]) -> list[LayerStep]:
-        """Forward, the seed, backward, and an update of what moves: nothing for no `moving`."""
-        places = range(len(self.layers))
-        found = [LayerStep("forward", place) for place in places]
-        found += [LayerStep("forward", None)] * self.has_loss + [LayerStep("seed", None)]
-        found += [LayerStep("backward", place) for place in reversed(places)]
-        moving = set(moving)
-        leaves = [{leaf for unit in units for leaf in unit.leaves} for units in self.layers]
-        found += [LayerStep("update", place) for place in places if leaves[place] & moving]
-        return found + [LayerStep("update", None)] * bool(moving.difference(*leaves))
 
     def record(self, places: Mapping[int, int]) -> dict[str, Any]:
         """For the page the inputs, and of each unit its output, sum, bias, sources and weights."""

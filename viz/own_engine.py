@@ -120,10 +120,6 @@ def check_engine(cls: Any, *, through: str | None = None) -> Verdict:
         through: the last step to be checked; all up to it are to be there. By default all steps
             whose methods the class has.
 
-    Raises:
-        TypeError: `cls` is no class.
-        ValueError: there is no step of this name.
-
     >>> from glassgrad import check_engine
     >>> class Number:
     ...     def __init__(self, data):

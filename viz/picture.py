@@ -83,13 +83,10 @@ def frozen_in(nodes: Iterable[Node]) -> str:
 
 
 class Scopes:
-    """The scopes of a diagram's nodes.
+    """The scopes of a diagram's nodes, by index; a leaf belongs where all its readers are.
 
-    Attributes:
-        of: the scope of each node, by index; a leaf belongs where all its readers are.
-        numbers: a number for every scope, those around others included.
-        folds: scopes that nobody opened: each holds many leaves that compiled nodes read, and is
-            always drawn as one box.
+    `folds` are scopes that nobody opened: each holds many leaves that compiled nodes read, and is
+    always drawn as one box.
     """
 
     def __init__(self, diagram: Diagram) -> None:
@@ -173,10 +170,7 @@ def _folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
 class Picture:
     """The parts of a diagram that are drawn, and the arrows between them; for options see `draw`.
 
-    Attributes:
-        parts: the nodes and boxes, in the order of evaluation.
-        edges: the arrows.
-        is_cut: whether there are nodes beyond the nearest that are drawn.
+    It is cut where there are nodes beyond the nearest that are drawn.
     """
 
     def __init__(
@@ -201,9 +195,6 @@ class Picture:
         self._ranks = ranks((edge.tail, edge.head) for edge in self.edges)
         self.parts += list(dict.fromkeys(self._signs()))
 
-    def __repr__(self) -> str:
-        return f"<picture of {len(self.parts)} parts>"
-
     @property
     def load(self) -> int:
         """How hard the layout is: how many ranks all arrows together cross."""
@@ -219,8 +210,7 @@ class Picture:
                 columns.setdefault((part.scope, self._ranks[part.key]), []).append(part)
         if all(len(groups) == 1 for groups in columns.values()):
             return {}
-        found = (sorted(groups, key=_natural) for groups in columns.values())
-        return {f"c{groups[0].key}": groups for groups in found}
+        return {f"c{groups[0].key}": groups for groups in columns.values()}
 
     @cached_property
     def column_of(self) -> dict[str, str]:
@@ -340,14 +330,6 @@ class Picture:
                 yield Hidden(edge.tail, scopes[edge.head.removesuffix("_op")])
             elif edge.head.startswith("hidden"):
                 yield Hidden(edge.head, scopes[edge.tail])
-
-
-def _natural(group: Group) -> tuple[str, int, str]:
-    """Sorts "neurons.2" before "neurons.10"."""
-    name = group.scope_shown.name
-    stem = name.rstrip("0123456789")
-    digits = name[len(stem) :].lstrip("0")
-    return stem, len(digits), digits
 
 
 def ranks(edges: Iterable[tuple[str, str]]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Plots: an operation with its derivative, losses, gradients over time, a decision boundary.
+"""Plots: an operation with its derivative, losses, a decision boundary.
 
 They take numbers and callables, so whatever model can be plotted, and give back matplotlib's
 figure: a notebook shows it, `figure.savefig("plot.png")` saves it. matplotlib is imported when the
@@ -8,19 +8,17 @@ first plot is made; where it is not installed, an `ImportError` says how to inst
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import cycle
+from itertools import cycle, pairwise
 from math import inf, isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any
 
-from glassgrad.engine import NOT_COMPUTED, TABLE, Operation, Reduction, Value, no_grad
-from glassgrad.engine.context import layer_of
+from glassgrad.engine import TABLE, Operation, Reduction, Value, no_grad
 from glassgrad.engine.misuse import is_real, real, whole
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import clipped, describe, suggestion, told
 from glassgrad.engine.tree import is_sequence
-from glassgrad.viz.curves import Function, curve_points
 from glassgrad.viz.dot import DATA, GRADIENT, INK
 from glassgrad.viz.formulas import written
 
@@ -29,7 +27,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ADVICE = 'Plots are drawn by matplotlib, which is not installed: pip install "glassgrad[plot]".'
-NOTHING = "nothing recorded yet: call history.record(model) after each backward()"
+_Function = Callable[[float], float]
+_POINTS = 401
+_VISIBLE = 1e-3  # a change of less than this share of the curve's height cannot be seen
+_ROUNDING = 1e-9  # a change of less than this share of the largest number may be of rounding alone
 _STAY = 5 / 6
 """Where in its domain an operand stays while another runs: at 2 of -3 to 3, which shows x ** 2."""
 _COLOURS = (DATA, GRADIENT, "#009E73", "#AA4499", "#56B4E9", "#8a6d00")
@@ -41,15 +42,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # as many as colours and one: so
 def plot_operation(operation: Operation | str) -> Figure:
     """An operation and its local derivative over its domain; a panel for each operand.
 
-    The other operands stay where they are, as the legend says. Forward value and derivative are
-    those of the row in the table. At jumps and poles the line is broken.
-
-    Args:
-        operation: a row of the table, such as `glassgrad.tanh`, or its name.
-
-    Raises:
-        TypeError: it is neither.
-        ValueError: there is no row of that name.
+    It is a row of the table, such as `glassgrad.tanh`, or its name. The other operands stay where
+    they are, as the legend says. At jumps and poles the line is broken.
 
     >>> from glassgrad.viz.plots import plot_operation
     >>> [line.get_label() for line in plot_operation("tanh").axes[0].lines]
@@ -69,87 +63,36 @@ def plot_operation(operation: Operation | str) -> Figure:
     return figure
 
 
-def plot_losses(
-    losses: Sequence[float] | Mapping[str, Sequence[float]], *, log: bool = False
-) -> Figure:
+def plot_losses(losses: Sequence[float] | Mapping[str, Sequence[float]]) -> Figure:
     """Loss curves: one, or several by name.
 
-    A loss that is nan or infinite is a triangle at the top, and on a logarithmic scale one of 0 or
-    below, which has no logarithm, a triangle at the bottom.
-
-    Args:
-        losses: the loss of each step, or a dict of such sequences.
-        log: a logarithmic scale, for losses that fall by orders of magnitude.
-
-    Raises:
-        TypeError: they are no sequence of numbers.
-        ValueError: there is no loss, or none that a logarithmic scale can show.
+    They are the loss of each step, or a dict of such sequences. A loss that is nan or infinite is a
+    triangle at the top.
 
     >>> from glassgrad.viz.plots import plot_losses
     >>> figure = plot_losses({"slow": [3.0, 2.0, 1.5], "fast": [3.0, 1.0, 0.5]})
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['slow', 'fast']
     """
-    curves = _listed(
-        losses if isinstance(losses, Mapping) else {"loss": losses},
-        "plot_losses takes the loss of each step, as a list or a dict of lists,",
-        "plot_losses takes numbers and Values as losses,",
-    )
+    given = losses if isinstance(losses, Mapping) else {"loss": losses}
+    for numbers in given.values():
+        if not is_sequence(numbers):
+            takes = "plot_losses takes the loss of each step, as a list or a dict of lists,"
+            raise TypeError(f"{takes} not {describe(numbers)}.")
+    takes = "plot_losses takes numbers and Values as losses,"
+    curves = {name: [_number_of(each, takes) for each in row] for name, row in given.items()}
     if not any(curves.values()):
         raise ValueError(
             "plot_losses needs at least one loss. Collect them: losses = [], and "
             "losses.append(loss) after each step."
         )
-    if log and not any(0.0 < loss < inf for curve in curves.values() for loss in curve):
-        raise ValueError(
-            "plot_losses with log=True shows losses above 0, and there is none. Leave log out."
-        )
     figure = _new_figure(6.4, 3.6)
     axes = figure.add_subplot(xlabel="step", ylabel="loss")
-    if log:
-        axes.set_yscale("log")
-    edges = ("0 or below", "nan or infinite")
-    _plot_curves(axes, curves, edges, lambda loss: not log or loss > 0.0)
+    for name, numbers in curves.items():
+        _plot_curve(axes, name, numbers)
+    axes.grid(True, linewidth=0.4, alpha=0.6)
     if len(axes.lines) > 1:
         axes.legend(fontsize=8)
-    return figure
-
-
-def plot_gradients(history: Mapping[str, Sequence[float]]) -> Figure:
-    """The size of the gradients of every layer over time, on a logarithmic scale.
-
-    Lines far below the others are layers whose gradient vanishes, lines that climb are gradients
-    that explode. A gradient of exactly 0, which has no logarithm, is a triangle at the bottom; one
-    that is nan or infinite, or that was not computed, a triangle at the top.
-
-    Args:
-        history: sizes by layer, such as a `GradientHistory`.
-
-    Raises:
-        TypeError: it is no history, or a size no number.
-
-    >>> from glassgrad.viz.plots import plot_gradients
-    >>> figure = plot_gradients({"layers.0": [1e-6, 1e-7], "layers.1": [0.1, 0.2]})
-    >>> figure.axes[0].get_yscale(), len(figure.axes[0].lines)
-    ('log', 2)
-    """
-    if not isinstance(history, Mapping):
-        raise TypeError(
-            "plot_gradients takes sizes by layer, not "
-            f"{describe(history)}. Collect them: history = GradientHistory(), and "
-            "history.record(model) after each backward()."
-        )
-    takes = "plot_gradients takes a list of sizes for each layer,"
-    takes_each = "plot_gradients takes numbers as sizes,"
-    layers = _listed(history, takes, takes_each)
-    figure = _new_figure(6.4, 3.6)
-    axes = figure.add_subplot(xlabel="step", ylabel="mean |gradient|", yscale="log")
-    edges = ("zero", "nan, infinite or not computed")
-    _plot_curves(axes, layers, edges, lambda size: size > 0.0)
-    if any(layers.values()):
-        figure.legend(loc="outside right upper", fontsize=8)
-    else:
-        axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, ha="center", va="center")
     return figure
 
 
@@ -158,13 +101,13 @@ def plot_boundary(
     X: Any,
     y: Any,
     *,
-    threshold: float = 0.0,
     cells: int = 60,
 ) -> Figure:
     """The decision boundary of a model with two inputs, and the points it should tell apart.
 
-    A model with several outputs decides for the largest: each class has a region of its colour,
-    and the boundaries are where it changes. Where a score is nan the plane stays white.
+    A model with one output decides by its sign, one with several for the largest: each class has a
+    region of its colour, and the boundaries are where it changes. Where a score is nan the plane
+    stays white.
 
     Args:
         model: gives a point, a sequence of two numbers, its score: a Value or a number; or for
@@ -172,14 +115,7 @@ def plot_boundary(
         X: the points, as rows of two numbers.
         y: their labels, any two or more numbers or texts; for several classes the place of the
             class among the outputs, from 0, or as many different labels as outputs, in order.
-        threshold: the score of the boundary, of a model with one output.
         cells: how many points of the plane are scored along each side, at least two.
-
-    Raises:
-        TypeError: a score or a label is no number, or `cells` no whole one.
-        ValueError: the points are no pairs of finite numbers, or there are not as many labels; the
-            labels do not fit the outputs; or the threshold is not finite, or there are too few
-            cells.
 
     >>> from glassgrad.viz import plot_boundary
     >>> figure = plot_boundary(lambda p: p[0] - p[1], [[0, 1], [1, 0]], [-1, 1], cells=5)
@@ -190,9 +126,6 @@ def plot_boundary(
     import numpy as np
 
     points, labels = _checked_points(X, y)
-    score = real(threshold, "threshold")
-    if not isfinite(score):
-        raise ValueError(f"threshold is a finite score, not {told(threshold)}.")
     whole(cells, "cells", least=2)
     low, high = _around(points)
     xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
@@ -205,9 +138,9 @@ def plot_boundary(
     # An infinite score has a side too; matplotlib would leave its place out.
     by_output = np.clip(np.moveaxis(np.array(scores), -1, 0), -_FAR, _FAR)
     is_lone = len(by_output) == 1
-    if is_lone:  # then a region is below the threshold, the other above it
+    if is_lone:  # then one region is below 0, the other above it
         classes: Any = np.unique(labels)
-        by_output = np.concatenate([score - by_output, by_output - score])
+        by_output = np.concatenate([-by_output, by_output])
     else:
         classes = _classes(labels, len(by_output))
     has_boundary = _draw_regions(axes, xs, ys, by_output)
@@ -216,7 +149,7 @@ def plot_boundary(
         text = f"label {_label_text(label)}"
         axes.plot(*here.T, marker, color=colour, markeredgecolor="white", label=text)
     if has_boundary:
-        where = f"score = {short(score)}" if is_lone else "another is largest"
+        where = "score = 0" if is_lone else "another is largest"
         axes.plot([], [], color=INK, label=f"boundary: {where}")
     if unclear := int(np.isnan(by_output).any(axis=0).sum()):
         axes.plot([], [], " ", label=f"white: nan at {unclear:,} of {cells * cells:,} points")
@@ -229,44 +162,62 @@ def _plot_operand(
 ) -> None:
     """Forward value and derivative by operand `i`, as it runs through its domain."""
     operands: Callable[[float], tuple[float, ...]] = lambda x: (*others[:i], x, *others[i + 1 :])
-    value: Function = lambda x: row.forward(operands(x))
-    slope: Function = lambda x: row.partials(operands(x), value(x))[i] or 0.0
+    value: _Function = lambda x: row.forward(operands(x))
+    slope: _Function = lambda x: row.partials(operands(x), value(x))[i] or 0.0
     names = ["x" if j == i else short(other) for j, other in enumerate(others)]
-    axes.plot(*curve_points(value, *domain), color=DATA, label=written(row, names))
-    axes.plot(*curve_points(slope, *domain), "--", color=GRADIENT, label="derivative")
+    axes.plot(*_curve(value, *domain), color=DATA, label=written(row, names))
+    axes.plot(*_curve(slope, *domain), "--", color=GRADIENT, label="derivative")
     axes.grid(True, linewidth=0.4, alpha=0.6)
     axes.set_xlabel("x")
     axes.legend(fontsize=8)
 
 
-def _plot_curves(
-    axes: Axes,
-    curves: Mapping[str, Sequence[float]],
-    edges: tuple[str, str],
-    has_place: Callable[[float], bool],
-) -> None:
-    """Curves that differ by colour, line and marker.
+def _curve(function: _Function, low: float, high: float) -> tuple[list[float], list[float]]:
+    """The curve as xs and ys; between two points where the function jumps there is a nan."""
+    xs = [low + (high - low) * i / (_POINTS - 1) for i in range(_POINTS)]
+    ys = [y if isfinite(y := function(x)) else nan for x in xs]
+    finite = [y for y in ys if isfinite(y)] or [0.0]
+    visible = _VISIBLE * (max(finite) - min(finite))
+    rounding = _ROUNDING * max(map(abs, finite))
+    drawn = [(xs[0], ys[0])]
+    for (a, b), y in zip(pairwise(xs), ys[1:]):
+        if _jumps(function, a, b, max(visible, rounding)):
+            drawn.append(((a + b) / 2, nan))
+        drawn.append((b, y))
+    return [x for x, _ in drawn], [y for _, y in drawn]
 
-    What the scale has no place for is a gap, and a mark at an edge: what is too low at the lower,
-    what is not finite at the upper. `edges` say so in this order.
-    """
-    at_edges = ((True, edges[0], 0.02, "v"), (False, edges[1], 0.98, "^"))
-    for name, numbers in curves.items():
-        at, shown = len(axes.lines), [x if isfinite(x) and has_place(x) else nan for x in numbers]
-        around = zip([nan, *shown], [*shown[1:], nan])
-        # Between two gaps there is no line, so that nothing but the marker would be seen.
-        alone = [i for i, (before, after) in enumerate(around) if isnan(before) and isnan(after)]
-        marked = sorted({*range(0, len(shown), max(1, len(shown) // 8)), *alone})
-        axes.plot(range(len(shown)), shown, _LINES[at % len(_LINES)],
-                  color=_COLOURS[at % len(_COLOURS)], marker=_MARKERS[at % len(_MARKERS)],
-                  markevery=marked, markersize=4, label=name)  # fmt: skip
-        for is_low, text, height, marker in at_edges:
-            steps = [i for i, x in enumerate(numbers) if isnan(shown[i]) and isfinite(x) == is_low]
-            if steps:
-                across, heights = axes.get_xaxis_transform(), [height] * len(steps)
-                label = f"{name}: {text}"
-                axes.plot(steps, heights, marker, color=INK, transform=across, label=label)
-        axes.grid(True, linewidth=0.4, alpha=0.6)
+
+def _jumps(function: _Function, a: float, b: float, least: float) -> bool:
+    """Whether a change of more than `least` stays, however short the piece; so at a pole too."""
+    before, after = function(a), function(b)
+    while a < (middle := (a + b) / 2) < b:
+        y = function(middle)
+        changes = abs(y - before), abs(after - y)
+        if not all(map(isfinite, changes)):
+            return True
+        if max(changes) <= least:
+            return False
+        if changes[0] >= changes[1]:
+            b, after = middle, y
+        else:
+            a, before = middle, y
+    return True
+
+
+def _plot_curve(axes: Axes, name: str, numbers: Sequence[float]) -> None:
+    """A curve with a colour, line and marker of its own; what is not finite is a gap and a mark."""
+    at, shown = len(axes.lines), [x if isfinite(x) else nan for x in numbers]
+    around = zip([nan, *shown], [*shown[1:], nan])
+    # Between two gaps there is no line, so that nothing but the marker would be seen.
+    alone = [i for i, (before, after) in enumerate(around) if isnan(before) and isnan(after)]
+    marked = sorted({*range(0, len(shown), max(1, len(shown) // 8)), *alone})
+    axes.plot(range(len(shown)), shown, _LINES[at % len(_LINES)],
+              color=_COLOURS[at % len(_COLOURS)], marker=_MARKERS[at % len(_MARKERS)],
+              markevery=marked, markersize=4, label=name)  # fmt: skip
+    if broken := [i for i, y in enumerate(shown) if isnan(y)]:
+        across, label = axes.get_xaxis_transform(), f"{name}: nan or infinite"
+        heights = [0.98] * len(broken)
+        axes.plot(broken, heights, "^", color=INK, transform=across, label=label)
 
 
 def _new_figure(width: float, height: float) -> Figure:
@@ -297,14 +248,6 @@ def _row_called(operation: Operation | str) -> Operation:
     return TABLE[operation]
 
 
-def _listed(given: Mapping[str, Any], takes: str, takes_each: str) -> dict[str, list[float]]:
-    """Numbers as lists of floats; the texts begin the sentences for everything else."""
-    for numbers in given.values():
-        if not is_sequence(numbers):
-            raise TypeError(f"{takes} not {describe(numbers)}.")
-    return {name: [_number_of(each, takes_each) for each in row] for name, row in given.items()}
-
-
 def _number_of(thing: Any, takes: str) -> float:
     if isinstance(thing, Value):
         return thing.data
@@ -333,9 +276,8 @@ def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
         raise ValueError(f"{takes} not arrays of shapes {points.shape} and {labels.shape}.")
     if not np.isfinite(points).all():
         raise ValueError(f"{takes} and the numbers are finite.")
-    for label in labels:
-        if _label_text(label) and label != label:
-            raise ValueError(f"{takes} and nan is no label, since it is not equal to itself.")
+    if any(_label_text(label) and label != label for label in labels):
+        raise ValueError(f"{takes} and nan is no label, since it is not equal to itself.")
     return points, labels
 
 
@@ -398,60 +340,3 @@ def _draw_regions(axes: Axes, xs: Any, ys: Any, scores: Any) -> bool:
             if i or len(scores) > 2:  # between two regions there is one line
                 axes.contour(xs, ys, ahead, [0.0], colors=INK, linewidths=1.4)
     return has_line
-
-
-# Gradients over time.
-
-
-class GradientHistory(Mapping[str, list[float]]):
-    """The mean size of the gradients of each layer, at every step that was recorded.
-
-    It is a mapping from the names of the layers to their sizes; nan where there was no gradient.
-
-    Example:
-        >>> from glassgrad import MLP
-        >>> from glassgrad.viz.plots import GradientHistory
-        >>> model, history = MLP(1, [2, 1], seed=0), GradientHistory()
-        >>> for _ in range(3):
-        ...     model.zero_grad()
-        ...     model([1.0]).backward()
-        ...     history.record(model)
-        >>> {layer: len(sizes) for layer, sizes in history.items()}
-        {'layers.0': 3, 'layers.1': 3}
-    """
-
-    def __init__(self) -> None:
-        self._sizes: dict[str, list[float]] = {}
-        self._steps = 0
-
-    def record(self, model: Any) -> None:
-        """Note the gradients as they are now: after `backward()`, before they are set to 0.
-
-        The model names its parameters by `named_parameters()`, as ours and PyTorch's do.
-        """
-        import numpy as np
-
-        found: dict[str, list[float]] = {}
-        for name, parameter in model.named_parameters():
-            sizes = found.setdefault(layer_of(name), [])
-            gradient = parameter.grad
-            if gradient is not NOT_COMPUTED and gradient is not None:
-                sizes += np.abs(np.asarray(gradient, dtype=float)).ravel().tolist()
-        for layer in [*found, *self._sizes]:
-            self._sizes.setdefault(layer, [nan] * self._steps)
-        for layer, history in self._sizes.items():
-            sizes = found.get(layer, [])
-            history.append(sum(sizes) / len(sizes) if sizes else nan)
-        self._steps += 1
-
-    def __getitem__(self, layer: str) -> list[float]:
-        return self._sizes[layer]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sizes)
-
-    def __len__(self) -> int:
-        return len(self._sizes)
-
-    def __repr__(self) -> str:
-        return f"<gradients of {len(self)} layers over {self._steps} steps>"

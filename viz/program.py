@@ -51,32 +51,25 @@ from glassgrad.viz.markup import (
     figure,
     image,
     json_inside,
-    page_svg,
     paragraph,
     picture_or_advice,
     scroller,
 )
-from glassgrad.viz.render import render
 
 MOST_SCALARS = 60
 _MOST_LEAVES = 8  # of more numbers that are only read, one box stands for all, in every drawing
 _MOST_LISTED = 40  # scalars of a line that the table lists; the others are counted
 _MOST_NAMED = 1_000  # of more scalars the script knows no names: they are not drawn one by one
 _LONGEST_FORMULA = 80
-_LONGEST_LINE = 90
 _HEADINGS = ("lines", "compute", "scalars")
 _LEAVES = {INPUT: "input", CAPTURED: "captured", CONSTANT: "constant"}
 
 
 @dataclass(frozen=True)
 class Portion:
-    """Scalars, by their recorded numbers, and the lines they became.
+    """Scalars, by their recorded numbers, and the numbers of the lines they became.
 
-    Attributes:
-        title: what its main line computes: "16 dots of 2".
-        counts: how many scalars there are of each operation.
-        forward, backward: the numbers of the lines for the values, and for the gradients.
-        main: the line that computes the values; None for constants, which have none.
+    `title` is what its main line computes, such as "16 dots of 2"; constants have no main line.
     """
 
     group: int
@@ -124,12 +117,9 @@ def _lines(numbers: Sequence[int]) -> str:
 
 
 class Portions(Records[Portion]):
-    """The portions of one program, in the order of its lines.
+    """The portions of one program, in the order of its lines, of which the first is number 1.
 
-    Attributes:
-        lines: the text of the program, line by line; the first has the number 1.
-        group_of: the group of each scalar, -1 where nothing depends on it.
-        dropped: how many scalars nothing depends on.
+    The group of a scalar is -1 where nothing depends on it; so many are dropped.
     """
 
     def __init__(self, recording: Recording, program: Program) -> None:
@@ -222,8 +212,8 @@ class ProgramDrawing(Rendered):
 
     @property
     def digraph(self) -> graphviz.Digraph:
-        """Scalars, each beside its lines; those of none, such as `return`, are not on it."""
-        return _graph(self, with_lines=True)
+        """The scalars, each with the number of its line."""
+        return _graph(self)
 
     def html(self) -> str:
         """Both sides as one self-contained piece of HTML."""
@@ -241,9 +231,8 @@ class ProgramDrawing(Rendered):
 
     def _picture(self) -> str:
         """The scalars as an image, which survives sanitisers; the script inlines it."""
-        scalars = render(str(_graph(self, with_lines=False).source), "svg")
-        svg = page_svg(scalars, self.picture_title, self.description())
-        return figure(image(svg, self.description()), "gg-picture gp-picture", label="Scalars")
+        picture = image(self.svg, self.description())
+        return figure(picture, "gg-picture gp-picture", label="Scalars")
 
     def text(self) -> str:
         """A table of the lines and the scalars that became them, then the program, numbered."""
@@ -292,9 +281,7 @@ def draw_program(
         max_scalars: above this many scalars, those of a line are drawn as one box.
 
     Raises:
-        TypeError: `function` is not compiled, or an option is no whole number.
         CompilationError: it has no program yet.
-        ValueError: it has none of this number.
 
     >>> from glassgrad import Value, compiled, draw_program
     >>> w = Value(2.0, label="w")
@@ -330,11 +317,11 @@ def draw_program(
 # The graph in the DOT language.
 
 
-def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
+def _graph(drawing: ProgramDrawing) -> graphviz.Digraph:
     portions = drawing.portions
     graph = graphviz.Digraph(
         graph_attr={"rankdir": "TB", "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
-                    "nodesep": "0.15", "ranksep": "0.25", "newrank": str(with_lines).lower()},
+                    "nodesep": "0.15", "ranksep": "0.25"},
         node_attr=NODES,
         edge_attr={"color": FAN, "arrowsize": "0.6"},
     )  # fmt: skip
@@ -348,8 +335,6 @@ def _graph(drawing: ProgramDrawing, *, with_lines: bool) -> graphviz.Digraph:
             _add_scalars(graph, portions, portion)
     for tail, head in dict.fromkeys(_edges(portions, closed)):
         graph.edge(tail, head)
-    if with_lines:
-        _add_lines(graph, portions, closed)
     return graph
 
 
@@ -390,34 +375,6 @@ def _add_scalar(graph: graphviz.Digraph, portions: Portions, number: int, line: 
         look = {"fillcolor": OPERATION}
     where = [text_of(line, color=FAINT)] if line else []
     graph.node(f"s{number}", label=label_of(shown, *where), id=f"n{number}", **look)
-
-
-def _add_lines(graph: graphviz.Digraph, portions: Portions, closed: set[int]) -> None:
-    """The lines of each portion, at the height of its scalars, in a column of their own."""
-    above = ""
-    for portion in portions:
-        if portion.main is None:
-            continue
-        key, is_box = f"p{portion.group}", portion.group in closed
-        beside = f"g{portion.group}" if is_box else f"s{portion.scalars[-1]}"
-        numbered = {n: portions.lines[n - 1] for n in (*portion.forward, *portion.backward)}
-        rows = "".join(
-            f'<TR><TD ALIGN="RIGHT">{text_of(str(number), color=FAINT)}</TD><TD ALIGN="LEFT">'
-            '<FONT FACE="Courier,monospace" POINT-SIZE="11">'
-            f"{text_of(clipped(line, _LONGEST_LINE).strip())}</FONT></TD></TR>"
-            for number, line in numbered.items()
-        )
-        listing = (
-            f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" COLOR="{FAN}" '
-            f'BGCOLOR="{PAPER}">{rows}</TABLE>>'
-        )
-        graph.node(key, label=listing, shape="plain", style="")
-        with graph.subgraph(name=f"row_{portion.group}") as row:
-            row.attr(rank="same")
-            row.edge(beside, key, style="dotted", arrowhead="none")
-        if above:
-            graph.edge(above, key, style="invis", weight="100")
-        above = key
 
 
 # The page.

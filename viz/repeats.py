@@ -39,12 +39,10 @@ class Series:
 
 
 class Repeats:
-    """The repetitions in a diagram.
+    """The repetitions in a diagram, those around others before them.
 
-    Attributes:
-        series: what repeats, those around others before them.
-        of: the innermost repetition that each node is part of, by index, or None. A leaf belongs
-            to a repetition if all that read it do.
+    `of` is the innermost one that each node is part of, by index, or None. A leaf belongs to a
+    repetition if all that read it do.
     """
 
     def __init__(self, diagram: Diagram) -> None:
@@ -57,10 +55,6 @@ class Repeats:
             if of.count(None) < self.of.count(None):
                 self.series, self.of = series, of
         _place_leaves(diagram, self.series, self.of)
-
-    def __repr__(self) -> str:
-        counts = ", ".join(f"{series.count:,} times" for series in self.series)
-        return f"<what repeats: {counts or 'nothing'}>"
 
 
 def _found(operations: _Operations) -> tuple[list[Series], list[_Place | None]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import isfinite, isnan
+from math import isfinite
 
 from glassgrad.engine.printing import columns, short
-from glassgrad.viz.compiled import is_compiled
-from glassgrad.viz.diagram import Node
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import Computed, Sent, SentAtOnce, Told, Updated, tell
 
@@ -72,7 +70,7 @@ def _gradients(steps: Steps) -> str:
 
 
 def not_finite(steps: Steps) -> str:
-    """Which operation made the first number that is nan or infinite, and why; "" if none did.
+    """Which operation made the first number that is nan or infinite; "" if none did.
 
     A number counts if it is the result, or if another that counts is computed from it: nothing
     comes of one in a branch that is not chosen. What a gradient makes of it is said there.
@@ -88,7 +86,7 @@ def not_finite(steps: Steps) -> str:
         for step in steps:
             if step.phase == "forward" and step.node == first.index:
                 made = _asked(tell(steps, step), "Forward: ")
-                return f"Not finite from here on: {made}, {_why_no_value(steps, first)}."
+                return f"Not finite from here on: {made}."
         return f"Not finite from here on: {first.name} is {short(first.data)} from the beginning."
     for step in steps:
         for place, edge in enumerate(step.edges):
@@ -97,8 +95,9 @@ def not_finite(steps: Steps) -> str:
                 sent = told.parts[place] if isinstance(told, SentAtOnce) else told
                 assert isinstance(sent, Sent)
                 made = _asked(sent, "Backward, ")
-                why = _why_no_slope(steps.diagram[edge.node], sent)
-                return f"Not finite from here on: the gradient {made}, {why}."
+                if isfinite(edge.contribution or 0.0):
+                    made += f", with what came before {short(edge.after)}"
+                return f"Not finite from here on: the gradient {made}."
     return ""
 
 
@@ -106,38 +105,10 @@ def _asked(told: Told, phase: str) -> str:
     return f"{told.halves()[0]}{told.answer}".removeprefix(phase)
 
 
-def _why_no_value(steps: Steps, node: Node) -> str:
-    if is_compiled(node.operation):
-        return f"found inside of {node.function}"
-    assert node.operation is not None
-    if isnan(node.data):
-        return f"since {node.operation.name} has no value there"
-    operands = [steps.diagram[parent].data for parent in node.parents]
-    near = (
-        node.operation.forward(tuple(x + change * max(1.0, abs(x)) for x in operands))
-        for change in (-1e-9, 1e-9)
-    )
-    if 0.0 in operands or any(map(isfinite, near)):
-        return f"since {node.operation.name} has no finite value there"
-    return f"which is {_BEYOND}"
-
-
-def _why_no_slope(node: Node, edge: Sent) -> str:
-    local, sent = edge.number.value or 0.0, edge.answer.value or 0.0
-    if isfinite(local):
-        return f"with what came before {_BEYOND}" if isfinite(sent) else f"which is {_BEYOND}"
-    name = node.function or (node.operation.name if node.operation else "")
-    return f"since {name} has no {'' if isnan(local) else 'finite '}slope there"
-
-
-_BEYOND = "beyond the largest float, 1.8e308"
-
-
 def _update(steps: Steps, told: Sequence[Told]) -> str:
-    way = "with" if (steps.learning_rate or 0.0) < 0.0 else "against"
     moved = [each for each in told if isinstance(each, Updated)]
     rows = [(each.name, f"= {each.numbers}", f"= {each.answer}") for each in moved]
     root = steps.diagram[steps.root]
-    title = f"Update: each parameter moves {way} its gradient"
+    title = "Update: each parameter moves against its gradient"
     outcome = f"  {root.name}: {short(root.data)} before, {short(steps.new_loss)} after"
     return "\n".join([title, *([columns(rows)] if rows else []), outcome])

@@ -57,7 +57,6 @@ def data(
     told = all_told(steps) if told is None else told
     why_not = javascript(steps)[1] if why_not is None else why_not
     graph, folds = _Graph(steps, told), has_folds(steps)
-    names = {key: row.name for key, (row, _) in _rows(steps.diagram).items() if key != row.name}
     found = {
         "version": VERSION,
         "digits": digits_shown(),
@@ -67,7 +66,6 @@ def data(
         "live": why_not or True,
         "outdated": steps.diagram.outdated_note(),
         "broken": not_finite(steps) if why_not else "",
-        "names": names,  # of operations that have another one in JavaScript
         "first": told[0].step.index,
         "all": len(steps),
         "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
@@ -79,7 +77,7 @@ def data(
         "operands": MOST_OPERANDS if folds else None,
         "steps": [_step(each, graph.places, is_live=not why_not) for each in told],
     }
-    left_out = ("outdated", "broken", "names", "series", "network", "folds", "operands")
+    left_out = ("outdated", "broken", "series", "network", "folds", "operands")
     return {key: each for key, each in found.items() if each or key not in left_out}
 
 
@@ -204,10 +202,8 @@ def _key(node: Node) -> str:
 class _Graph:
     """The nodes on the page: all, or of very many steps those that the shown ones speak of.
 
-    Attributes:
-        places: where each node is on the page, by its index in the diagram.
-        nodes: their records; "r" is its repetition, as in `Repeats.of`, of the `series`.
-        lines: the lines of the user's program that made them, with their numbers.
+    `places` says where each is on the page, by its index in the diagram; "r" of a record is its
+    repetition, as in `Repeats.of`; `lines` are those of the user's program, with their numbers.
     """
 
     def __init__(self, steps: Steps, told: Sequence[Told]) -> None:

@@ -26,8 +26,6 @@ from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first
 from glassgrad.viz.steps import Step, Steps
 
-SHARES = ("to", "local", "contribution", "gradient so far", "uses received")
-"""The headings of what a compiled node sends; see `Sent.share`."""
 MOST_OPERANDS = 16
 """Of more operands the first are written, and the page shows those that contribute most."""
 
@@ -197,12 +195,6 @@ def _is_exact(operand: Node) -> bool:
     return operand.is_constant and len(number_text(operand.data)) <= LONGEST_KEPT
 
 
-def seeded(root: str) -> list[Equation]:
-    """The seed as an equation."""
-    gradient = Term(f"gradient of {root}", Text(f"∂{root}/∂{root}"))
-    return [[gradient, "=", Term("seed", Text("1"), True)]]
-
-
 class Seeded(Told):
     """The result changes as fast as itself."""
 
@@ -215,7 +207,8 @@ class Seeded(Told):
         return asks, Text(f"1, since {self.root} changes as fast as itself.")
 
     def equations(self) -> list[Equation]:
-        return seeded(self.root)
+        gradient = Term(f"gradient of {self.root}", Text(f"∂{self.root}/∂{self.root}"))
+        return [[gradient, "=", Term("seed", Text("1"), True)]]
 
     def cells(self) -> tuple[Text, ...]:
         return Text(self.root), NOTHING, NOTHING, NOTHING, Text("1")
@@ -230,23 +223,20 @@ class Updated(Told):
         assert step.after is not None
         gradient = steps.gradients.get(step.node, 0.0)
         rate = steps.learning_rate or 0.0
-        self.is_ascent = rate < 0.0  # with the gradient, by the size of the rate
-        sign = -1.0 if self.is_ascent else 1.0
-        numbers = (step.before, abs(rate), gradient)
-        digits = digits_of_row(numbers, step.after, lambda x, r, g: x - sign * r * g)
+        numbers = (step.before, rate, gradient)
+        digits = digits_of_row(numbers, step.after, lambda x, r, g: x - r * g)
         self.before = Number(("x", step.node), step.before, digits)
         self.answer = Number(("m", step.node), step.after)
         self.gradient = Text(Number(("z", step.node), gradient, digits))
-        size = Number(("r", step.node), abs(rate), digits)
-        self.product = Text(size, " × ", self.gradient)
-        self.numbers = Text(self.before, " + " if self.is_ascent else " − ", self.product)
+        self.product = Text(Number(("r", step.node), rate, digits), " × ", self.gradient)
+        self.numbers = Text(self.before, " − ", self.product)
         self.is_last = step.index == len(steps) - 1
         self.result = Number(("v", steps.root), steps.diagram[steps.root].data)
         self.new_result = Number(("L",), steps.new_loss)
 
     def halves(self) -> tuple[Text, Text]:
-        goes, way = f"Update: {self.name} goes from ", "with" if self.is_ascent else "against"
-        asks = Text(goes, self.before, f" {way} its gradient, to ", self.numbers, " = ")
+        goes = f"Update: {self.name} goes from "
+        asks = Text(goes, self.before, " against its gradient, to ", self.numbers, " = ")
         return asks, Text(self.answer, ".", self.outcome() if self.is_last else "")
 
     def outcome(self) -> Text:
@@ -268,7 +258,7 @@ class Updated(Told):
         before = Term(self.name, Text(self.before))
         product = Term("learning rate × gradient", self.product)
         after = Term(f"new {self.name}", Text(self.answer), True)
-        moved: Equation = [before, "+" if self.is_ascent else "−", product, "=", after]
+        moved: Equation = [before, "−", product, "=", after]
         if not self.is_last:
             return [moved]
         now = Term(f"{self.root} after all updates", Text(self.new_result), True)
@@ -282,11 +272,7 @@ class Updated(Told):
 class Sent(Told):
     """Gradient was sent along one edge.
 
-    Attributes:
-        formula: the formula of the local derivative; "" where that is a number.
-        local: the formula and the number, or the number alone.
-        result: the sum that gives the gradient so far: "1 + 0.5 = 1.5".
-        uses: "1 of 2".
+    `result` is the sum that gives the gradient so far, "1 + 0.5 = 1.5", `uses` such as "1 of 2".
     """
 
     def __init__(self, steps: Steps, step: Step) -> None:
@@ -347,10 +333,6 @@ class Sent(Told):
     def cells(self) -> tuple[Text, ...]:
         result = Text(self.result, " (", self.uses, ")")
         return Text(self.edge), Text(self.upstream), self.local, Text(self.answer), result
-
-    def share(self) -> tuple[str, ...]:
-        """The texts under `SHARES`."""
-        return self.receiver, str(self.number), str(self.answer), str(self.result), str(self.uses)
 
     def chosen_formula(self) -> str:
         """As at a relu: without the numbers it cannot be written, or is written otherwise."""
@@ -415,13 +397,13 @@ class SentAtOnce(Told):
         first = self.listed[:NAMED_FIRST]
         told = [part.product(f"contribution to {part.receiver}") for part in first]
         if rest := len(self.parts) - len(told):
-            told.append([Term("in the table below", Text(f"… {rest:,} more"))])
+            told.append([Term("in steps.to_json()", Text(f"… {rest:,} more"))])
         return told
 
     def cells(self) -> tuple[Text, ...]:
         results = [Text(f"{part.receiver}: ", part.result) for part in self.listed]
         if self.more:
-            results.append(Text(f"{self.more}, in the table below"))
+            results.append(Text(f"{self.more}, in steps.to_json()"))
         numbers = (Text(self.upstream), Text(self.program), Text("all at once"))
         return Text(self.edge), *numbers, joined("; ", results)
 

@@ -216,7 +216,7 @@ function referred(graph, [kind, node, operand]) {
     case "z": return graph.gradients[node] ?? 0;
     case "n": return edge && edge.received;
     case "w": return graph.uses[node];
-    case "r": return abs(graph.rate);
+    case "r": return graph.rate;
     case "m": return graph.moved.get(node);
     default: return graph.after;
   }
@@ -231,8 +231,7 @@ function digitsOf(graph, [kind, node, operand]) {
       operations[nodes[node].o](...shown.map((x, k) => (isExact(nodes[node].p[k]) ? values[nodes[node].p[k]] : x)))[0]);
   }
   if ("xzr".includes(kind)) {
-    return ofRow("m" + node, [values[node], abs(graph.rate), graph.gradients[node] ?? 0], graph.moved.get(node),
-      (x, r, g) => x - Math.sign(graph.rate) * r * g);
+    return ofRow("m" + node, [values[node], graph.rate, graph.gradients[node] ?? 0], graph.moved.get(node), (x, r, g) => x - r * g);
   }
   const edge = graph.sent[node] && graph.sent[node][operand];
   if (!edge) { return DIGITS; }
@@ -266,11 +265,9 @@ function written(graph, text, step) {
   }
 }
 
-const BEYOND = "beyond the largest float, 1.8e308";
-
-/* Which operation made the first number that is nan or infinite, and why; "" if none did, or nothing comes
+/* Which operation made the first number that is nan or infinite; "" if none did, or nothing comes
    of it. As `not_finite` in report.py says it of the numbers of the program. */
-function notFinite(graph, steps, names) {
+function notFinite(graph, steps) {
   const { nodes, values, root } = graph, used = new Set([root]);
   const first = values.reduceRight((found, value, i) => {
     if (isFinite(value) || !used.has(i)) { return found; }
@@ -281,31 +278,17 @@ function notFinite(graph, steps, names) {
   const from = "Not finite from here on: ";
   if (first >= 0) {
     const step = steps.find(({ phase, node }) => phase === "forward" && node === first);
-    const made = step ? `${asked(step)}${short(values[first])}, ${whyNoValue(first)}` : `${nodes[first].n} is ${short(values[first])} from the beginning`;
+    const made = step ? `${asked(step)}${short(values[first])}` : `${nodes[first].n} is ${short(values[first])} from the beginning`;
     return `${from}${made}.`;
   }
   for (const step of steps.filter(({ phase }) => phase === "backward")) {
     const [[sender, k]] = step.edges, edge = graph.sent[sender][k];
     if (edge && !isFinite(edge.after)) {
-      return `${from}the gradient ${asked(step)}${short(edge.sent)}, ${whyNoSlope(nodes[sender], graph.locals[sender][k], edge.sent)}.`;
+      const total = isFinite(edge.sent) ? `, with what came before ${short(edge.after)}` : "";
+      return `${from}the gradient ${asked(step)}${short(edge.sent)}${total}.`;
     }
   }
   return "";
-
-  function whyNoValue(i) {
-    const node = nodes[i], operands = node.p.map((parent) => values[parent]), isNear = (change) =>
-      isFinite(operations[node.o](...operands.map((x) => x + change * max(1, abs(x))))[0]);
-    return isNaN(values[i]) || operands.includes(0) || isNear(-1e-9) || isNear(1e-9) ? since(node, values[i], "value") : "which is " + BEYOND;
-  }
-
-  function whyNoSlope(node, local, sent) {
-    if (!isFinite(local)) { return since(node, local, "slope"); }
-    return (isFinite(sent) ? "with what came before " : "which is ") + BEYOND;
-  }
-
-  function since(node, number, what) {
-    return `since ${names[node.o] ?? node.o} has no ${isNaN(number) ? "" : "finite "}${what} there`;
-  }
 }
 
 /* The gradient of a node by differences, and whether to trust it: as `finding` in engine/check.py, which

@@ -512,7 +512,7 @@ function setUp(root, moved) {
 
   /* Numbers. */
 
-  function brokenIn() { return graph.isLive ? notFinite(graph, stepsNow(graph, allSteps), data.names || {}) : data.broken || ""; }
+  function brokenIn() { return graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""; }
 
   function changed() {
     const step = steps[now];
@@ -667,7 +667,7 @@ function setUp(root, moved) {
   }
 
   function setRate(rate) {
-    const isNumber = isFinite(rate), isEmpty = !rateField.value.trim();
+    const isNumber = isFinite(rate) && rate >= 0, isEmpty = !rateField.value.trim();
     set(rateField, "aria-invalid", !isNumber && !isEmpty);
     if (isEmpty) { rateField.value = graph.rate; } /* the one in use */
     if (!isNumber) { return; }
@@ -764,7 +764,7 @@ function setUp(root, moved) {
       const places = new Map(names.map(([i, name]) => [name, i]));
       const given = Object.entries(from.numbers || {}).map(([name, number]) => [places.get(name), spelt(number)])
         .filter(([i, number]) => i !== undefined && number !== null);
-      graph.rate = canThrow && isFinite(from.rate) ? from.rate : data.rate;
+      graph.rate = canThrow && isFinite(from.rate) && from.rate >= 0 ? from.rate : data.rate;
       if (rateField) { rateField.value = graph.rate; }
       graph.restore(given);
       startOver();
