@@ -28,7 +28,6 @@ from glassgrad import (
     Value,
     assign_grad,
     backprop,
-    binary_cross_entropy_with_logits,
     check,
     check_health,
     clip_grad_norm,
@@ -385,58 +384,6 @@ def test_health_looks_at_what_is_trained() -> None:
     assert found.layers[0].gradient_size is None
     assert found.layers[0].without_gradient == 0
     assert found.layers[1:] == expected.layers[1:]
-
-
-def test_a_resumed_training_knows_what_was_frozen(tmp_path: Path) -> None:
-    """Also where a callback changes it on the way."""
-
-    def trained(epochs: int, path: Path | None) -> dict[str, str]:
-        net = model()
-        net.layers[0].freeze()
-
-        def thaw(history: History) -> None:
-            if history.epochs == 2:
-                net.layers[0].unfreeze()
-                net.layers[1].freeze()
-
-        optimiser = Adam(net.parameters(), 0.05)
-        loss = binary_cross_entropy_with_logits
-        fit(net, loss, X, Y, optimiser=optimiser, epochs=epochs, callbacks=thaw, checkpoint=path)
-        return bits(net)
-
-    path = tmp_path / "run.json"
-    trained(4, path)
-    assert trained(7, path) == trained(7, None)
-
-
-def test_another_choice_of_frozen_layers_is_another_training(tmp_path: Path) -> None:
-    for place, is_refused in ((0, False), (0, False), (1, True)):
-        net: Any = MLP(2, [2, 2, 2, 1], seed=0)
-        net.layers[place + 1].freeze()
-        if is_refused:
-            with pytest.raises(ValueError, match=r"frozen parameters .* there and .* here"):
-                fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
-        else:
-            fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
-
-
-def test_what_a_callback_froze_is_no_choice_and_the_refusal_says_what_to_do(tmp_path: Path) -> None:
-    def trained(epochs: int, net: Any, path: Path) -> dict[str, str]:
-        def freezes(history: History) -> None:
-            if history.epochs == 2:
-                net.layers[0].freeze()
-
-        optimiser = Adam(net.parameters(), 0.05)
-        fit(net, mse, X, Y, optimiser=optimiser, epochs=epochs, callbacks=freezes, checkpoint=path)
-        return bits(net)
-
-    net = model()
-    trained(3, net, tmp_path / "run.json")
-    with pytest.raises(ValueError, match=r"Begin with model\.unfreeze\(\)") as caught:
-        trained(6, net, tmp_path / "run.json")
-    assert_is_sentence(str(caught.value))
-    resumed = trained(6, net.unfreeze(), tmp_path / "run.json")
-    assert resumed == trained(6, model(), tmp_path / "whole.json")
 
 
 def test_a_callback_that_freezes_everything_is_told_that_nothing_is_trained() -> None:

@@ -6,7 +6,6 @@ import math
 import pickle
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -202,10 +201,9 @@ def fitted(rule: Rule, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("validation", [None, 0.25])
-def test_fit_tells_the_loss_after_each_epoch(validation: float | None, tmp_path: Path) -> None:
+def test_fit_tells_the_loss_after_each_epoch(validation: float | None) -> None:
     rule = ReduceOnPlateau(factor=0.5, patience=1, threshold=0.01, cooldown=1)
-    options = {"validation": validation, "checkpoint": tmp_path / "whole.json"}
-    history = fitted(rule, epochs=20, **options)
+    history = fitted(rule, epochs=20, validation=validation)
     by_hand = Schedule(optimiser([0.5]), rule)
     expected = []
     for loss in history["loss" if validation is None else "validation_loss"]:
@@ -213,13 +211,6 @@ def test_fit_tells_the_loss_after_each_epoch(validation: float | None, tmp_path:
         by_hand.step(loss)
     assert history["learning_rate"] == expected
     assert len(set(expected)) > 2
-    options["checkpoint"] = tmp_path / "resumed.json"
-    for epochs in (7, 8, 20):  # more epochs may be asked for: the rule does not need their number
-        resumed = fitted(rule, epochs=epochs, **options)
-    for column in ("loss", "learning_rate"):
-        assert resumed[column] == history[column]
-    with pytest.raises(ValueError, match="learning rates of the schedule"):
-        fitted(ReduceOnPlateau(factor=0.5, patience=2), epochs=20, **options)
 
 
 def test_a_group_that_is_added_joins_with_the_rate_that_it_has() -> None:
