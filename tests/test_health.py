@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from fitting import Made
 from needing import mostly_slow
 
 import glassgrad
@@ -56,12 +57,21 @@ def network(sizes, activation="tanh", init="xavier", seed=0, **options):
     return MLP(sizes[0], sizes[1:], activation=activation, init=init, seed=seed, **options)
 
 
+def changed(model, *places, to):
+    """The model with these parameters, `layers.0.neurons.1.b` or all below `layers.1`, set."""
+    for name, parameter in model.named_parameters():
+        if any(name.startswith(place) for place in places):
+            parameter.data = to if not callable(to) else to(parameter.data)
+    return model
+
+
 def kinds(health):
     return [verdict.split(":")[0] for verdict in health.verdicts]
 
 
 def check(model, loss=mse, data=two_moons, **options):
-    return check_health(model, loss, *data(), **{"most": 24, **options})
+    samples = data() if callable(data) else data
+    return check_health(model, loss, *samples, **{"most": 24, **options})
 
 
 # Measured numbers
@@ -70,21 +80,24 @@ def check(model, loss=mse, data=two_moons, **options):
 def test_the_numbers_of_a_small_model_are_those_by_hand():
     model = Neuron(1, activation="relu", seed=0)
     model.w[0].data, model.b.data = 2.0, -1.0
-    health = check_health(model, lambda out, y: out * y, [[1.0], [2.0], [0.0]], [1.0, 3.0, 5.0])
+    samples = [[1.0], [2.0], [0.0]], [1.0, 3.0, 5.0]
+    health = check(model, lambda out, y: out * y, samples, learning_rate=0.5)
     (layer,) = health.layers
-    assert (layer.name, layer.kind, layer.parameters, layer.units) == ("Neuron", "Neuron", 2, 1)
-    outputs = np.array([1.0, 3.0, 0.0])
+    outputs, by_w, by_b = np.array([1.0, 3.0, 0.0]), (1 * 1 + 3 * 2) / 3, (1 + 3) / 3
+    size, weight = math.sqrt((by_w**2 + by_b**2) / 2), math.sqrt((4 + 1) / 2)
+    expected = {
+        **{"name": "Neuron", "kind": "Neuron", "parameters": 2, "units": 1, "dead": ()},
+        **{"activation_mean": outputs.mean(), "activation_std": outputs.std()},
+        **{"activation_largest": 3.0, "activation_zeros": 1 / 3, "still_share": 1 / 3},
+        **{"weight_size": weight, "gradient_size": size, "update": 0.5 * size / weight},
+        **{"unit_gradient_size": math.sqrt((1 + 9 + 25) / 3), "relative": 1.0},
+        **{"broken_values": 0, "broken_gradients": 0, "without_gradient": 0},
+    }
     assert health.loss == pytest.approx((1.0 + 9.0) / 3)
-    assert layer.activation_mean == pytest.approx(outputs.mean())
-    assert layer.activation_std == pytest.approx(outputs.std())
-    assert layer.activation_largest == 3.0
-    assert layer.activation_zeros == layer.still_share == pytest.approx(1 / 3)
-    assert layer.weight_size == pytest.approx(math.sqrt((4 + 1) / 2))
-    by_w, by_b = (1 * 1 + 3 * 2) / 3, (1 + 3) / 3
-    assert layer.gradient_size == pytest.approx(math.sqrt((by_w**2 + by_b**2) / 2))
-    assert layer.unit_gradient_size == pytest.approx(math.sqrt((1 + 9 + 25) / 3))
-    assert (layer.relative, layer.update, layer.dead) == (1.0, None, ())
-    assert (layer.broken_values, layer.broken_gradients, layer.without_gradient) == (0, 0, 0)
+    for name, number in expected.items():
+        found = getattr(layer, name)
+        assert found == (pytest.approx(number) if isinstance(number, float) else number), name
+    assert check(model, lambda out, y: out * y, samples).layers[0].update is None
 
 
 def test_gradients_are_those_of_the_mean_loss():
@@ -99,27 +112,19 @@ def test_gradients_are_those_of_the_mean_loss():
     assert health.loss == pytest.approx(total.data)
 
 
-def test_a_step_is_measured_against_the_weights():
-    model = network([2, 4, 1])
-    for layer in check(model, learning_rate=0.5).layers:
-        assert layer.update == pytest.approx(0.5 * layer.gradient_size / layer.weight_size)
-    assert {layer.update for layer in check(model).layers} == {None}
-
-
-def test_samples_are_chosen_evenly():
+def test_samples_are_chosen_evenly_and_the_model_is_in_use():
     seen = []
 
-    class Watching(Module):
-        def __init__(self):
-            self.w = Value(1.0)
+    def watching(model, x):
+        seen.append((x, model.training, model.inner.training))
+        return model.inner([x])
 
-        def forward(self, x):
-            seen.append(x)
-            return self.w * x
-
-    check_health(Watching(), mse, np.arange(101.0), np.arange(101.0), most=5)
-    assert seen == [0.0, 25.0, 50.0, 75.0, 100.0]
-    assert check_health(Watching(), mse, [1.0], [1.0], most=5).samples == 1
+    model = Made(watching, inner=Neuron(1))
+    model.inner.training = False
+    check_health(model, mse, np.arange(101.0), np.arange(101.0), most=5)
+    assert seen == [(x, False, False) for x in (0.0, 25.0, 50.0, 75.0, 100.0)]
+    assert (model.training, model.inner.training) == (True, False)
+    assert check_health(model, mse, [1.0], [1.0], most=5).samples == 1
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
@@ -134,141 +139,136 @@ def test_sizes_of_huge_and_tiny_numbers_are_exact(scale):
     assert ratio_of(1.0, 0.0) is ratio_of(None, 1.0) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "x", "still"),
+    [
+        *(("relu", -1.0, True), ("relu", 1.0, False), ("tanh", 2.9, False), ("tanh", 3.1, True)),
+        *(("sigmoid", 5.9, False), ("sigmoid", 6.1, True), ("leaky_relu", -9.0, False)),
+    ],
+)
+def test_a_unit_is_still_far_out(name, x, still):
+    row = TABLE[name]
+    assert row.is_idle(getattr(Value(x), name)().partials[0]) is still
+    assert row.is_activation
+    assert not TABLE["exp"].is_activation
+    assert not TABLE["relu"].is_idle(None)
+
+
 # Layers and units
 
 
-def test_a_part_of_any_name_is_a_layer_and_its_neurons_are_its_units():
-    class Net(Module):
-        def __init__(self):
-            self.hidden, self.out = Layer(2, 4, seed=1), Neuron(4, activation="linear", seed=2)
-            self.scale = Value(2.0)
-
-        def forward(self, x):
-            return self.scale * self.out(self.hidden(x))
-
-    layers = check(Net()).layers
-    assert [(x.name, x.kind, x.units, x.parameters) for x in layers] == [
-        ("hidden", "Layer", 4, 12),
-        ("out", "Neuron", 1, 5),
-        ("Net", "Net", 1, 1),
-    ]
+def dense(rows):
+    """A layer whose weights are lists of its own, with no neurons."""
+    compute = lambda m, x: [(a * x[0] + b * x[1] - 0.1).relu() for a, b in m.w]
+    return Made(compute, w=[[Value(a), Value(b)] for a, b in rows])
 
 
-def test_an_activation_around_a_layer_is_the_layers_own():
-    class Net(Module):
-        def __init__(self):
-            self.a = Layer(2, 4, activation="linear", init="he", seed=1)
-            self.b = Layer(4, 1, activation="linear", init="he", seed=2)
-
-        def forward(self, x):
-            return self.b([v.relu() for v in self.a(x)])
-
-    model = Net()
-    model.a.neurons[2].b.data = -100.0
-    first, second = check(model).layers
-    assert (first.name, first.units, second.name, second.units) == ("a", 4, "b", 1)
-    assert first.dead == ("a.neurons.2",)
-    assert first.still_share == first.activation_zeros >= 0.25
-    assert second.still_share is None
+def net(rows):
+    last = Neuron(len(rows), activation="linear", init="zeros")
+    return Made(lambda m, x: m.last(m.first(x)), first=dense(rows), last=last)
 
 
-def test_units_of_a_layer_without_neurons_are_counted():
-    model = Net([(1.0, -1.0), (0.5, 0.25), (-1.0, -1.0)])
-    health = check_health(model, mse, [[1.0, 0.0], [0.5, 0.5]], [1.0, 0.0])
-    first = health.layers[0]
-    assert (first.name, first.units, first.parameters) == ("first", 3, 6)
-    assert first.dead == ("first[2]",)
+class Unit(Module):
+    """A neuron as in the lecture, and not of nn."""
+
+    def __init__(self, seed):
+        self.w, self.b = [Value(0.1 * seed), Value(-0.2 * seed)], Value(0.0)
+
+    def __call__(self, x):
+        return sum((w * v for w, v in zip(self.w, x)), self.b).tanh()
 
 
-def test_the_classes_of_the_lecture_have_their_layers():
-    class Unit(Module):
-        def __init__(self, seed):
-            self.w, self.b = [Value(0.1 * seed), Value(-0.2 * seed)], Value(0.0)
-
-        def __call__(self, x):
-            return sum((w * v for w, v in zip(self.w, x)), self.b).tanh()
-
-    class Units(Module):
-        def __init__(self):
-            self.neurons = [Unit(seed) for seed in (1, 2, 3)]
-
-        def __call__(self, x):
-            return sum(n(x) for n in self.neurons)
-
-    (layer,) = check(Units()).layers
-    assert (layer.name, layer.kind, layer.parameters) == ("Units", "Units", 9)
-    assert layer.units == 4, "the neurons, and their sum"
+def recurrent(model, xs):
+    state = Value(0.0)
+    for x in xs:
+        state = model.cell([x, state])
+    return model.out([state])
 
 
-def test_neurons_of_what_is_no_module_are_layers_themselves():
-    class Block(Module):
-        def __init__(self):
-            self.block = {"neurons": [Neuron(2, seed=1), Neuron(2, seed=2)]}
-
-        def forward(self, x):
-            first, second = self.block["neurons"]
-            return first(x) * second(x)
-
-    layers = [layer for layer in check(Block()).layers if layer.parameters]
-    assert [(layer.name, layer.kind, layer.units) for layer in layers] == [
-        ("block.neurons.0", "Neuron", 1), ("block.neurons.1", "Neuron", 1),
-    ]  # fmt: skip
-
-
-def test_a_recurrent_part_is_measured_at_every_step():
-    class Recurrent(Module):
-        def __init__(self):
-            self.cell, self.out = Neuron(2, init="xavier", seed=1), Neuron(1, seed=2)
-
-        def forward(self, xs):
-            state = Value(0.0)
-            for x in xs:
-                state = self.cell([x, state])
-            return self.out([state])
-
-    rows = np.random.default_rng(0).normal(size=(10, 4))
-    cell, out = check_health(Recurrent(), mse, rows, rows.sum(axis=1)).layers
-    assert (cell.name, out.name) == ("cell", "out")
-    assert cell.still_share is not None
-
-
-def test_parts_that_take_no_part_come_last_and_are_told():
-    class Net(Module):
-        def __init__(self):
-            self.spare, self.used = Layer(2, 2, seed=1), Neuron(2, seed=2)
-
-        def forward(self, x):
-            return self.used(x)
-
-    health = check(Net())
-    assert [layer.name for layer in health.layers] == ["used", "spare"]
-    assert health.layers[1].without_gradient == 6
-    assert health.verdicts == (
-        "unused: no gradient reaches any parameter of spare. Use them in forward, without step or "
-        "detach behind them, or leave them out.",
+def rectified():
+    parts = {"a": Layer(2, 4, activation="linear", init="he", seed=1)}
+    parts["b"] = Layer(4, 1, activation="linear", init="he", seed=2)
+    return changed(
+        Made(lambda m, x: m.b([v.relu() for v in m.a(x)]), **parts), "a.neurons.2.b", to=-100.0
     )
 
 
-def test_what_only_holds_parameters_comes_first():
-    class Words(Module):
-        def __init__(self):
-            self.out, self.spare = Neuron(2, activation="linear", seed=1), Neuron(1)
-            self.rows = Rows()
+WORDS = [0, 1, 0], [0.0, 1.0, 1.0]
+LAYERS = {
+    "parts of any name": (
+        lambda: Made(
+            lambda m, x: m.scale * m.out(m.hidden(x)), hidden=Layer(2, 4, seed=1),
+            out=Neuron(4, activation="linear", seed=2), scale=Value(2.0),
+        ),
+        two_moons, [("hidden", "Layer", 4, 12), ("out", "Neuron", 1, 5), ("Made", "Made", 1, 1)],
+    ),
+    "an activation around a layer": (
+        rectified, two_moons, [("a", "Layer", 4, 12), ("b", "Layer", 1, 5)],
+    ),
+    "a layer without neurons": (
+        lambda: net([(1.0, -1.0), (0.5, 0.25), (-1.0, -1.0)]),
+        ([[1.0, 0.0], [0.5, 0.5]], [1.0, 0.0]),
+        [("first", "Made", 3, 6), ("last", "Neuron", 1, 4)],
+    ),
+    "classes of the lecture: the neurons, and their sum": (
+        lambda: Made(
+            lambda m, x: sum(n(x) for n in m.neurons), neurons=[Unit(seed) for seed in (1, 2, 3)]
+        ),
+        two_moons, [("Made", "Made", 4, 9)],
+    ),
+    "neurons of what is no module": (
+        lambda: Made(
+            lambda m, x: m.block["neurons"][0](x) * m.block["neurons"][1](x),
+            block={"neurons": [Neuron(2, seed=1), Neuron(2, seed=2)]},
+        ),
+        two_moons,
+        [("block.neurons.0", "Neuron", 1, 3), ("block.neurons.1", "Neuron", 1, 3),
+         ("Made", "Made", 1, 0)],
+    ),
+    "one that is used at every step": (
+        lambda: Made(
+            recurrent, cell=Neuron(2, init="xavier", seed=1), out=Neuron(1, seed=2)
+        ),
+        (rows := np.random.default_rng(0).normal(size=(10, 4)), rows.sum(axis=1)),
+        [("cell", "Neuron", 4, 3), ("out", "Neuron", 1, 2)],
+    ),
+    "what takes no part comes last": (
+        lambda: Made(
+            lambda m, x: m.used(x), spare=Layer(2, 2, seed=1), used=Neuron(2, seed=2)
+        ),
+        two_moons, [("used", "Neuron", 1, 3), ("spare", "Layer", 0, 6)],
+    ),
+    "what only holds parameters comes first": (
+        lambda: Made(
+            lambda m, word: m.out(m.rows(word)), out=Neuron(2, activation="linear", seed=1),
+            spare=Neuron(1), rows=Made(lambda m, word: m.table[word],
+                table=[[Value(0.5), Value(-0.5)], [Value(1.0), Value(0.25)]]),
+        ),
+        WORDS, [("rows", "Made", 0, 4), ("out", "Neuron", 1, 3), ("spare", "Neuron", 0, 2)],
+    ),
+}  # fmt: skip
+"""Models, their samples, and of each layer the name, the kind, its units and its parameters."""
 
-        def forward(self, word):
-            return self.out(self.rows(word))
 
-    class Rows(Module):
-        def __init__(self):
-            self.table = [[Value(0.5), Value(-0.5)], [Value(1.0), Value(0.25)]]
+@pytest.mark.parametrize("name", LAYERS)
+def test_what_the_layers_of_a_model_are(name):
+    make, data, expected = LAYERS[name]
+    layers = check(make(), data=data).layers
+    assert [(x.name, x.kind, x.units, x.parameters) for x in layers] == expected
 
-        def forward(self, word):
-            return self.table[word]
 
-    layers = check_health(Words(), mse, [0, 1, 0], [0.0, 1.0, 1.0]).layers
-    assert [layer.name for layer in layers] == ["rows", "out", "spare"]
-    assert (layers[0].units, layers[0].relative) == (0, None)
-    assert layers[0].gradient_size > 0.0
+def test_what_is_still_and_what_has_no_gradient():
+    first, second = check(rectified()).layers
+    assert first.dead == ("a.neurons.2",)
+    assert first.still_share == first.activation_zeros >= 0.25
+    assert second.still_share is None
+    make, data, _ = LAYERS["a layer without neurons"]
+    assert check(make(), data=data).layers[0].dead == ("first[2]",)
+    make, data, _ = LAYERS["one that is used at every step"]
+    assert check(make(), data=data).layers[0].still_share is not None
+    assert check(LAYERS["what takes no part comes last"][0]()).layers[1].without_gradient == 6
+    holding = check(LAYERS["what only holds parameters comes first"][0](), data=WORDS).layers[0]
+    assert (holding.relative, holding.gradient_size > 0.0) == (None, True)
 
 
 # Verdicts
@@ -306,13 +306,153 @@ def test_a_trained_network_is_healthy(activation, init, loss):
     assert health.is_healthy, str(health)
 
 
-@pytest.mark.parametrize("seed", mostly_slow(range(3)))
-def test_a_deep_stack_of_sigmoids_vanishes(seed):
-    health = check(network([2, *[6] * 11, 1], "sigmoid", seed=seed))
-    assert kinds(health) == ["vanishing"]
-    assert "the gradient at layers.0 is" in health.verdicts[0]
-    assert "of that at layers.11. Use relu with he or tanh with xavier" in health.verdicts[0]
-    assert not health.is_healthy
+def closed(is_open=False, bend=None):
+    """A model that calls a compiled function of its layers."""
+    parts = {"hidden": Layer(2, 3, seed=1), "last": Neuron(3, activation="linear", seed=2)}
+    model = Made(lambda m, x: m.bend(m.run(x)), **parts)
+    inside = lambda x: model.last(model.hidden(x))
+    model.bend = bend or (lambda v: v)
+    model.run = inside if is_open else compiled(inside)
+    return model
+
+
+DEAD = [f"layers.1.neurons.{i}.b" for i in range(5)]
+GATE = "vanishing: the gradient at layers.0 is exactly 0, as layers.1 sends none back: its weights "
+POINT = [[1.0, 2.0], [2.0, 1.0]], [1.0, 0.0]
+ONE = [[1.0]], [0.0]
+VERDICTS = {
+    "a deep stack of sigmoids": (
+        lambda: network([2, *[6] * 11, 1], "sigmoid"), {}, ["vanishing"],
+        ["the gradient at layers.0 is", "of that at layers.11. Use relu with he or tanh with xav"],
+    ),
+    "inputs that are not scaled": (
+        lambda: Neuron(1, activation="linear", seed=1), {"data": ([[1e4], [2e4]], [0.0, 1.0])},
+        ["exploding"], ["times its weights. Scale inputs and targets to about 1"],
+    ),
+    **{
+        f"zeros before {name}": (
+            lambda name=name: network([2, 6, 6, 1], name, "zeros"), {}, ["identical"],
+            ["all units of layers.0, layers.1 compute the same"],
+        )
+        for name in ("tanh", "relu", "sigmoid")
+    },
+    "equal weights other than zero": (
+        lambda: changed(network([2, 4, 1]), "", to=0.5), {}, ["identical"], [],
+    ),
+    **{
+        f"units without neurons, {rows}": (
+            lambda rows=rows: net(rows), {"data": POINT}, found, [],
+        )
+        for rows, found in (
+            (((0.0, 0.0),) * 3, ["identical"]), (((1.0, 2.0),) * 3, ["identical"]),
+            (((-1.0, -2.0), (-3.0, -4.0)), ["dead"]),  # both off, though different
+            (((1.0, 2.0), (1.0, 2.5)), ["vanishing"]),
+        )
+    },
+    "a last layer of zeros, whose gradients differ by class": (
+        lambda: network([2, 3], init="zeros"), {"loss": cross_entropy, "data": blobs},
+        ["healthy"], [],
+    ),
+    "one unit of zeros": (lambda: network([2, 1], init="zeros"), {}, ["healthy"], []),
+    "relus with a large negative bias": (
+        lambda: changed(network([2, 8, 6, 1], "relu", "he"), *DEAD, to=-50.0), {}, ["dead"],
+        ["of 6 units of layers.1 are 0 for all of 24 samples."],
+    ),
+    **{
+        f"{name} far out": (
+            lambda name=name: changed(
+                network([2, 8, 1], name), *(f"layers.0.neurons.{i}.b" for i in range(8)), to=30.0
+            ),
+            {}, ["saturated", ...], ["8 of 8 units of layers.0 are on the flat part"],
+        )
+        for name in ("tanh", "sigmoid")
+    },
+    **{
+        f"a bias of {broken}": (
+            lambda broken=broken: changed(
+                network([2, 4, 4, 1]), "layers.1.neurons.0.b", to=broken
+            ),
+            {}, ["nan", ...], ["of layers.1 ", "trap()"],
+        )
+        for broken in (math.nan, math.inf)
+    },
+    "an infinite loss": (
+        lambda: network([1, 1]), {"loss": lambda out, y: (0.0 * out).log(), "data": ONE},
+        ["nan", ...], ["the loss is -inf for 1 of 1 sample."],
+    ),
+    "a gradient that breaks behind sound values": (
+        lambda: network([1, 1]), {"loss": lambda out, y: (out - out).sqrt(), "data": ONE},
+        ["nan", ...], ["at layers.0"],
+    ),
+    "a loss of zero": (
+        lambda: network([2, 1], init="zeros"), {"loss": lambda out, y: out.relu()},
+        ["healthy"], [],
+    ),
+    "being stuck": (
+        lambda: network([2, 1], init="zeros"), {"loss": lambda out, y: out.relu() + 1.0},
+        ["stuck"], [],
+    ),
+    "a loss of no parameter": (
+        lambda: network([2, 3, 1]), {"loss": lambda out, y: Value(1.0)}, ["unused"], [],
+    ),
+    "a loss of detached outputs": (
+        lambda: network([2, 3, 1]), {"loss": lambda out, y: out.detach()}, ["unused"],
+        ["layers.0, layers.1"],
+    ),
+    "parts that take no part": (
+        LAYERS["what takes no part comes last"][0], {}, ["unused"],
+        ["unused: no gradient reaches any parameter of spare. Use them in forward, without step "
+         "or detach behind them, or leave them out."],
+    ),
+    "a last layer of zeros behind others": (
+        lambda: changed(network([2, 4, 1]), "layers.1", to=0.0), {}, ["vanishing"],
+        [f"{GATE}are all 0. If that is meant, look again after a step, which moves them; else "
+         "draw its initial weights."],
+    ),
+    "one behind two": (
+        lambda: changed(network([2, 4, 4, 1]), "layers.2", to=0.0), {}, ["vanishing"],
+        ["the gradient at layers.1 is exactly 0, as layers.2 sends none back"],
+    ),
+    "last weights of zeros": (
+        lambda: changed(
+            changed(network([2, 4, 1]), "layers.1", to=0.01), "layers.1.neurons.0.w", to=0.0
+        ),
+        {}, ["vanishing"],
+        [f"{GATE}are 0, or its units are off or flat. Draw"],
+    ),
+    "last weights that are small": (
+        lambda: changed(network([2, 4, 1]), "layers.1", to=0.01), {}, ["healthy"], [],
+    ),
+    "layers inside a compiled function": (
+        closed, {}, ["closed"],
+        ["closed: Made uses parameters inside a compiled function, where no units are looked at. "
+         "Check the model without compiled."],
+    ),
+    "a compiled function without parameters": (
+        lambda: closed(is_open=True, bend=compiled(lambda v: v * 2.0)), {}, ["healthy"], [],
+    ),
+    "a compiled loss": (
+        lambda: network([2, 3, 1]), {"loss": compiled(lambda out, y: (out - y) ** 2)},
+        ["healthy"], [],
+    ),
+    "small steps": (lambda: network([2, 8, 1]), {"learning_rate": 0.01}, ["healthy"], []),
+    "steps that are too large": (
+        lambda: network([2, 8, 1]), {"learning_rate": 50.0}, ["leaping"],
+        ["Lower the learning rate"],
+    ),
+}  # fmt: skip
+"""Models, what `check` is given beside them, the kinds of verdicts, and what the first says."""
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_what_is_said_of_a_model(name):
+    make, options, expected, said = VERDICTS[name]
+    health = check(make(), **options)
+    found = kinds(health)
+    assert found == expected or [found[0], ...] == expected
+    assert health.is_healthy == (expected == ["healthy"])
+    for words in said:
+        assert words in health.verdicts[0]
 
 
 @pytest.mark.parametrize("seed", mostly_slow(range(3)))
@@ -320,206 +460,31 @@ def test_a_deep_stack_of_sigmoids_vanishes(seed):
 def test_weights_five_times_too_large_explode(activation, init, seed):
     model = network([2, *[8] * 7, 1], activation, init, seed)
     assert "exploding" not in kinds(check(model))
-    for p in model.parameters():
-        p.data *= 5.0
-    health = check(model)
+    health = check(changed(model, "", to=lambda x: 5.0 * x))
     assert kinds(health)[-1] == "exploding"
     assert "clip_norm=1.0" in health.verdicts[-1]
 
 
-def test_inputs_that_are_not_scaled_explode_at_the_weights():
-    health = check_health(Neuron(1, activation="linear", seed=1), mse, [[1e4], [2e4]], [0.0, 1.0])
-    assert kinds(health) == ["exploding"]
-    assert "times its weights. Scale inputs and targets to about 1" in health.verdicts[0]
-
-
-@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
-def test_zeros_are_identical(activation):
-    health = check(network([2, 6, 6, 1], activation, "zeros"))
-    assert kinds(health) == ["identical"]
-    assert "all units of layers.0, layers.1 compute the same" in health.verdicts[0]
-    assert [layer.are_alike for layer in health.layers] == [True, True, False]
-
-
-def test_equal_weights_other_than_zero_are_identical_too():
-    model = network([2, 4, 1])
-    for p in model.parameters():
-        p.data = 0.5
-    assert kinds(check(model)) == ["identical"]
-
-
-class Dense(Module):
-    """A layer whose weights are lists of its own, with no neurons."""
-
-    def __init__(self, rows):
-        self.w = [[Value(a), Value(b)] for a, b in rows]
-
-    def forward(self, x):
-        return [(a * x[0] + b * x[1] - 0.1).relu() for a, b in self.w]
-
-
-class Net(Module):
-    def __init__(self, rows):
-        self.first, self.last = Dense(rows), Neuron(len(rows), activation="linear", init="zeros")
-
-    def forward(self, x):
-        return self.last(self.first(x))
-
-
-@pytest.mark.parametrize(
-    ("rows", "alike"),
-    [
-        ([(0.0, 0.0)] * 3, True),
-        ([(1.0, 2.0)] * 3, True),
-        ([(-1.0, -2.0), (-3.0, -4.0)], False),  # both off, though different
-        ([(1.0, 2.0), (1.0, 2.5)], False),
-    ],
-)
-def test_units_of_a_layer_without_neurons_are_compared(rows, alike):
-    health = check_health(Net(rows), mse, [[1.0, 2.0], [2.0, 1.0]], [1.0, 0.0])
-    assert health.layers[0].are_alike is alike
-    assert ("identical" in kinds(health)) is alike
-
-
-def test_a_last_layer_of_zeros_learns():
-    """The gradients of its units differ by class, and part them: softmax regression from zeros."""
-    model = network([2, 3], init="zeros")
-    assert check(model, cross_entropy, blobs).is_healthy
-
-
-def test_one_unit_is_never_identical():
-    assert check(network([2, 1], init="zeros")).is_healthy
-
-
-@pytest.mark.parametrize("seed", mostly_slow(range(3)))
-def test_relus_with_a_large_negative_bias_are_dead(seed):
-    model = network([2, 8, 6, 1], "relu", "he", seed)
-    for neuron in model.layers[1].neurons[:5]:
-        neuron.b.data = -50.0
-    health = check(model)
-    assert kinds(health) == ["dead"]
-    assert health.verdicts[0].startswith(
-        f"dead: {len(health.layers[1].dead)} of 6 units of layers.1 are 0 for all of 24 samples."
-    )
-    assert set(health.layers[1].dead) >= {f"layers.1.neurons.{i}" for i in range(5)}
-    titles, _, row, _ = (line.split() for line in str(health).splitlines()[1:5])
+def test_units_that_are_dead_flat_or_broken_are_named():
+    dead = check(VERDICTS["relus with a large negative bias"][0]())
+    assert set(dead.layers[1].dead) >= {f"layers.1.neurons.{i}" for i in range(5)}
+    titles, _, row, _ = (line.split() for line in str(dead).splitlines()[1:5])
     assert titles[6:8] == ["still", "always"]
-    assert row[6:8] == [f"{health.layers[1].still_share:.0%}", str(len(health.layers[1].dead))]
-
-
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
-def test_far_out_units_are_saturated(activation):
-    model = network([2, 8, 1], activation)
-    for neuron in model.layers[0].neurons:
-        neuron.b.data = 30.0
-    health = check(model)
-    assert kinds(health)[0] == "saturated"
-    assert health.layers[0].saturated == tuple(f"layers.0.neurons.{i}" for i in range(8))
-    assert health.layers[0].still_share == 1.0
-    assert "8 of 8 units of layers.0 are on the flat part" in health.verdicts[0]
-
-
-@pytest.mark.parametrize("broken", [math.nan, math.inf])
-def test_nan_is_found_where_it_begins(broken):
-    model = network([2, 4, 4, 1])
-    model.layers[1].neurons[0].b.data = broken
-    health = check(model)
-    assert "layers.1" in health.verdicts[0]
-    assert kinds(health)[0] == "nan"
-    assert "trap()" in health.verdicts[0]
-    assert health.layers[0].broken_values == 0
-    assert health.layers[1].broken_values > 0
-    json.dumps(asdict(health), allow_nan=False)
-
-
-def test_an_infinite_loss_is_told():
-    health = check_health(network([1, 1]), lambda out, y: (0.0 * out).log(), [[1.0]], [0.0])
-    assert health.verdicts[0].startswith("nan: the loss is -inf for 1 of 1 sample.")
-    assert health.loss is None
+    assert row[6:8] == [f"{dead.layers[1].still_share:.0%}", str(len(dead.layers[1].dead))]
+    flat = check(VERDICTS["tanh far out"][0]()).layers[0]
+    assert flat.saturated == tuple(f"layers.0.neurons.{i}" for i in range(8))
+    assert flat.still_share == 1.0
+    broken = check(VERDICTS["a bias of nan"][0]())
+    assert broken.layers[0].broken_values == 0 < broken.layers[1].broken_values
+    json.dumps(asdict(broken), allow_nan=False)
+    assert check(network([1, 1]), lambda out, y: (0.0 * out).log(), ONE).loss is None
+    alike = check(VERDICTS["zeros before tanh"][0]())
+    assert [layer.are_alike for layer in alike.layers] == [True, True, False]
 
 
 def test_the_mean_of_huge_losses_is_their_mean():
     huge = lambda out, y: 0.0 * out + 1.5e308
-    assert check_health(network([1, 1]), huge, [[1.0], [2.0]], [0.0, 0.0]).loss == 1.5e308
-
-
-def test_a_gradient_that_breaks_behind_sound_values_is_told():
-    model = network([1, 1])
-    health = check_health(model, lambda out, y: (out - out).sqrt(), [[1.0]], [0.0])
-    assert kinds(health)[0] == "nan"
-    assert "at layers.0" in health.verdicts[0]
-
-
-def test_a_loss_of_zero_is_no_fault_but_being_stuck_is():
-    model, (samples, y) = network([2, 1], init="zeros"), two_moons(10)
-    assert check_health(model, lambda out, y: out.relu(), samples, y).is_healthy
-    assert kinds(check_health(model, lambda out, y: out.relu() + 1.0, samples, y)) == ["stuck"]
-
-
-def test_a_loss_of_no_parameter_is_told():
-    health = check(network([2, 3, 1]), lambda out, y: Value(1.0))
-    assert kinds(health) == ["unused"]
-    health = check(network([2, 3, 1]), lambda out, y: out.detach())
-    assert "layers.0, layers.1" in health.verdicts[0]
-
-
-@pytest.mark.parametrize(("sizes", "activation"), [([2, 2, 1], "tanh"), ([2, 4, 4, 1], "tanh")])
-def test_a_last_layer_of_zeros_behind_others_sends_nothing_back(sizes, activation):
-    model = network(sizes, activation)
-    for parameter in model.layers[-1].parameters():
-        parameter.data = 0.0
-    (verdict,) = check(model).verdicts
-    last, before = len(sizes) - 2, len(sizes) - 3
-    assert verdict == (
-        f"vanishing: the gradient at layers.{before} is exactly 0, as layers.{last} sends none "
-        "back: its weights are all 0. If that is meant, look again after a step, which moves them; "
-        "else draw its initial weights."
-    )
-    for parameter in model.layers[-1].parameters():
-        parameter.data = 0.01
-    assert "exactly 0" not in str(check(model))
-    model.layers[-1].neurons[0].w[:] = [Value(0.0) for _ in model.layers[-1].neurons[0].w]
-    assert "its weights are 0, or its units are off or flat. Draw" in check(model).verdicts[0]
-
-
-class Closed(Module):
-    """A model that calls a compiled function of its layers."""
-
-    def __init__(self, is_open=False, bend=None):
-        self.hidden, self.last = Layer(2, 3, seed=1), Neuron(3, activation="linear", seed=2)
-        self.bend = bend or (lambda v: v)
-        self.run = self.inside if is_open else compiled(self.inside)
-
-    def inside(self, x):
-        return self.last(self.hidden(x))
-
-    def forward(self, x):
-        return self.bend(self.run(x))
-
-
-def test_layers_inside_a_compiled_function_are_told():
-    (verdict,) = check(Closed()).verdicts
-    assert verdict == (
-        "closed: Closed uses parameters inside a compiled function, where no units are looked at. "
-        "Check the model without compiled."
-    )
-    assert not check(Closed()).is_healthy
-    assert "closed" not in kinds(check(Closed(is_open=True)))
-
-
-def test_a_compiled_function_without_parameters_is_no_matter():
-    bend = compiled(lambda v: v * 2.0)
-    assert "closed" not in kinds(check(Closed(is_open=True, bend=bend)))
-    model = network([2, 3, 1])
-    assert check(model, compiled(lambda out, y: (out - y) ** 2)).is_healthy
-
-
-def test_steps_that_are_too_large_are_told():
-    model = network([2, 8, 1])
-    assert check(model, learning_rate=0.01).is_healthy
-    health = check(model, learning_rate=50.0)
-    assert kinds(health) == ["leaping"]
-    assert "Lower the learning rate" in health.verdicts[0]
+    assert check(network([1, 1]), huge, ([[1.0], [2.0]], [0.0, 0.0])).loss == 1.5e308
 
 
 # The record
@@ -569,61 +534,57 @@ def test_the_text_is_an_aligned_table_with_the_verdicts_below():
     assert lines == [line.rstrip() for line in lines]
 
 
+@pytest.mark.needs("matplotlib")
+def test_health_draws_a_bar_for_every_layer() -> None:
+    model = MLP(2, [8] * 10 + [1], activation="sigmoid", output_activation="linear", seed=1)
+    health = check_health(model, binary_cross_entropy_with_logits, *two_moons(40))
+    figure = health.plot()
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == [
+        layer.name for layer in health.layers
+    ]
+    gradients = [bar.get_width() for bar in figure.axes[2].patches]
+    assert gradients == [layer.relative for layer in health.layers]
+    assert "vanishing" in figure.get_suptitle()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="no layers"):
+        Health(1, 0.5, (), ("healthy",)).plot()
+
+
 # Nothing changes
 
 
-def test_parameters_and_gradients_are_left_as_they_were():
-    model = network([2, 4, 3, 1])
-    hinge(model([1.0, 2.0]), 1).backward()
+@pytest.mark.parametrize("how", ["looked at", "a loss that goes backward", "interrupted"])
+def test_numbers_and_gradients_are_left_as_they_were(how):
+    model, root = network([2, 4, 3, 1]), Value(3.0)
+    scale = root * 2.0 if how == "looked at" else Value(6.0)
+    (scale * hinge(model([1.0, 2.0]), 1)).backward()
     first, second, third, *_ = model.parameters()
     first.grad, second.grad, third.grad = NOT_COMPUTED, -0.0, math.nan
-    numbers, gradients = model.state_dict(), [p.grad for p in model.parameters()]
-    check(model)
-    assert model.state_dict() == numbers
-    assert all(p.grad is g for p, g in zip(model.parameters(), gradients))
-    assert first.grad is NOT_COMPUTED
-    assert math.copysign(1.0, second.grad) == -1.0
-
-
-def test_other_values_in_the_graph_are_left_as_they_were():
-    model = network([2, 1])
-    root = Value(3.0)
-    scale = root * 2.0
-    scale.backward()
-    check(model, lambda out, y: scale * mse(out, y))
-    assert (root.grad, scale.grad) == (2.0, 1.0)
-
-
-@pytest.mark.parametrize("is_closed", [False, True])
-def test_a_loss_that_goes_backward_leaves_the_gradients(is_closed):
-    model, scale = network([2, 3, 1]), Value(2.0)
-    (scale * hinge(model([1.0, 2.0]), 1)).backward()
-    kept = [*model.parameters(), scale]
-    model.layers[0].neurons[0].b.grad = NOT_COMPUTED
-    gradients = [p.grad for p in kept]
-    expected = check(model, lambda out, y: scale * mse(out, y))
+    kept = [*model.parameters(), root, scale]
+    numbers, gradients = model.state_dict(), [p.grad for p in kept]
 
     def loss(out, y):
         found = scale * mse(out, y)
-        found.backward()
-        if is_closed:
+        if how != "looked at":
+            found.backward()
+        if how == "interrupted":
             raise KeyboardInterrupt
         return found
 
-    if is_closed:
+    if how == "interrupted":
         with pytest.raises(KeyboardInterrupt):
             check(model, loss)
     else:
+        expected = check(model, lambda out, y: Value(6.0) * mse(out, y))
+        for p in model.parameters():  # gradients from before do not count
+            p.grad = 1e6
         assert check(model, loss) == expected
+        for p, gradient in zip(kept, gradients):
+            p.grad = gradient
+        check(model, loss)
+    assert model.state_dict() == numbers
     assert all(p.grad is g for p, g in zip(kept, gradients))
-
-
-def test_gradients_from_before_do_not_count():
-    model = network([2, 4, 1])
-    expected = check(model)
-    for p in model.parameters():
-        p.grad = 1e6
-    assert check(model) == expected
+    assert math.copysign(1.0, second.grad) == -1.0
 
 
 def test_the_circumstances_around_do_not_reach_it():
@@ -631,27 +592,9 @@ def test_the_circumstances_around_do_not_reach_it():
     expected = check(model)
     with no_grad(), scope("head"):
         assert check(model) == expected
-    model.layers[0].neurons[0].b.data = math.nan
+    changed(model, "layers.0.neurons.0.b", to=math.nan)
     with trap():
         assert kinds(check(model))[0] == "nan"
-
-
-def test_the_model_is_in_use_while_it_is_looked_at_and_in_training_again_after():
-    seen = []
-
-    class Watching(Module):
-        def __init__(self):
-            self.inner = Neuron(2, seed=1)
-
-        def forward(self, x):
-            seen.append((self.training, self.inner.training))
-            return self.inner(x)
-
-    model = Watching()
-    model.inner.training = False
-    check(model)
-    assert set(seen) == {(False, False)}
-    assert (model.training, model.inner.training) == (True, False)
 
 
 # Arguments
@@ -672,6 +615,7 @@ def test_the_model_is_in_use_while_it_is_looked_at_and_in_training_again_after()
         (lambda m: check_health(m, mse, [[1, 1]], [1, 2]), ValueError, "1 samples and y has 2"),
         (lambda m: check_health(m, mse, [], []), ValueError, "has no samples"),
         (lambda m: check_health(m, mse, [[1, math.nan]], [1]), ValueError, "is nan"),
+        (lambda m: compiled(lambda x: check(m) and x)(1.0), CompilationError, "Call it outside"),
     ],
 )
 def test_wrong_arguments_get_a_sentence(call, kind, message):
@@ -679,72 +623,13 @@ def test_wrong_arguments_get_a_sentence(call, kind, message):
         call(network([2, 1]))
 
 
-def test_inside_a_compiled_function_it_says_so():
-    model = network([2, 1])
-
-    @compiled
-    def looking(x):
-        check(model)
-        return x
-
-    with pytest.raises(CompilationError, match="Call it outside"):
-        looking(1.0)
-
-
-# Units
-
-
-def test_units_are_rows_of_the_table():
-    assert TABLE["relu"].is_activation
-    assert not TABLE["exp"].is_activation
-    assert TABLE["leaky_relu"].idle == ""
-    assert not TABLE["relu"].is_idle(None)
-
-
-@pytest.mark.parametrize(
-    ("name", "x", "still"),
-    [
-        ("relu", -1.0, True),
-        ("relu", 1.0, False),
-        ("tanh", 2.9, False),
-        ("tanh", 3.1, True),
-        ("sigmoid", 5.9, False),
-        ("sigmoid", 6.1, True),
-        ("leaky_relu", -9.0, False),
-    ],
-)
-def test_a_unit_is_still_far_out(name, x, still):
-    row = TABLE[name]
-    assert row.is_idle(getattr(Value(x), name)().partials[0]) is still
-
-
-@pytest.mark.needs("matplotlib")
-def test_health_draws_a_bar_for_every_layer() -> None:
-    model = MLP(2, [8] * 10 + [1], activation="sigmoid", output_activation="linear", seed=1)
-    health = check_health(model, binary_cross_entropy_with_logits, *two_moons(40))
-    figure = health.plot()
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == [
-        layer.name for layer in health.layers
-    ]
-    gradients = [bar.get_width() for bar in figure.axes[2].patches]
-    assert gradients == [layer.relative for layer in health.layers]
-    assert "vanishing" in figure.get_suptitle()
-    assert figure._repr_png_().startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match="no layers"):
-        Health(1, 0.5, (), ("healthy",)).plot()
-
-
 # The looks of `fit`, over what it has recorded
 
 
 def looks_of_fit(model, loss, X, y, **options):
     """What `fit` found before and after, each beside what `check_health` says then."""
-    eager = []
-
-    def look(history):
-        eager.append(check_health(model.eval(), loss, X, y, most=16))
-
-    look(None)
+    eager = [check_health(model.eval(), loss, X, y, most=16)]
+    look = lambda history: eager.append(check_health(model.eval(), loss, X, y, most=16))
     history = fit(model, loss, X, y, epochs=2, callbacks=look, **options)
     return list(zip(history.health.values(), (eager[0], eager[-1])))
 
@@ -767,69 +652,40 @@ def mixed():
     )  # fmt: skip
 
 
-class Wired(Module):
+def wired():
     """Scalars of its own, an activation beside a layer, a branch without gradient."""
 
-    def __init__(self):
-        self.scale, self.off, self.unused = Value(0.5), Value(-1.0), Value(3.0)
-        self.hidden, self.last = Layer(2, 3, activation="linear", seed=0), Neuron(3, seed=1)
+    def compute(model, x):
+        outputs = [v.relu() for v in model.hidden([model.scale * each for each in x])]
+        return model.last(outputs) + maximum(model.off.detach(), model.off * 2.0 - 5.0)
 
-    def forward(self, x):
-        outputs = [v.relu() for v in self.hidden([self.scale * each for each in x])]
-        return self.last(outputs) + maximum(self.off.detach(), self.off * 2.0 - 5.0)
+    scalars = {"scale": Value(0.5), "off": Value(-1.0), "unused": Value(3.0)}
+    hidden = Layer(2, 3, activation="linear", seed=0)
+    return Made(compute, **scalars, hidden=hidden, last=Neuron(3, seed=1))
 
 
-@pytest.mark.parametrize("loss", [mse, mae, hinge])
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: network([2, 6, 6, 1]),
-        lambda: network([2, 6, 1], "relu", "he"),
-        lambda: network([2, *[4] * 9, 1], "sigmoid", "zeros"),
-        lambda: network([2, 4, 1], init="zeros"),
-        mixed,
-        Wired,
-    ],
-)
-def test_fit_looks_at_what_it_recorded_and_finds_the_same(make, loss, monkeypatch):
+RECORDED = {
+    "tanh": lambda: network([2, 6, 6, 1]),
+    "relu": lambda: network([2, 6, 1], "relu", "he"),
+    "deep sigmoids of zeros": lambda: network([2, *[4] * 9, 1], "sigmoid", "zeros"),
+    "zeros": lambda: network([2, 4, 1], init="zeros"),
+    "mixed": mixed,
+    "wired": wired,
+}
+
+
+@pytest.mark.parametrize("loss", [mse, mae, hinge, cross_entropy])
+@pytest.mark.parametrize("name", RECORDED)
+def test_fit_looks_at_what_it_recorded_and_finds_the_same(name, loss, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("it ran sample by sample")
 
     monkeypatch.setattr(nn.loop, "check_health", refuse)
-    for found, wanted in looks_of_fit(make(), loss, *two_moons(40)):
+    model, data = RECORDED[name](), two_moons(40)
+    if loss is cross_entropy:
+        model, data = network([2, 5, 3], "relu"), blobs(40, seed=1)
+    for found, wanted in looks_of_fit(model, loss, *data):
         assert_same(found, wanted)
-
-
-def test_fit_looks_at_classifiers_as_it_does():
-    X, y = blobs(40, seed=1)
-    for found, wanted in looks_of_fit(network([2, 5, 3], "relu"), cross_entropy, X, y):
-        assert_same(found, wanted)
-
-
-class Branching(Module):
-    """It takes another way for some samples."""
-
-    def __init__(self):
-        self.layers = [Neuron(2, seed=0), Neuron(2, seed=1)]
-
-    def forward(self, x):
-        return self.layers[1 if x[0] > 0.5 else 0](x)
-
-
-def broken():
-    model = network([2, 3, 1])
-    model.layers[1].neurons[0].b.data = 1e308
-    return model
-
-
-class Restless(Module):
-    """In use each run draws a number of its own, so that no recording can serve."""
-
-    def __init__(self):
-        self.inner, self.draw = Neuron(2, seed=0), random.Random(0).random
-
-    def forward(self, x):
-        return self.inner(x) * (1.0 if self.training else self.draw())
 
 
 def partly_frozen():
@@ -838,24 +694,42 @@ def partly_frozen():
     return model
 
 
-def test_fit_looks_sample_by_sample_where_a_recording_is_wrong(monkeypatch):
-    calls = []
-    monkeypatch.setattr(nn.loop, "check_health", lambda *a: calls.append(1) or check_health(*a))
-    with pytest.warns(RuntimeWarning, match="does not depend on its arguments alone"):
-        history = fit(Restless(), mse, *two_moons(40), epochs=9, metrics=["r2"])
-    assert len(history["r2"]) == 9
-    assert calls
+NOT_RECORDED = {
+    "another way for some samples": lambda: Made(
+        lambda m, x: m.layers[1 if x[0] > 0.5 else 0](x),
+        layers=[Neuron(2, seed=0), Neuron(2, seed=1)],
+    ),
+    "infinite numbers": lambda: changed(network([2, 3, 1]), "layers.1.neurons.0.b", to=1e308),
+    "partly frozen": partly_frozen,
+}
 
 
-@pytest.mark.parametrize("make", [Branching, broken, partly_frozen])
-def test_fit_looks_sample_by_sample_where_a_recording_does_not_serve(make, monkeypatch):
+@pytest.fixture
+def sample_by_sample(monkeypatch):
+    """The calls of `check_health` by `fit`."""
     calls = []
     monkeypatch.setattr(nn.loop, "check_health", lambda *a: calls.append(1) or check_health(*a))
+    return calls
+
+
+@pytest.mark.parametrize("name", NOT_RECORDED)
+def test_fit_looks_sample_by_sample_where_a_recording_does_not_serve(name, sample_by_sample):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for found, wanted in looks_of_fit(make(), mse, *two_moons(40)):
+        for found, wanted in looks_of_fit(NOT_RECORDED[name](), mse, *two_moons(40)):
             assert_same(found, wanted)
-    assert calls
+    assert sample_by_sample
+
+
+def test_fit_looks_sample_by_sample_where_each_run_draws_a_number(sample_by_sample):
+    draw = random.Random(0).random
+    compute = lambda m, x: m.inner(x) * (1.0 if m.training else draw())
+    with pytest.warns(RuntimeWarning, match="does not depend on its arguments alone"):
+        history = fit(
+            Made(compute, inner=Neuron(2, seed=0)), mse, *two_moons(40), epochs=9, metrics=["r2"]
+        )
+    assert len(history["r2"]) == 9
+    assert sample_by_sample
 
 
 def test_a_callback_that_changes_the_model_is_seen_by_the_last_look():
@@ -869,14 +743,8 @@ def test_a_callback_that_changes_the_model_is_seen_by_the_last_look():
 
 
 def test_the_health_of_a_table_in_fit_is_that_of_check_health():
-    class Text(Module):
-        def __init__(self):
-            self.table, self.head = Embedding(6, 2, seed=1), MLP(4, [3, 1], seed=2)
-
-        def forward(self, x):
-            return self.head([*self.table(x[0]), *self.table(x[1])])
-
     X, y = np.array([[i % 6, (i * 5 + 1) % 6] for i in range(12)]), np.arange(12.0) / 12
-    model = Text()
+    parts = {"table": Embedding(6, 2, seed=1), "head": MLP(4, [3, 1], seed=2)}
+    model = Made(lambda m, x: m.head([*m.table(x[0]), *m.table(x[1])]), **parts)
     expected = check_health(model, mse, X, y, most=16)
     assert fit(model, mse, X, y, epochs=1, progress=False).health[0] == expected
