@@ -199,21 +199,6 @@ def test_a_variance_that_rounding_made_negative_counts_as_zero() -> None:
 # Parameters without a gradient, and arrays.
 
 
-@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
-def test_a_parameter_without_a_gradient_is_as_if_it_were_not_there(
-    rule: type[Optimiser], options: dict[str, Any]
-) -> None:
-    here, late, alone = Value(1.0), Value(2.0), Value(2.0)
-    both, single = rule([here, late], **options), rule([alone], **options)
-    for step in range(6):
-        here.grad = 0.5
-        late.grad = alone.grad = NOT_COMPUTED if step < 3 else 0.25 * step
-        both.step()
-        single.step()
-        assert late.data == alone.data
-        assert (late.data == 2.0) == (step < 3 or options.get("learning_rate") == 0.0)
-
-
 @pytest.mark.parametrize("rule", RULES)
 def test_no_gradients_at_all_move_nothing_and_count_no_step(rule: Any) -> None:
     values = [Value(1.0), Value(-2.0)]
@@ -742,17 +727,6 @@ def test_the_numbers_before_the_step_can_be_remembered(is_missing: bool) -> None
     optimiser.remembered = lambda numbers: {"seen": numbers}
     optimiser.step()
     assert optimiser.state_dict()["state"]["seen"] == [1.0, 2.0, 0.0][: len(values)]
-
-
-def test_a_rule_in_place_of_that_of_sgd_is_the_one_that_moves() -> None:
-    class Doubled(SGD):
-        def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
-            return numbers - 2.0 * group.learning_rate * gradients
-
-    w = Value(1.0)
-    w.grad = 1.0
-    Doubled([w], 0.25).step()
-    assert w.data == 0.5
 
 
 def test_a_rule_may_write_over_what_it_is_given() -> None:

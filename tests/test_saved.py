@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from outputs import assert_is_sentence, bits, refused, strict_json
+from loading import refusal
+from outputs import assert_is_sentence, bits, strict_json
 
 from glassgrad import MLP, Layer, Module, Neuron, Value, load
 from glassgrad.nn.saving import SCHEMA
@@ -26,25 +27,6 @@ class Box(Module):
 
     def __init__(self, numbers: dict[str, float]) -> None:
         self.parts = {name: Value(number) for name, number in numbers.items()}
-
-
-def refusal(model: Module, path: Path) -> str:
-    """What the model says to a file that it refuses; it is as it was."""
-    before = bits(model)
-    with pytest.raises(ValueError, match="unchanged") as caught:
-        model.load(path)
-    assert bits(model) == before
-    assert type(caught.value) is ValueError
-    assert_is_sentence(str(caught.value))
-    assert str(caught.value).startswith(path.name)
-    assert_is_model_or_refused(path)
-    return str(caught.value)
-
-
-def assert_is_model_or_refused(path: Path) -> None:
-    """What `glassgrad.load` makes of it: a model, or a sentence of the same kind."""
-    if not refused(lambda: load(path), ValueError):
-        assert load(path).state_dict()
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outputs import assert_is_sentence, bits
+from loading import is_built, is_filled
+from outputs import bits
 
 from glassgrad import MLP, Dropout, Layer, LayerNorm, Module, Neuron, Sequential, load
 from glassgrad.engine.files import write_file
@@ -285,37 +286,3 @@ def flipped(content: bytes, bit: int) -> bytes:
     found = bytearray(content)
     found[bit // 8] ^= 1 << bit % 8
     return bytes(found)
-
-
-def is_filled(model: Module, path: Path) -> bool:
-    before = bits(model)
-    try:
-        model.load(path)
-    except Exception as error:
-        assert_is_refusal(error, path)
-        assert bits(model) == before
-        return False
-    assert bits(model) == written(path)
-    return True
-
-
-def is_built(path: Path) -> bool:
-    try:
-        model = load(path)
-    except Exception as error:
-        assert_is_refusal(error, path)
-        return False
-    assert bits(model) == written(path)
-    return True
-
-
-def written(path: Path) -> dict[str, str]:
-    numbers = json.loads(path.read_bytes(), parse_int=float)["parameters"]
-    return {name: float(number).hex() for name, number in numbers.items()}
-
-
-def assert_is_refusal(error: Exception, path: Path) -> None:
-    assert type(error) is ValueError, path.read_bytes()
-    assert str(error).startswith(path.name)
-    assert_is_sentence(str(error))
-    assert "\n" not in str(error)

@@ -71,12 +71,6 @@ def test_repr(value: Value, expected: str) -> None:
     assert repr(value) == expected
 
 
-def test_repr_shows_the_gradient_once_there_is_one() -> None:
-    x = Value(3.0, label="x")
-    (x * 2).backward()
-    assert repr(x) == "Value(data=3.0, grad=2.0, label='x')"
-
-
 @pytest.mark.parametrize("label", ["", "w₁", "<script>", "a\nb", '"{}\\'])
 def test_any_text_is_a_label(label: str) -> None:
     y = Value(1.0) + 1
@@ -113,14 +107,6 @@ def test_a_label_that_is_no_text_is_refused(label: object) -> None:
 def test_no_other_attribute_can_be_set() -> None:
     with pytest.raises(AttributeError):
         Value(1.0).gradient = 0.0
-
-
-@pytest.mark.parametrize("number", [2, 2.0, True + 1, Fraction(2), np.float32(2), np.int8(2)])
-def test_data_and_grad_hold_floats(number: object) -> None:
-    x = Value(0.0)
-    x.data = x.grad = number
-    assert (type(x.data), type(x.grad)) == (float, float)
-    assert x.data == x.grad == 2.0
 
 
 def test_the_gradient_of_a_leaf_by_itself_is_1_and_can_be_taken_back() -> None:
@@ -170,12 +156,6 @@ def test_a_foreign_type_gets_its_turn() -> None:
     assert Value(1.0) + Foreign() == "mine"
     with pytest.raises(TypeError):
         Value(1.0) - Foreign()
-
-
-def test_python_sums_and_products() -> None:
-    xs = [Value(2.0), Value(3.0), Value(4.0)]
-    assert grad(sum(xs), xs) == [1.0, 1.0, 1.0]
-    assert grad(math.prod(xs), xs) == [12.0, 8.0, 6.0]
 
 
 def test_an_error_inside_a_generator_is_shown_as_it_is() -> None:
@@ -245,11 +225,6 @@ def test_pytorch_takes_no_values_and_its_tensors_are_no_operands() -> None:
             compute()
 
 
-def test_an_error_shows_no_empty_label() -> None:
-    with pytest.raises(TypeError, match="would cut 2 off"):
-        float(Value(2.0, label=""))
-
-
 COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
 
 
@@ -303,12 +278,6 @@ def test_a_value_is_true_unless_it_is_zero() -> None:
     assert (bool(Value(0)), bool(Value(-0.5))) == (False, True)
 
 
-def test_values_sort() -> None:
-    xs = [Value(x) for x in (3.0, 1.0, 2.0)]
-    assert [x.data for x in sorted(xs)] == [1.0, 2.0, 3.0]
-    assert max(xs) is xs[0]
-
-
 # Known examples.
 
 
@@ -322,23 +291,6 @@ def test_the_neuron_of_the_lecture() -> None:
     assert [x.grad for x in (x1, x2, w1, w2, b)] == pytest.approx(
         [-1.5, 0.5, 1.0, 0.0, 0.5], rel=1e-14
     )
-
-
-def test_more_operations_of_micrograd() -> None:
-    a, b = Value(-4.0), Value(2.0)
-    c = a + b
-    d = a * b + b**3
-    c += c + 1
-    c += 1 + c + (-a)
-    d += d * 2 + (b + a).relu()
-    d += 3 * d + (b - a).relu()
-    e = c - d
-    f = e**2
-    g = f / 2.0
-    g += 10.0 / f
-    g.backward()
-    assert g.data == pytest.approx(24.70408163265306, rel=1e-15)
-    assert (a.grad, b.grad) == pytest.approx((138.83381924198252, 645.5772594752186), rel=1e-15)
 
 
 # Where a node comes from.
@@ -429,15 +381,6 @@ def test_scopes_nest_and_end() -> None:
     assert (inner.scope.path(), inner.scope.kind) == ("network.layers.0", "Layer")
     assert [s.name for s in inner.scope.chain()] == ["network", "layers.0"]
     assert (outer.scope.path(), free.scope) == ("network", None)
-
-
-def test_one_line_in_several_scopes() -> None:
-    x = Value(1.0)
-    nodes = []
-    for name in ("a", "b", "a"):
-        with scope(name):
-            nodes.append(x * x)
-    assert [node.scope.path() for node in nodes] == ["a", "b", "a"]
 
 
 # Threads.
@@ -566,38 +509,24 @@ def test_what_would_cut_a_gradient_says_what_to_write(attempt: Callable, remedy:
     assert remedy in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("habit", "remedy"),
-    [
-        ("item", "v.data"),
-        ("numpy", "v.data"),
-        ("tolist", "v.data"),
-        ("_prev", "v.parents"),
-        ("_op", "v.operation"),
-        ("_backward", "v.partials"),
-        ("requires_grad", "v.detach()"),
-        ("grad_fn", "v.operation"),
-        ("shape", "has no axes"),
-        ("T", "has no axes"),
-        ("mean", "mean(values)"),
-        ("zero_grad", "v.grad = 0.0"),
-    ],
-)
-def test_a_habit_of_another_library_is_answered_by_name(habit: str, remedy: str) -> None:
-    v = Value(2.0)
-    with pytest.raises(AttributeError) as caught:
-        getattr(v, habit)
-    assert str(caught.value).startswith(f"Value has no {habit}. ")
-    assert remedy in str(caught.value)
-
-
 @pytest.mark.parametrize("habit", HABITS)
-def test_a_habit_is_no_attribute(habit: str) -> None:
+def test_a_habit_of_another_library_is_no_attribute_and_is_answered_by_name(habit: str) -> None:
     v = Value(2.0)
     assert not hasattr(v, habit)
     assert not hasattr(Value, habit)
     assert habit not in dir(v)
     assert re.fullmatch(r"[A-Z+v].*\.", HABITS[habit])
+    with pytest.raises(AttributeError) as caught:
+        getattr(v, habit)
+    assert str(caught.value).startswith(f"Value has no {habit}. {HABITS[habit]}")
+
+
+@pytest.mark.parametrize(
+    ("habit", "remedy"),
+    [("item", "v.data"), ("_prev", "v.parents"), ("_op", "v.operation"), ("shape", "no axes")],
+)
+def test_a_habit_is_answered_with_what_to_write(habit: str, remedy: str) -> None:
+    assert remedy in HABITS[habit]
 
 
 @pytest.mark.parametrize("method", ["__eq__", "__ne__", "__hash__"])
@@ -645,7 +574,8 @@ def test_a_copy_is_a_leaf_of_the_same_class(make, gradient, remake):
     y = found * 2.0
     y.backward()
     assert (y.data, found.grad) == ((w * 2.0).data, gradient + 2.0)
-    with pytest.raises(TypeError, match="Cannot copy or pickle"):
+    y.label = "y"
+    with pytest.raises(TypeError, match=r"Cannot copy or pickle .*y = .*detach"):
         remake(y)
 
 
@@ -667,12 +597,3 @@ def test_functions_with_fresh_arguments_refuse_a_class_of_ones_own():
     assert value_and_grad(f)(+w)[0].data == 6.0
     assert grad(f(w), w) == 2.0
     assert value_and_grad(lambda x, v: v * x, argnums=0)(2.0, w)[0].data == 106.0
-
-
-def test_a_class_of_ones_own_has_gradients_as_values_have():
-    class Own(Value):
-        pass
-
-    a, b = Own(2.0), Own(2.0)
-    (a * a + 3 * b).backward()
-    assert (a.grad, b.grad) == (4.0, 3.0)
