@@ -42,7 +42,6 @@ from glassgrad import (
     noise_from,
     softmax,
     tanh,
-    topological_order,
 )
 from glassgrad.engine.compile.guards import things_read_by
 from glassgrad.engine.errors import CompilationError
@@ -211,42 +210,13 @@ def test_parameters_have_names_and_travel(title):
     assert numbers_of(called(model, x)) == numbers_of(called(other, x))
 
 
-SEEDED = {
-    "RecurrentCell": lambda **options: RecurrentCell(2, 3, **options),
-    "Embedding": lambda **options: Embedding(5, 3, **options),
-    "AttentionHead": lambda **options: AttentionHead(2, 3, **options),
-    "Projection": lambda **options: Projection(2, 3, **options),
-    "Perceptron": lambda **options: Perceptron(2, **options),
-}
-
-
-@pytest.mark.parametrize("title", SEEDED)
-def test_a_seed_makes_the_numbers_repeatable(title):
-    make = SEEDED[title]
+@pytest.mark.parametrize("kind", [RecurrentCell, Embedding, AttentionHead, Projection, Layer, MLP])
+def test_a_seed_makes_the_numbers_repeatable(kind):
+    make = partial(kind, 2, [3, 1] if kind is MLP else 3)
     assert make(seed=1).state_dict() == make(seed=1).state_dict() != make(seed=2).state_dict()
     random.seed(1)
     assert make().state_dict() == make(seed=1).state_dict()
     assert not any(make(init="zeros").state_dict().values())
-
-
-REPRS = [
-    (lambda: LayerNorm(4), "LayerNorm(4, 8 parameters)"),
-    (lambda: RMSNorm(4), "RMSNorm(4, 4 parameters)"),
-    (lambda: Dropout(0.25), "Dropout(0.25, 0 parameters)"),
-    (lambda: Embedding(4, 3), "Embedding(4 × 3, 12 parameters)"),
-    (lambda: RecurrentCell(2, 3), "RecurrentCell(2 → 3, 18 parameters)"),
-    (lambda: AttentionHead(2, 3), "AttentionHead(2 → 3, causal, 18 parameters)"),
-    (lambda: Projection(2, 3), "Projection(2 → 3, 6 parameters)"),
-    (lambda: Perceptron(2), "Perceptron(2, 3 parameters)"),
-    (lambda: Elementwise("relu"), "Elementwise(relu, 0 parameters)"),
-    (lambda: Sequential(Layer(2, 1), "relu", Dropout(0.5), softmax, lambda x: x),
-     "Sequential(Layer(2 → 1, tanh) → relu → Dropout(0.5) → softmax → lambda, 3 parameters)"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("make", "expected"), REPRS)
-def test_a_module_shows_its_sizes(make, expected):
-    assert repr(make()) == expected
 
 
 # Sequential
@@ -380,15 +350,6 @@ def test_functions_without_parameters_are_parts():
     functions = [np.asarray, list, sum, math.fsum, softmax, partial(np.mean, axis=0), str.upper]
     assert Sequential(*functions).parameters() == []
     assert Sequential(Layer(2, 2, seed=0), max)([1.0, 2.0]).operation is not None
-
-
-def test_scopes_of_the_parts():
-    y = Sequential(Layer(2, 2), "relu", Layer(2, 1))([1.0, 2.0])
-    found = {node.scope.path() for node in topological_order(y) if node.scope}
-    assert found == {
-        "Sequential.parts.0.neurons.0", "Sequential.parts.0.neurons.1", "Sequential.parts.1",
-        "Sequential.parts.2.neurons.0",
-    }  # fmt: skip
 
 
 # Dropout
@@ -671,8 +632,6 @@ REFUSED = [
     (lambda: Dropout(1.0), ValueError,
      "Dropout(rate=...) takes a number below 1, not 1.0."),
     (lambda: Dropout(-0.1), ValueError, "takes 0 or a positive number, not -0.1."),
-    (lambda: Dropout(NAN), ValueError, "takes a finite number, not nan."),
-    (lambda: Dropout("0.5"), TypeError, "Dropout(rate=...) takes a real number, not str '0.5'."),
     (lambda: Dropout(0.5, seed="a"), TypeError, "A seed is a whole number"),
     (lambda: Dropout(0.5)([None]), TypeError, "Dropout takes Values and real numbers, not None"),
     (lambda: LayerNorm(2, eps=-1), ValueError, "LayerNorm(eps=...) takes 0 or a positive number,"),
@@ -705,13 +664,10 @@ REFUSED = [
     (lambda: Perceptron(2).learn([1, 2], -1), ValueError,
      "A perceptron learns the answers 0 and 1, not -1. For labels -1 and 1 write (y + 1) / 2."),
     (lambda: Perceptron(2).learn([1, 2], 0.5), ValueError, "the answers 0 and 1, not 0.5."),
-    (lambda: Perceptron(2).learn([1, 2], None), TypeError, "takes a real number, not NoneType"),
     (lambda: Perceptron(2).learn([1], 1), ValueError, "takes 2 inputs, not 1."),
     (lambda: Perceptron(2).learn([1, NAN], 1), ValueError, "from finite inputs, not from nan"),
     (lambda: Perceptron(2).learn([1, 2], 1, rate=0), ValueError,
      "Perceptron.learn(rate=...) takes a positive number, not 0.0."),
-    (lambda: Perceptron(2).learn_all(CORNERS, [1] * 4, rate=INF), ValueError,
-     "learn_all(rate=...) takes a finite number, not inf."),
     (lambda: Perceptron(2).learn_all(CORNERS, [1]), ValueError, "one answer for each sample, at"),
     (lambda: Perceptron(2).learn_all(5, [1]), TypeError, "and one of answers; X is int 5."),
     (lambda: Perceptron(2).learn_all(CORNERS, 1), TypeError, "and one of answers; y is int 1."),
@@ -719,7 +675,6 @@ REFUSED = [
      "Initialiser(weight=...) is a function of a generator, fan-in and fan-out, not int 5."),
     (lambda: Initialiser("x", max, 5), TypeError, "Initialiser(bias=...) is a function"),
     (lambda: INITIALISERS["he"].draw(-1), ValueError, "draw(nin=...) is at least 1, not -1."),
-    (lambda: INITIALISERS["he"].draw(1.5), TypeError, "is a whole number, not float 1.5."),
     (lambda: INITIALISERS["he"].draw(1, 0), ValueError, "draw(nout=...) is at least 1, not 0."),
     (lambda: Perceptron(2).learn_all([], []), ValueError, "one answer for each sample, at least"),
     (lambda: Perceptron(2).learn_all(CORNERS, [1] * 4, epochs=0), ValueError, "is at least 1"),
