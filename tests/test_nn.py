@@ -364,76 +364,50 @@ def test_a_copy_is_equal_and_independent(remake, activation):
 # Wrong use
 
 
-@pytest.mark.parametrize(
-    ("module", "x", "message"),
-    [
-        (MLP(3, [4, 1]), [1.0, 2.0], r"MLP\(3 → 4 → 1, .*\) takes 3 inputs, not 2\."),
-        (Layer(3, 4), [1.0] * 4, r"Layer\(3 → 4, .*\) takes 3 inputs, not 4\."),
-        (Neuron(1), [], r"Neuron\(1, .*\) takes 1 input, not 0\."),
-        (Neuron(2), 1.0, "takes 2 inputs, not 1"),
-        (MLP(2, [1]), np.ones((2, 2)), r"one sample at a time: write \[model"),
-        (MLP(2, [1]), [[1.0, 2.0], [3.0, 4.0]], "one sample at a time"),
-    ],
-)
-def test_a_wrong_number_of_inputs_is_refused(module, x, message):
-    with pytest.raises(ValueError, match=message):
-        module(x)
+class Two(Module):
+    def forward(self, a, b):
+        return a + b + None
 
 
-def test_inputs_one_by_one_are_refused_with_the_list_to_give():
-    for module in (MLP(2, [1]), Neuron(2), Layer(2, 3)):
-        with pytest.raises(TypeError, match=r"not one by one: give it a list, \[1, 2\.5\]\.$"):
-            module(1, 2.5)
-    with pytest.raises(TypeError, match="missing 1 required positional argument"):
-        MLP(2, [1])()
+REFUSED = [
+    (lambda: MLP(3, [4, 1])([1.0, 2.0]), ValueError, r"MLP\(3 → 4 → 1, .*\) takes 3 inputs, not 2"),
+    (lambda: Layer(3, 4)([1.0] * 4), ValueError, r"Layer\(3 → 4, .*\) takes 3 inputs, not 4\."),
+    (lambda: Neuron(1)([]), ValueError, r"Neuron\(1, .*\) takes 1 input, not 0\."),
+    (lambda: Neuron(2)(1.0), ValueError, "takes 2 inputs, not 1"),
+    *((lambda x=x: MLP(2, [1])(x), ValueError, r"takes one sample at a time: write \[model")
+      for x in (np.ones((2, 2)), [[1.0, 2.0], [3.0, 4.0]])),
+    *((lambda m=m: m(1, 2.5), TypeError, r"not one by one: give it a list, \[1, 2\.5\]\.$")
+      for m in (MLP(2, [1]), Neuron(2), Layer(2, 3))),
+    (MLP(2, [1]), TypeError, "missing 1 required positional argument"),
+    (lambda: Two()(1), TypeError, "missing 1 required positional argument: 'b'"),
+    (lambda: Two()(1, 2, 3), TypeError, "3 positional arguments but 4 were given"),
+    (lambda: Two()(1, 2), TypeError, "NoneType"),  # of its own code
+    *((lambda x=x: MLP(2, [1])(x), TypeError, message)
+      for x, message in (
+          (["a", "b"], "MLP takes Values and real numbers, not str 'a'. Convert it first"),
+          ([None, 1.0], "not NoneType None"), ([1j, 1.0], "not complex 1j"),
+          (None, "takes a list of 2 inputs, not NoneType None"),
+      )),
+    (lambda: MLP(0, [1]), ValueError, r"MLP\(nin=\.\.\.\) is at least 1, not 0"),
+    (lambda: MLP(2, []), ValueError, "at least one layer"),
+    (lambda: MLP(2, 4), TypeError, r"for example \[4, 4, 1\], not 4"),
+    (lambda: MLP(2, "41"), TypeError, r"MLP\(nouts=\.\.\.\) lists the neurons .*, not '41'"),
+    (lambda: MLP(2, [1]).train("False"), TypeError, r"train\(mode=\.\.\.\) is True or False"),
+    (lambda: MLP(2, [4, "1"]), TypeError, r"MLP\(nouts=\.\.\.\) is a whole number, not str"),
+    (lambda: Neuron(1, activation="thanh"), ValueError, "'thanh'. Did you mean 'tanh'"),
+    (lambda: Neuron(1, activation="dot"), ValueError, "no activation 'dot'"),
+    (lambda: Neuron(1, activation="same"), ValueError, "no activation 'same'"),
+    (lambda: Neuron(1, activation=3), TypeError, "not 3. Choose one of"),
+    (lambda: MLP(1, [1], output_activation="x"), ValueError, "no activation 'x'"),
+    (lambda: Neuron(1, seed=1.5), TypeError, "A seed is a whole number"),
+    (lambda: Module()(1.0), NotImplementedError, "Module defines no forward"),
+]  # fmt: skip
 
-    class Two(Module):
-        def forward(self, a, b):
-            return a + b + None
 
-    with pytest.raises(TypeError, match="missing 1 required positional argument: 'b'"):
-        Two()(1)
-    with pytest.raises(TypeError, match="3 positional arguments but 4 were given"):
-        Two()(1, 2, 3)
-    with pytest.raises(TypeError, match="NoneType"):  # of its own code
-        Two()(1, 2)
-
-
-@pytest.mark.parametrize(
-    ("x", "message"),
-    [
-        (["a", "b"], "MLP takes Values and real numbers, not str 'a'. Convert it first"),
-        ([None, 1.0], "not NoneType None"),
-        (None, "takes a list of 2 inputs, not NoneType None"),
-        ([1j, 1.0], "not complex 1j"),
-    ],
-)
-def test_an_input_that_is_no_number_is_refused(x, message):
-    with pytest.raises(TypeError, match=message):
-        MLP(2, [1])(x)
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "message"),
-    [
-        (lambda: MLP(0, [1]), ValueError, r"MLP\(nin=\.\.\.\) is at least 1, not 0"),
-        (lambda: MLP(2, []), ValueError, "at least one layer"),
-        (lambda: MLP(2, 4), TypeError, r"for example \[4, 4, 1\], not 4"),
-        (lambda: MLP(2, "41"), TypeError, r"MLP\(nouts=\.\.\.\) lists the neurons .*, not '41'"),
-        (lambda: MLP(2, [1]).train("False"), TypeError, r"train\(mode=\.\.\.\) is True or False"),
-        (lambda: MLP(2, [4, "1"]), TypeError, r"MLP\(nouts=\.\.\.\) is a whole number, not str"),
-        (lambda: Neuron(1, activation="thanh"), ValueError, "'thanh'. Did you mean 'tanh'"),
-        (lambda: Neuron(1, activation="dot"), ValueError, "no activation 'dot'"),
-        (lambda: Neuron(1, activation="same"), ValueError, "no activation 'same'"),
-        (lambda: Neuron(1, activation=3), TypeError, "not 3. Choose one of"),
-        (lambda: MLP(1, [1], output_activation="x"), ValueError, "no activation 'x'"),
-        (lambda: Neuron(1, seed=1.5), TypeError, "A seed is a whole number"),
-        (lambda: Module()(1.0), NotImplementedError, "Module defines no forward"),
-    ],
-)
-def test_a_wrong_argument_is_refused(make, error, message):
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED)
+def test_what_is_wrong_is_refused_with_what_to_write(call, error, message):
     with pytest.raises(error, match=message):
-        make()
+        call()
 
 
 # Inputs and outputs

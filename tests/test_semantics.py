@@ -331,30 +331,6 @@ def test_an_operation_is_copied_and_pickled_as_itself() -> None:
 
 # Comparison with what is no Value.
 
-TENTHS = [
-    *(0.1, Fraction(1, 10), Decimal("0.1"), np.float64(0.1), np.array(0.1), 0.1 + 0j),
-    *(np.complex128(0.1), np.longdouble(0.1)),
-]
-
-
-@pytest.mark.parametrize("tenth", TENTHS, ids=repr)
-def test_a_number_of_any_type_is_compared_as_the_float_nearest_to_it(tenth: object) -> None:
-    x = Value(0.1)
-    assert x == tenth
-    assert tenth == x
-    assert not bool(x != tenth)
-    assert Value(0.2) != tenth
-    if not isinstance(tenth, complex):
-        assert x <= tenth
-        assert not x < tenth
-        assert tenth < Value(0.2)
-        assert tenth >= x
-
-
-def test_what_a_value_was_made_of_equals_it() -> None:
-    for number in (Fraction(1, 3), 2**53 + 1, np.longdouble(1) / 3, np.float32(0.1), True):
-        assert Value(number) == number
-
 
 def test_comparison_with_numbers_beyond_floats() -> None:
     assert Value(math.inf) > 10**400 > Value(1e308)

@@ -13,6 +13,7 @@ import threading
 import time
 import unittest
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -251,16 +252,27 @@ def test_arrays_of_other_libraries_are_not_compared(
 
 
 @pytest.mark.parametrize("compare", COMPARISONS)
-@pytest.mark.parametrize("left", [1.0, 1.5, 2.0, math.inf, math.nan])
 @pytest.mark.parametrize(
-    "right", [1.5, 2, Fraction(3, 2), np.float64(1.5), np.float32(1.5), np.int64(2), True], ids=repr
+    "right",
+    [
+        *(1.5, 2, True, Fraction(3, 2), Fraction(1, 3), Fraction(1, 10), Decimal("0.1"), 2**53 + 1),
+        *(np.float64(1.5), np.float32(1.5), np.float32(0.1), np.int64(2), np.longdouble(1) / 3),
+        *(np.longdouble(0.1), np.array(0.1), 0.1 + 0j, np.complex128(0.1)),
+    ],
+    ids=repr,
 )
-def test_comparisons_are_those_of_the_data(compare: Callable, left: float, right: object) -> None:
-    expected = compare(left, float(right))
-    if compare not in (operator.eq, operator.ne):  # of two Values: identity, see below
-        assert compare(Value(left), Value(float(right))) == expected
-    assert compare(Value(left), right) == expected
-    assert compare(right, Value(left)) == compare(float(right), left)
+def test_comparisons_are_those_of_the_data(compare: Callable, right: object) -> None:
+    """A number of any type is compared as the float nearest to it."""
+    is_order = compare not in (operator.eq, operator.ne)
+    if isinstance(right, complex) and is_order:
+        return
+    nearest = float(right.real if isinstance(right, complex) else right)
+    for left in (0.1, 1 / 3, 1.0, 1.5, 2.0, 2.0**53, nearest, math.inf, math.nan):
+        expected = compare(left, nearest)
+        if is_order:  # of two Values equality is identity, see below
+            assert compare(Value(left), Value(nearest)) == expected
+        assert compare(Value(left), right) == expected
+        assert compare(right, Value(left)) == compare(nearest, left)
 
 
 def test_two_values_are_equal_if_they_are_one() -> None:
