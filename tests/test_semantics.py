@@ -12,7 +12,6 @@ import gc
 import math
 import operator
 import pickle
-import statistics
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
@@ -171,17 +170,6 @@ def test_a_value_inside_a_value_is_refused() -> None:
         x.data = Value(2.0)
     with pytest.raises(TypeError, match=r"\.data"):
         x.grad = Value(2.0)
-
-
-@pytest.mark.parametrize(
-    "function",
-    [statistics.mean, statistics.fmean, statistics.variance, statistics.stdev, math.fsum],
-)
-def test_statistics_of_the_standard_library_are_refused(function: Callable) -> None:
-    with pytest.raises(TypeError, match=r"off from its gradient.*glassgrad.*v?\.data"):
-        function([Value(1.0), Value(2.0)])
-    with pytest.raises(TypeError):
-        Fraction(Value(1.0))
 
 
 # Graphs.
