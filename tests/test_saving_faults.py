@@ -10,7 +10,6 @@ import math
 import os
 import stat
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -106,24 +105,6 @@ def test_a_file_that_does_not_fit_leaves_the_old_one(
     assert said.strip().endswith(f"'{path}'")
 
 
-class FullFile(BytesIO):
-    """A file that takes a little, and then no more."""
-
-    def write(self, content: Any) -> int:
-        if len(content) > 10:
-            super().write(content[:10])
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return super().write(content)
-
-
-def full_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    def opened(handle: int, mode: str) -> FullFile:
-        os.close(handle)
-        return FullFile()
-
-    monkeypatch.setattr(os, "fdopen", opened)
-
-
 def failing(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, code: int) -> None:
     def fail(*arguments: Any, **options: Any) -> None:
         raise OSError(code, os.strerror(code), *[a for a in arguments if isinstance(a, str)][:1])
@@ -132,7 +113,6 @@ def failing(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, code: int) 
 
 
 FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], int]] = {
-    "write": (full_write, errno.ENOSPC),
     "fsync": (lambda patch: failing(patch, os, "fsync", errno.ENOSPC), errno.ENOSPC),
     "a broken disk": (lambda patch: failing(patch, os, "fsync", errno.EIO), errno.EIO),
     "replace": (lambda patch: failing(patch, os, "replace", errno.EACCES), errno.EACCES),
