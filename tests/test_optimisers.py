@@ -239,32 +239,6 @@ def test_the_new_numbers_are_never_the_old_array() -> None:
     assert numbers.tolist() == [1.0, 2.0]
 
 
-MASKED = np.ma.masked_array([1.0, 2.0], [False, True])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "said"),
-    [
-        (([1.0], [1.0, 2.0]), ValueError, r"moved\(numbers=...\) takes one entry for each of 2"),
-        (([1.0, 2.0], [[1.0, 2.0]]), ValueError, r"moved\(gradients=...\).*shape \(1, 2\)"),
-        (([1.0, 2.0], ["1", "2"]), TypeError, "real numbers"),
-        (([1.0, 2.0], [1j, 2.0]), TypeError, "real numbers"),
-        (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, "real numbers"),
-        (([1.0, 2.0], [1.0, 2.0], [1, 0]), TypeError, "takes booleans"),
-        (([1.0, 2.0], [1.0, 2.0], [True]), ValueError, "computed"),
-        ((MASKED, [1.0, 2.0]), TypeError, r"moved\(numbers=...\) has masked entries"),
-        (([1.0, 2.0], MASKED), TypeError, r"moved\(gradients=...\) has masked entries"),
-        (([1.0, 2.0], [1.0, 2.0], MASKED > 0.0), TypeError, "computed=.* has masked entries"),
-    ],
-)
-def test_wrong_arrays_change_nothing(arguments: Any, error: type, said: str) -> None:
-    optimiser = Adam([Value(1.0), Value(2.0)])
-    before = optimiser.state_dict()
-    with pytest.raises(error, match=said):
-        optimiser.moved(*arguments)
-    assert optimiser.state_dict() == before
-
-
 def test_a_rule_that_fails_changes_nothing() -> None:
     class Fails(SGD):
         def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
@@ -371,26 +345,6 @@ def test_what_cannot_be_is_refused(
         make([Value(1.0, label="a"), Value(2.0, label="b")])
 
 
-@pytest.mark.parametrize(
-    ("name", "option", "error", "said"),
-    [
-        ("learning_rate", -1.0, ValueError, NEGATIVE),
-        ("learning_rate", math.nan, ValueError, "finite"),
-        ("learning_rate", None, TypeError, "real number"),
-        ("momentum", 0.0, ValueError, "nesterov"),
-        ("dampening", 0.1, ValueError, "nesterov"),
-        ("lr", 0.1, AttributeError, "no option lr"),
-        ("parameters", [], AttributeError, "no option parameters"),
-    ],
-)
-def test_what_is_set_later_is_checked_too(name: str, option: Any, error: type, said: str) -> None:
-    optimiser = SGD([Value(1.0)], 0.1, momentum=0.9, nesterov=True)
-    before = optimiser.state_dict()
-    with pytest.raises(error, match=said):
-        setattr(optimiser.groups[0], name, option)
-    assert optimiser.state_dict() == before
-
-
 def test_one_rate_of_several_groups() -> None:
     groups = [{"parameters": [Value(1.0)]}, {"parameters": [Value(2.0)], "learning_rate": 0.2}]
     optimiser = SGD(groups, 0.1)
@@ -493,47 +447,94 @@ def changed(*path: Any, to: Any) -> Callable[[dict[str, Any]], Any]:
     return change
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (changed("rule", to="SGD"), "is one of SGD"),
-        (changed("rule", to=ABSENT), 'lacks "rule"'),
-        (changed("state", "mean", to=ABSENT), 'its state lacks "mean"'),
-        (changed("groups", 0, "eps", to=ABSENT), 'its group 0 lacks "eps"'),
-        (changed("more", to=1), 'has a field "more", which is unknown'),
-        (changed("groups", 0, "lr", to=1), 'its group 0 has a field "lr"'),
-        (changed("state", "velocity", to=[0.0]), 'its state has a field "velocity"'),
-        (changed("groups", to=[]), "has no groups, and the optimiser has groups of 2"),
-        (changed("groups", 0, "parameters", to=3), "groups of 3 parameters, and .* groups of 2"),
-        (changed("groups", 0, "learning_rate", to=-1.0), NEGATIVE),
-        (changed("groups", 0, "learning_rate", to=10**400), "scale it down"),
-        (changed("groups", 0, "betas", to=[0.9]), "two numbers"),
-        (changed("state", "mean", to=[1.0]), "mean has 1 number, and the optimiser 2 parameters"),
-        (changed("state", "mean", to=[1.0, None]), r"mean\[1\] is null, and not a number"),
-        (changed("state", "steps", to=[1.0, -1.0]), "counts steps"),
-        (changed("state", "steps", to=[1.0, 0.5]), "counts steps"),
-        (changed("state", "steps", to=[1.0, math.nan]), "counts steps"),
-        (lambda state: {"a\x1b": 1, **state}, "unknown"),
-    ],
-)
-def test_a_state_that_does_not_fit_changes_nothing(
-    change: Callable[[dict[str, Any]], Any], said: str
+def adam() -> Optimiser:
+    return Adam([Value(1.0, label="a"), Value(2.0, label="b")], 0.1)
+
+
+def nesterov() -> Optimiser:
+    return SGD([Value(1.0), Value(2.0)], 0.1, momentum=0.9, nesterov=True)
+
+
+def row(act: str, *given: Any) -> Callable[[Optimiser], Any]:
+    """An attempt: what is called, or an option of the first group that is set."""
+    if act in ("moved", "load_state_dict"):
+        return lambda optimiser: getattr(optimiser, act)(*given)
+    return lambda optimiser: setattr(optimiser.groups[0], act, *given)
+
+
+def loaded(*path: Any, to: Any) -> Callable[[Optimiser], Any]:
+    change = changed(*path, to=to)
+    return lambda optimiser: optimiser.load_state_dict(change(optimiser.state_dict()))
+
+
+def joined(group: Callable[[list[Value]], Any]) -> Callable[[Optimiser], Any]:
+    return lambda optimiser: optimiser.add_param_group(group(optimiser.parameters))
+
+
+MASKED = np.ma.masked_array([1.0, 2.0], [False, True])
+FITS = "Adam cannot take this state, and is unchanged.*"
+REFUSED: list[tuple[Callable[[], Optimiser], Callable[[Optimiser], Any], type, str]] = [
+    *((adam, row("moved", *arrays), error, said) for arrays, error, said in (
+        (([1.0], [1.0, 2.0]), ValueError, r"moved\(numbers=...\) takes one entry for each of 2"),
+        (([1.0, 2.0], [[1.0, 2.0]]), ValueError, r"moved\(gradients=...\).*shape \(1, 2\)"),
+        (([1.0, 2.0], ["1", "2"]), TypeError, "real numbers"),
+        (([1.0, 2.0], [1j, 2.0]), TypeError, "real numbers"),
+        (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, "real numbers"),
+        (([1.0, 2.0], [1.0, 2.0], [1, 0]), TypeError, "takes booleans"),
+        (([1.0, 2.0], [1.0, 2.0], [True]), ValueError, "computed"),
+        ((MASKED, [1.0, 2.0]), TypeError, r"moved\(numbers=...\) has masked entries"),
+        (([1.0, 2.0], MASKED), TypeError, r"moved\(gradients=...\) has masked entries"),
+        (([1.0, 2.0], [1.0, 2.0], MASKED > 0.0), TypeError, "computed=.* has masked entries"),
+    )),
+    *((nesterov, row(name, option), error, said) for name, option, error, said in (
+        ("learning_rate", -1.0, ValueError, NEGATIVE), ("momentum", 0.0, ValueError, "nesterov"),
+        ("learning_rate", math.nan, ValueError, "finite"),
+        ("learning_rate", None, TypeError, "real number"),
+        ("dampening", 0.1, ValueError, "nesterov"), ("lr", 0.1, AttributeError, "no option lr"),
+        ("parameters", [], AttributeError, "no option parameters"),
+    )),
+    *((adam, joined(group), error, said) for group, error, said in (
+        (lambda v: {"parameters": v[:1]}, ValueError, "the parameter a = .* twice"),
+        (lambda v: {"parameters": [Value(1.0)], "beta": 1}, ValueError, "no option beta"),
+        (lambda v: {"parameters": []}, ValueError, "of no parameters moves nothing"),
+        (lambda v: [Value(1.0)], TypeError, "is a dict such as"),
+        (lambda v: {"params": v, "lr": 1}, TypeError, "not one with 'params', 'lr'"),
+    )),
+    *((adam, row("load_state_dict", state), TypeError, "A state of Adam is a dict")
+      for state in (None, [], "{}", 3)),
+    *((adam, loaded(*path, to=to), ValueError, FITS + said) for *path, to, said in (
+        # How each type is checked is in test_decoding.py.
+        ("rule", "SGD", "is one of SGD"), ("rule", ABSENT, 'lacks "rule"'),
+        ("state", "mean", ABSENT, 'its state lacks "mean"'),
+        ("groups", 0, "eps", ABSENT, 'its group 0 lacks "eps"'),
+        ("more", 1, 'has a field "more", which is unknown'), ("a\x1b", 1, "unknown"),
+        ("groups", 0, "lr", 1, 'its group 0 has a field "lr"'),
+        ("state", "velocity", [0.0], 'its state has a field "velocity"'),
+        ("groups", [], "has no groups, and the optimiser has groups of 2"),
+        ("groups", 0, "parameters", 3, "groups of 3 parameters, and .* groups of 2"),
+        ("groups", 0, "learning_rate", -1.0, NEGATIVE),
+        ("groups", 0, "learning_rate", 10**400, "scale it down"),
+        ("groups", 0, "betas", [0.9], "two numbers"),
+        ("state", "mean", [1.0], "mean has 1 number, and the optimiser 2 parameters"),
+        ("state", "mean", [1.0, None], r"mean\[1\] is null, and not a number"),
+        *(("state", "steps", [1.0, wrong], "counts steps") for wrong in (-1.0, 0.5, math.nan)),
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "attempt", "error", "said"), REFUSED)
+def test_what_is_refused_changes_nothing(
+    make: Callable[[], Optimiser], attempt: Callable[[Optimiser], Any], error: type, said: str
 ) -> None:
-    values = [Value(1.0), Value(2.0)]
-    optimiser = Adam(values, 0.1)
-    assign_grad(values, [1.0, 2.0])
+    optimiser = make()
+    assign_grad(optimiser.parameters, [1.0, 2.0])
     optimiser.step()
-    before = optimiser.state_dict()
-    wrong = change(copy.deepcopy(before))
-    with pytest.raises(ValueError, match=f"Adam cannot take this state, and is unchanged.*{said}"):
-        optimiser.load_state_dict(wrong)
-    assert optimiser.state_dict() == before
-
-
-@pytest.mark.parametrize("state", [None, [], "{}", 3])
-def test_what_is_no_state_is_refused(state: Any) -> None:
-    with pytest.raises(TypeError, match="A state of Adam is a dict"):
-        Adam([Value(1.0)]).load_state_dict(state)
+    before = optimiser.state_dict(), optimiser.parameters
+    numbers = data_vector(optimiser.parameters).tolist()
+    with pytest.raises(error, match=said):
+        attempt(optimiser)
+    assert (optimiser.state_dict(), optimiser.parameters) == before
+    assert data_vector(optimiser.parameters).tolist() == numbers
 
 
 def test_the_state_of_an_added_group_is_that_of_one_from_the_beginning() -> None:
@@ -546,27 +547,6 @@ def test_the_state_of_an_added_group_is_that_of_one_from_the_beginning() -> None
 
 
 # Groups that are added.
-
-
-@pytest.mark.parametrize(
-    ("group", "error", "said"),
-    [
-        (lambda v: {"parameters": v}, ValueError, "the parameter a = 1 twice"),
-        (lambda v: {"parameters": [Value(1.0)], "beta": 1}, ValueError, "no option beta"),
-        (lambda v: {"parameters": []}, ValueError, "of no parameters moves nothing"),
-        (lambda v: [Value(1.0)], TypeError, "is a dict such as"),
-        (lambda v: {"params": v, "lr": 1}, TypeError, "not one with 'params', 'lr'"),
-    ],
-)
-def test_a_group_that_cannot_be_added_changes_nothing(
-    group: Callable[[list[Value]], Any], error: type, said: str
-) -> None:
-    values = [Value(1.0, label="a")]
-    optimiser = Adam(values)
-    before = optimiser.state_dict(), optimiser.parameters
-    with pytest.raises(error, match=said):
-        optimiser.add_param_group(group(values))
-    assert (optimiser.state_dict(), optimiser.parameters) == before
 
 
 # A rule of one's own.
