@@ -588,6 +588,11 @@ class Stepping(SGD):
         super().step()
 
 
+def stepping() -> dict[str, Any]:
+    model = small()
+    return {"model": model, "optimiser": Stepping(model.parameters(), 0.1)}
+
+
 async def later(history: History) -> bool:
     return True
 
@@ -617,8 +622,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"optimiser": "adam"}, r"fit\(optimiser=\.\.\.\) is one of nn"),
     ({"optimiser": SGD([Value(1.0)], 0.1)}, r"moves none of the model's parameters"),
     (descent(small(), 0.1, maximize=True), r"SGD\(maximize=True\) climbs"),
-    ({"optimiser": Stepping((MODEL := small()).parameters(), 0.1), "model": MODEL},
-     "Stepping defines a step of its own"),
+    (stepping(), "Stepping defines a step of its own"),
     ({"optimizer": None}, "Did you mean optimiser?"),
     ({"epoch": 1}, "Did you mean epochs?"),
     ({"schedule": cosine}, r"call it, cosine\("),

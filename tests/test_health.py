@@ -194,6 +194,7 @@ def rectified():
 
 
 WORDS = [0, 1, 0], [0.0, 1.0, 1.0]
+SEQUENCES = np.random.default_rng(0).normal(size=(10, 4))
 LAYERS = {
     "parts of any name": (
         lambda: Made(
@@ -229,7 +230,7 @@ LAYERS = {
         lambda: Made(
             recurrent, cell=Neuron(2, init="xavier", seed=1), out=Neuron(1, seed=2)
         ),
-        (rows := np.random.default_rng(0).normal(size=(10, 4)), rows.sum(axis=1)),
+        (SEQUENCES, SEQUENCES.sum(axis=1)),
         [("cell", "Neuron", 4, 3), ("out", "Neuron", 1, 2)],
     ),
     "what takes no part comes last": (
