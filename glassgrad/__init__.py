@@ -36,10 +36,10 @@ __version__ = "0.2.0"
 
 _OF_ENGINE: list[str] = vars(engine)["__all__"]
 _OF_NN = """
-ACTIVATIONS Activation Adam AdamW AttentionHead Dropout Embedding Health History
+ACTIVATIONS Activation Adagrad Adam AdamW AttentionHead Dropout Embedding Health History
 INITIALISERS Initialiser Inputs Layer LayerHealth LayerNorm METRICS MLP Module Neuron Optimiser
 Perceptron Projection RMSprop ReduceOnPlateau SGD Schedule Seed Sequential
-accuracy binary_cross_entropy_with_logits blobs check_health circles clip_grad_norm
+accuracy binary_cross_entropy_with_logits blobs check_health circles clip_grad_norm clip_grad_value
 confusion cosine cross_entropy digits fit
 from_torch hinge huber l1 l2 left_out linear load mae mean_absolute_error
 mean_squared_error mse predict r2 ramp sine split step_decay to_torch

@@ -85,10 +85,12 @@ from glassgrad.nn.module import load as load
 from glassgrad.nn.objective import left_out as left_out
 from glassgrad.nn.optimiser import Optimiser as Optimiser
 from glassgrad.nn.optimisers import SGD as SGD
+from glassgrad.nn.optimisers import Adagrad as Adagrad
 from glassgrad.nn.optimisers import Adam as Adam
 from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import RMSprop as RMSprop
 from glassgrad.nn.optimisers import clip_grad_norm as clip_grad_norm
+from glassgrad.nn.optimisers import clip_grad_value as clip_grad_value
 from glassgrad.nn.samples import predict as predict
 from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule

@@ -32,7 +32,7 @@ from glassgrad.nn.checks import explained, positive
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
 from glassgrad.nn.parts import title
-from glassgrad.nn.saving import buildable
+from glassgrad.nn.saving import buildable, reserve
 
 Inputs: TypeAlias = Any
 """One sample, as above."""
@@ -106,6 +106,7 @@ class Neuron(Module):
         fan_out: int = 1,
     ) -> None:
         nin, fan_out = whole(nin, "Neuron(nin=...)"), whole(fan_out, "Neuron(fan_out=...)")
+        reserve(nin + 1)
         weights, bias = initialiser(init).draw(nin, fan_out, seed)
         self.w = [Value(weight, label=f"w{i}") for i, weight in enumerate(weights)]
         self.b = Value(bias, label="b")

@@ -9,6 +9,7 @@ and nothing else would say so. Next: `loop.py`, the loop itself.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Iterable, Mapping
 from math import inf
 from pathlib import Path
@@ -218,6 +219,8 @@ def _agreeing(
     end = _end_of(outputs)
     for each in given:
         _check_targets(objective, outputs[0], each.y)
+        if each.weights is not None:
+            _check_weighable(metrics)
     while isinstance(loss, functools.partial):
         loss = loss.func
     if doubt := _disagreement(loss, end, targets):
@@ -245,6 +248,19 @@ def _check_targets(objective: Objective, output: Any, targets: Any) -> None:
     with no_grad():
         for target in different:
             objective.loss(values, plain(target))
+
+
+def _check_weighable(metrics: Mapping[str, Metric]) -> None:
+    for name, metric in metrics.items():
+        try:
+            taken = inspect.signature(metric).parameters.values()
+        except (TypeError, ValueError):  # a function in C says nothing of itself
+            continue
+        if not any(each.name == "sample_weight" or each.kind is each.VAR_KEYWORD for each in taken):
+            raise TypeError(
+                f"fit(metrics=...): {name} takes no sample_weight, and would count all samples "
+                "alike. Give it an argument of that name, or leave the metric out."
+            )
 
 
 def _check_callable(role: str, functions: Iterable[Any], wanted: str, hint: str = "") -> None:

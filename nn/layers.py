@@ -40,7 +40,7 @@ from glassgrad.nn.checks import (
 from glassgrad.nn.dense import Converted, Inputs, converted
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
-from glassgrad.nn.saving import buildable
+from glassgrad.nn.saving import buildable, reserve
 
 
 @buildable
@@ -127,6 +127,7 @@ def _in_short(part: Module) -> str:
 
 def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list[list[Value]]:
     """Rows of Values, each drawn as the weights of a neuron of so many are, without its bias."""
+    reserve(rows * columns)
     source, numbers = generator(seed), initialiser(init)
     drawn = [numbers.draw(columns, rows, source)[0] for _ in range(rows)]
     return [
@@ -311,6 +312,7 @@ class LayerNorm(Module):
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")
         self.eps = not_negative(eps, "LayerNorm(eps=...)")
+        reserve(2 * size)
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
 

@@ -1,4 +1,4 @@
-"""The rules by which parameters move along their gradients: SGD, Adam, AdamW, RMSprop.
+"""The rules by which parameters move along their gradients: SGD, Adam, AdamW, Adagrad, RMSprop.
 
 After `backward()`, `step()` moves all parameters, and `zero_grad()` clears their gradients for the
 next sample. A class of optimisers is its `rule`, a formula on arrays with a number for each
@@ -206,6 +206,53 @@ class AdamW(Adam):
         return self._step(shrunk, gradients, state, group)
 
 
+class Adagrad(Optimiser):
+    """Every gradient is divided by the root of the sum of all its squares so far.
+
+    A parameter that has moved much slows down: good where most gradients are mostly 0, as those of
+    embeddings are. Duchi, Hazan and Singer, "Adaptive Subgradient Methods" (2011).
+
+    Args:
+        learning_rate_decay: how fast the learning rate itself goes down; see `rule`.
+
+    >>> from glassgrad import Adagrad, Value
+    >>> w = Value(3.0)
+    >>> optimiser = Adagrad([w], learning_rate=0.5)
+    >>> for _ in range(4):
+    ...     w.grad = 1.0
+    ...     optimiser.step()
+    >>> round(w.data, 6)  # 3 - 0.5 (1 + 1/√2 + 1/√3 + 1/√4)
+    1.607771
+    """
+
+    STATE = ("squares", "steps")
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: NotNegative = 1e-2,
+        *,
+        learning_rate_decay: NotNegative = 0.0,
+        weight_decay: NotNegative = 0.0,
+        eps: NotNegative = 1e-10,
+        maximize: Flag = False,
+    ) -> None:
+        super().__init__(**self._arguments(locals()))
+
+    def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
+        """Number ← number - rate × gradient / (√squares + eps), squares ← squares + gradient².
+
+        In step t the rate is learning_rate / (1 + (t - 1) × learning_rate_decay).
+        """
+        gradients = with_decay(gradients, numbers, group)
+        decay: float = group.learning_rate_decay
+        rate = group.learning_rate / (1.0 + state["steps"] * decay)
+        state["squares"] = state["squares"] + gradients * gradients
+        state["steps"] = state["steps"] + 1.0
+        moves: Vector = rate * gradients / (np.sqrt(state["squares"]) + group.eps)
+        return numbers - moves
+
+
 class RMSprop(Optimiser):
     """Every gradient is divided by the root of the running mean of its squares.
 
@@ -284,9 +331,32 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     >>> round(x.grad, 6), round(y.grad, 6)
     (0.6, 0.8)
     """
+    values, gradients = _with_gradients("clip_grad_norm", parameters)
+    clipped, norm = clipped_by_norm(gradients, _limit(max_norm, "clip_grad_norm(max_norm=...)"))
+    assign_grad(values, clipped)
+    return norm
+
+
+def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
+    """Cut every gradient off at -limit and limit: the direction changes. One of nan stays.
+
+    >>> from glassgrad import Value, clip_grad_value
+    >>> x = Value(3.0)
+    >>> (x * x).backward()
+    >>> clip_grad_value([x], limit=5.0)
+    >>> x.grad
+    5.0
+    """
+    values, gradients = _with_gradients("clip_grad_value", parameters)
+    most = _limit(limit, "clip_grad_value(limit=...)")
+    assign_grad(values, np.clip(gradients, -most, most))
+
+
+def _with_gradients(name: str, parameters: Any) -> tuple[list[Value], Vector]:
+    """The parameters whose gradients are computed, and these."""
     if not isinstance(parameters, Iterable):
         raise TypeError(
-            "clip_grad_norm takes a list of Values, for example model.parameters(), not "
+            f"{name} takes a list of Values, for example model.parameters(), not "
             f"{describe(parameters)}."
         )
     values = list(parameters)
@@ -294,9 +364,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     if computed is not None:
         values = [value for value, is_known in zip(values, computed) if is_known]
         gradients = gradients[computed]
-    clipped, norm = clipped_by_norm(gradients, _limit(max_norm, "clip_grad_norm(max_norm=...)"))
-    assign_grad(values, clipped)
-    return norm
+    return values, gradients
 
 
 def clipped_by_norm(gradients: Vector, limit: float) -> tuple[Vector, float]:

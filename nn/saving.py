@@ -22,20 +22,22 @@
 "module" is how the module shows itself, for people; nothing reads it. "build" is a class of this
 package by its name, and the arguments that make one like it, which its `_config` gives; it is left
 out where data cannot say it. "digest" is the SHA-256 of all bytes before it, so that a file with
-one bit changed is refused.
+one bit changed is refused; versions 1 and 2 had none.
 
 Reading runs nothing, and takes a file that says exactly this or none of it. Only classes that are
-`buildable` are ever made from data, and no size in a build is larger than the count of numbers in
-the file. It is JSON, and no format for arrays such as safetensors, since every number of a scalar
-model has a name of its own, and people can read and compare it.
+`buildable` are ever made from data, and their constructors `reserve` parameters before they make
+them: what would have more of them than the file has numbers is not begun. It is JSON, and no format
+for arrays such as safetensors, since every number of a scalar model has a name of its own, and
+people can read and compare it.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
@@ -59,6 +61,8 @@ from glassgrad.nn.activation import linear, row_of
 from glassgrad.nn.parts import Found, Holder, title, walk
 
 SCHEMA = "glassgrad-model/3"
+OLDER = ("glassgrad-model/1", "glassgrad-model/2")
+"""What is read too: files from before there were digests, and at first builds."""
 _FROZEN = re.compile(r", (\d+ )?frozen(?=\)$)")
 _DEEPEST = 40
 """Modules inside modules that a build may have."""
@@ -72,9 +76,23 @@ K = TypeVar("K", bound=type[Holder])
 
 
 def buildable(kind: K) -> K:
-    """A class that a file may name: its `_config` gives the arguments that make one like it."""
+    """A class that a file may name: its `_config` gives the arguments that make one like it, and
+    its constructor says to `reserve` how many Values it makes.
+    """
     CLASSES[kind.__name__] = kind
     return kind
+
+
+_ROOM: ContextVar[list[int] | None] = ContextVar("parameters that a build may make", default=None)
+
+
+def reserve(count: int) -> None:
+    """Say that so many parameters are about to be made; a ValueError if a file has fewer."""
+    room = _ROOM.get()
+    if room is not None:
+        room[0] -= count
+        if room[0] < 0:
+            raise ValueError("it has fewer numbers than its model would have parameters")
 
 
 # Files.
@@ -85,10 +103,10 @@ class ModelFile:
     """What a model file says; a build of `...` is none."""
 
     schema: str
-    digest: str
     parameters: dict[str, float]
     module: Any = None
     build: Any = ...
+    digest: str = ""
 
 
 def place(path: object) -> Path:
@@ -126,8 +144,10 @@ def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
     return write_file(path, content, durable=True)
 
 
-def unsealed(path: Path, schema: str, kind: str) -> dict[str, Any]:
-    """What a file says, if it is of this schema, and is what was written to the last bit."""
+def unsealed(path: Path, schema: str, kind: str, older: Sequence[str] = ()) -> dict[str, Any]:
+    """What a file says, if it is of this schema, and is what was written to the last bit; or of an
+    older one, which had no digest.
+    """
     content = plain_file(path).read_bytes()
     changed = ValueError(
         "is cut off, damaged or was changed: its digest is not that of what it says. Take a copy "
@@ -141,18 +161,18 @@ def unsealed(path: Path, schema: str, kind: str) -> dict[str, Any]:
     except ValueError as fault:
         raise ValueError(f"is cut off, damaged or no {kind}: {fault}.") from None
     found = data.get("schema") if isinstance(data, dict) else None
-    if found != schema:
+    if found != schema and found not in older:
         raise ValueError(
             f"is no {kind} that this version reads: its schema is {told(found)}, and not {schema}."
         )
-    if not is_sealed:
+    if not is_sealed and found == schema:
         raise changed
     return dict(data)
 
 
 def read(path: Path) -> ModelFile:
     """What a model file says, if it has no fields but those of its schema."""
-    data = unsealed(path, SCHEMA, "model file")
+    data = unsealed(path, SCHEMA, "model file", OLDER)
     try:
         found: ModelFile = decode(ModelFile, data)
     except ValueError as fault:
@@ -275,6 +295,14 @@ def _settings(module: Holder, leaving_out: Collection[str]) -> dict[str, Any]:
 
 def made(build: object, parameters: int) -> Any:
     """The module that a build by any hand describes, with other numbers; it may have so many."""
+    token = _ROOM.set([parameters])
+    try:
+        return _made(build)
+    finally:
+        _ROOM.reset(token)
+
+
+def _made(build: object) -> Any:
     if not isinstance(build, dict) or build.keys() != {"class", "arguments"}:
         raise ValueError("a module has a class and arguments, and nothing else")
     title, arguments = build["class"], build["arguments"]
@@ -287,7 +315,7 @@ def made(build: object, parameters: int) -> Any:
     for name in arguments:
         if name not in known or name in ("self", "seed", "init"):
             raise ValueError(f"{title} has no argument {_shown(name)}")
-    given = {name: _argument(thing, parameters) for name, thing in arguments.items()}
+    given = {name: _argument(thing) for name, thing in arguments.items()}
     if "init" in known:  # it draws numbers, which the file has; the global generator is left alone
         given["seed"] = Random(0)
     row = given.pop("parts", ())
@@ -299,14 +327,10 @@ def made(build: object, parameters: int) -> Any:
         raise ValueError(clipped(str(fault), _LONGEST).rstrip(".")) from None
 
 
-def _argument(thing: object, parameters: int) -> Any:
+def _argument(thing: object) -> Any:
     if isinstance(thing, dict):
-        return made(thing, parameters)
-    if isinstance(thing, list):
-        return [_argument(part, parameters) for part in thing]
-    if type(thing) is int and thing > parameters:  # every size is one of parameters, or less
-        raise ValueError(f"it has {parameters:,} numbers, and its model a size above that")
-    return thing
+        return _made(thing)
+    return [_argument(part) for part in thing] if isinstance(thing, list) else thing
 
 
 def _shown(thing: object) -> str:

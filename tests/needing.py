@@ -72,9 +72,9 @@ LONGEST = (
     *("test_jupyterlab", "test_compiled_arrays", "test_stage_numbers", "test_stage_view"),
     *("test_accessibility", "test_stress", "test_random_graphs", "test_browser_predict"),
     *("test_row_source", "test_browser_pages", "test_browser", "test_properties"),
-    *("test_browser_play", "test_fit", "test_folds", "test_estimators", "test_compiled"),
-    *("test_nn", "test_programs", "test_plots", "test_benchmarks", "test_interrupts"),
-    *("test_limits_of_derivatives", "test_training_like_torch"),
+    *("test_browser_play", "test_fit", "test_checkpoints", "test_folds", "test_estimators"),
+    *("test_compiled", "test_nn", "test_programs", "test_plots", "test_benchmarks"),
+    *("test_interrupts", "test_limits_of_derivatives", "test_training_like_torch"),
 )
 """The files that take longest, in this order. They come first, so that no process ends long after
 the others."""

@@ -7,6 +7,7 @@ cut off from the graph, old data; at one argument only, or in the second derivat
 import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -65,44 +66,57 @@ def test_a_check_records_inside_no_grad() -> None:
         assert check_row(operation_with(lambda x, y: engine.cos(x))) < 1e-7
 
 
-@pytest.mark.parametrize(
-    ("function", "xs"),
-    [
-        (lambda x: x**3, [2.0]),
-        (lambda x, y: engine.sin(x * y) / y, [0.5, 2.0]),
-        (engine.logsumexp, [0.1, 0.2, -3.0]),
-        (engine.gelu, [-2.0]),
-        (lambda x: 5.0, [1.0]),
-        (lambda *xs: engine.prod(xs) + engine.logsumexp(xs), [i / 3 - 0.9 for i in range(5)]),
-        # near a pole, a kink or the edge of a domain
-        (engine.log, [0.004]),
-        (engine.log, [1e-8]),
-        (engine.sqrt, [1e-8]),
-        (engine.asin, [0.9999999]),
-        (engine.acosh, [1.0001]),
-        (engine.tan, [1.57]),
-        (lambda x: 1 / x, [1e-8]),
-        (lambda x: 1 / (x - 1.0001), [1.0]),
-        (engine.relu, [1e-6]),
-        # large and small arguments, slow and fast functions of them
-        (engine.log, [1e8]),
-        (engine.sin, [1e8]),
-        (engine.sin, [1e-8]),
-        (lambda x: x**2, [1e8]),
-        (lambda x: engine.sin(1000 * x), [0.7]),
-        (engine.exp, [700.0]),
-        # large and small results, and slopes that the digits of the result hardly show
-        (lambda x: 1e-12 * engine.sin(x), [0.7]),
-        (lambda x: 1e12 + engine.sin(x), [0.7]),
-        (engine.sigmoid, [30.0]),
-        (lambda x: engine.exp(-x * x), [5.0]),
-        (lambda x: x**4, [0.0]),
+FIVE = [i / 3 - 0.9 for i in range(5)]
+AT_POINTS: dict[str, list[tuple[Callable, list]]] = {
+    "simple ones": [
+        (lambda x: x**3, [2.0]), (lambda x, y: engine.sin(x * y) / y, [0.5, 2.0]),
+        (engine.logsumexp, [0.1, 0.2, -3.0]), (engine.gelu, [-2.0]), (lambda x: 5.0, [1.0]),
+        (lambda *xs: engine.prod(xs) + engine.logsumexp(xs), FIVE),
+        (lambda x, y: x * y, np.array([1.0, 2.0])), (max, [1.0, 2.0]),
+    ],
+    "near a pole, a kink or the edge of a domain": [
+        (engine.log, [0.004]), (engine.log, [1e-8]), (engine.sqrt, [1e-8]),
+        (engine.asin, [0.9999999]), (engine.acosh, [1.0001]), (engine.tan, [1.57]),
+        (lambda x: 1 / x, [1e-8]), (lambda x: 1 / (x - 1.0001), [1.0]), (engine.relu, [1e-6]),
+    ],
+    "large and small arguments, slow and fast functions of them": [
+        (engine.log, [1e8]), (engine.sin, [1e8]), (engine.sin, [1e-8]), (lambda x: x**2, [1e8]),
+        (lambda x: engine.sin(1000 * x), [0.7]), (engine.exp, [700.0]),
+    ],
+    "large and small results, and slopes that the digits of the result hardly show": [
+        (lambda x: 1e-12 * engine.sin(x), [0.7]), (lambda x: 1e12 + engine.sin(x), [0.7]),
+        (engine.sigmoid, [30.0]), (lambda x: engine.exp(-x * x), [5.0]), (lambda x: x**4, [0.0]),
         (engine.cos, [0.0]),
     ],
-)
+    "nudges that are not lost": [
+        (lambda x: engine.relu(x) + 5.0, [-3.0]), (lambda x: 5.0 + x * 0.0, [1.0]),
+        (engine.sigmoid, [1000.0]), (lambda x: (x + 1e8) - 1e8, [1.0]), (engine.cos, [math.pi]),
+        (lambda x: (x - 0.1) ** 2 + 1.0, [0.1 + 1e-12]),
+    ],
+    "what fails beyond the point": [(lambda x, i: x * ([5.0] * 8)[int(i.data)], [2.0, 3.5])],
+}  # fmt: skip
+SMALL_AND_LARGE = [
+    (engine.log, 1e-300), (engine.sqrt, 1e-300), (lambda x: 1 / x, 1e-20), (engine.relu, 1e-20),
+    (lambda x: x * 3.0, 5e-324), (lambda x: x * 0.5, 1.7e308),
+    (lambda x: engine.sin(x) * 1.7e308, 1.0),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("order", [1, 2])
-def test_what_is_right_passes(function: Callable, xs: list, order: int) -> None:
-    assert check_gradients(function, xs, order=order) < 1e-6
+@pytest.mark.parametrize("points", AT_POINTS)
+def test_what_is_right_passes(points: str, order: int) -> None:
+    for function, xs in AT_POINTS[points]:
+        if order == 1 or points not in ("nudges that are not lost", "what fails beyond the point"):
+            assert check_gradients(function, xs, order=order) < 1e-6
+        with no_grad():  # it records all the same
+            assert check_gradients(function, xs) < 1e-7
+
+
+@pytest.mark.parametrize(("function", "x"), SMALL_AND_LARGE)
+def test_very_small_and_large_numbers(function: Callable, x: float) -> None:
+    assert check_gradients(function, [x]) < 1e-7
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda x: function(x) * (x / x.detach()), [x])
 
 
 # What is wrong.
@@ -129,106 +143,91 @@ def test_a_rule_that_is_wrong(rule: object, point: float) -> None:
         check_gradients(operation_with(rule), [point])
 
 
-@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e3, 1e8])
-def test_the_scale_does_not_matter(scale: float) -> None:
-    wrong = operation_with(lambda x, y: engine.cos(x) * (1 + 1e-6))
-    for function, x in (
-        (lambda x: wrong(x) * scale, 0.7),
-        (lambda x: wrong(x / scale), 0.7 * scale),
-    ):
-        with pytest.raises(GradientMismatchError, match=r"relative error 1\.0e-06"):
-            check_gradients(function, [x])
-
-
-@pytest.mark.parametrize(
-    ("function", "xs", "argument"),
-    [
-        pytest.param(
-            operation_with(
-                lambda y, x, angle: -y / (x * x + y * y),
-                lambda y, x, angle: x / (x * x + y * y),
-                function=math.atan2,
-            ),
-            [0.3, 0.8],
-            0,
-            id="operands swapped",
-        ),
-        pytest.param(
-            operation_with(
-                lambda a, b, y: 1 / b, lambda a, b, y: -a / b, function=lambda a, b: a / b
-            ),
-            [0.3, 0.8],
-            1,
-            id="a square forgotten",
-        ),
-        pytest.param(lambda x, y: x * y.detach() + y, [0.3, 0.8], 1, id="a part detached"),
-        pytest.param(lambda x: x * Value(math.sin(x.data)), [0.7], 0, id="a part made of floats"),
-        pytest.param(lambda x: math.sin(x.data), [0.7], 0, id="all made of floats"),
-        pytest.param(
-            lambda *xs: engine.sum(x * x for x in xs[:3]) + xs[3].data * xs[2],
-            [0.1, 0.2, 0.3, 0.4],
-            3,
-            id="the last of several arguments",
-        ),
-        pytest.param(
-            lambda x: engine.where(x.data > 0.5, operation_with(0.5)(x), engine.sin(x)),
-            [0.7],
-            0,
-            id="one branch",
-        ),
-    ],
+scaled_sine = operation_with(lambda x, y: engine.cos(x) * (1 + 1e-6))
+swapped_angle = operation_with(
+    lambda y, x, angle: -y / (x * x + y * y),
+    lambda y, x, angle: x / (x * x + y * y),
+    function=math.atan2,
 )
-def test_the_wrong_argument_is_named(function: Callable, xs: list, argument: int) -> None:
-    with pytest.raises(GradientMismatchError, match=f"by argument {argument} at "):
-        check_gradients(function, xs)
+forgotten_square = operation_with(
+    lambda a, b, y: 1 / b, lambda a, b, y: -a / b, function=lambda a, b: a / b
+)
+wrong_cosine = operation_with(lambda x, y: -engine.sin(x) * 1.001, function=math.cos)
+off_the_graph = operation_with(lambda x, y: math.cos(getattr(x, "data", x)))
+wrong_later = operation_with(
+    lambda x, y: operation_with(
+        lambda x, y: -operation_with(lambda x, y: wrong_cosine(x))(x), function=math.cos
+    )(x)
+)
 
 
-def test_old_data() -> None:
+def remembering() -> Callable[[Value], Value]:
     """A part computed in the first call, and used in all: it does not move with its argument."""
-    known = []
+    known: list[Value] = []
 
     def function(x: Value) -> Value:
         known.append(engine.sin(x))
         return known[0] * x
 
-    with pytest.raises(GradientMismatchError, match="function by argument 0"):
-        check_gradients(function, [0.7])
+    return function
 
 
-def test_data_changed_on_the_way() -> None:
-    def function(x: Value) -> Value:
-        y = engine.sin(x)
-        x.data += 1.0
-        return y * x
+def meddling(x: Value) -> Value:
+    y = engine.sin(x)
+    x.data += 1.0
+    return y * x
 
-    with pytest.raises(GradientMismatchError):
-        check_gradients(lambda x: function(x) + x.data, [0.7])
+
+WRONG: dict[str, tuple[Callable, list, int, str]] = {
+    **{
+        f"a result of the scale {scale}": (
+            lambda x, scale=scale: scaled_sine(x) * scale, [0.7], 1, r"relative error 1\.0e-06",
+        )
+        for scale in (1e-8, 1e-3, 1e3, 1e8)
+    },
+    **{
+        f"an argument of the scale {scale}": (
+            lambda x, scale=scale: scaled_sine(x / scale), [0.7 * scale], 1, r"error 1\.0e-06",
+        )
+        for scale in (1e-8, 1e-3, 1e3, 1e8)
+    },
+    "operands swapped": (swapped_angle, [0.3, 0.8], 1, "by argument 0 at "),
+    "a square forgotten": (forgotten_square, [0.3, 0.8], 1, "by argument 1 at "),
+    "a part detached": (lambda x, y: x * y.detach() + y, [0.3, 0.8], 1, "by argument 1 at "),
+    "a part of floats": (lambda x: x * Value(math.sin(x.data)), [0.7], 1, "by argument 0 at "),
+    "all of floats": (lambda x: math.sin(x.data), [0.7], 1, "by argument 0 at "),
+    "the last of several arguments": (
+        lambda *xs: engine.sum(x * x for x in xs[:3]) + xs[3].data * xs[2],
+        [0.1, 0.2, 0.3, 0.4], 1, "by argument 3 at ",
+    ),
+    "one branch": (
+        lambda x: engine.where(x.data > 0.5, operation_with(0.5)(x), engine.sin(x)), [0.7], 1,
+        "by argument 0 at ",
+    ),
+    "old data": (remembering(), [0.7], 1, "function by argument 0"),
+    "data changed on the way": (lambda x: meddling(x) + x.data, [0.7], 1, "by argument 0 at "),
+    "a rule that leaves the graph": (off_the_graph, [0.7], 2, "derivative of mine"),
+    "a second derivative": (
+        operation_with(lambda x, y: wrong_cosine(x)), [0.7], 2, "derivative of mine",
+    ),
+    "a fourth derivative": (wrong_later, [0.7], 4, "derivative of mine"),
+    "a kink in the gradient": (lambda x: x * abs(x), [0.0], 2, "derivative of the derivative"),
+}  # fmt: skip
+"""Functions, a point, the order that is wrong, though none before it is, and what is said."""
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_found_in_its_order(name: str) -> None:
+    function, xs, order, message = WRONG[name]
+    if order > 1:
+        check_gradients(function, xs, order=order - 1)
+    with pytest.raises(GradientMismatchError, match=message):
+        check_gradients(function, xs, order=order)
+
+
+def test_data_changed_on_the_way_has_no_higher_order() -> None:
     with pytest.raises(ChangedDataError):
-        check_gradients(function, [0.7], order=2)
-
-
-wrong_cosine = operation_with(lambda x, y: -engine.sin(x) * 1.001, function=math.cos)
-
-
-@pytest.mark.parametrize(
-    ("rule", "order"),
-    [
-        pytest.param(lambda x, y: math.cos(getattr(x, "data", x)), 2, id="leaves the graph"),
-        pytest.param(lambda x, y: wrong_cosine(x), 2, id="second derivative"),
-        pytest.param(
-            lambda x, y: operation_with(
-                lambda x, y: -operation_with(lambda x, y: wrong_cosine(x))(x), function=math.cos
-            )(x),
-            4,
-            id="fourth derivative",
-        ),
-    ],
-)
-def test_what_is_wrong_only_in_a_higher_order(rule: Callable, order: int) -> None:
-    function = operation_with(rule)
-    check_gradients(function, [0.7], order=order - 1)
-    with pytest.raises(GradientMismatchError, match="derivative of mine"):
-        check_gradients(function, [0.7], order=order)
+        check_gradients(meddling, [0.7], order=2)
 
 
 # Operations.
@@ -367,19 +366,6 @@ def test_where_there_is_no_derivative_or_no_difference(
         check_gradients(function, xs)
 
 
-def test_nudges_that_are_not_lost() -> None:
-    """Slopes of 0 beside a large number, and a slope that half of the digits still show."""
-    for function, x in (
-        (lambda x: engine.relu(x) + 5.0, -3.0),
-        (lambda x: 5.0 + x * 0.0, 1.0),
-        (engine.sigmoid, 1000.0),
-        (lambda x: (x + 1e8) - 1e8, 1.0),
-        (engine.cos, math.pi),
-        (lambda x: (x - 0.1) ** 2 + 1.0, 0.1 + 1e-12),
-    ):
-        assert check_gradients(function, [x]) < 1e-7
-
-
 def test_a_difference_that_is_lost_is_none() -> None:
     assert finding(lambda x: x + 1e20, 1.0).doubt == "lost"
     assert finding(lambda x: x * 1e-20 + 1.0, 1.0).doubt == "lost"
@@ -391,42 +377,9 @@ def test_a_difference_that_is_lost_is_none() -> None:
     assert found.value == pytest.approx(12.0, rel=1e-12)
 
 
-def test_a_function_is_not_followed_to_where_it_fails() -> None:
-    table = [5.0] * 8
-
-    def function(x: Value, i: Value) -> Value:
-        return x * table[int(i.data)]
-
-    assert check_gradients(function, [2.0, 3.5]) < 1e-7
-
-
-@pytest.mark.parametrize(
-    ("function", "x"),
-    [
-        (engine.log, 1e-300),
-        (engine.sqrt, 1e-300),
-        (lambda x: 1 / x, 1e-20),
-        (engine.relu, 1e-20),
-        (lambda x: x * 3.0, 5e-324),
-        (lambda x: x * 0.5, 1.7e308),
-        (lambda x: engine.sin(x) * 1.7e308, 1.0),
-    ],
-)
-def test_very_small_and_large_numbers(function: Callable, x: float) -> None:
-    assert check_gradients(function, [x]) < 1e-7
-    with pytest.raises(GradientMismatchError):
-        check_gradients(lambda x: function(x) * (x / x.detach()), [x])
-
-
 def test_steps_do_not_fall_in_with_the_period_of_a_sine() -> None:
     """Steps of 11 · 2ⁿ are nearly multiples of 2π, and agreed on a slope of -0.0002."""
     assert not abs(finding(math.sin, 1e15).value + 0.00020647708) < 1e-9
-
-
-def test_a_kink_in_the_gradient_only() -> None:
-    assert check_gradients(lambda x: x * abs(x), [0.0]) == 0.0
-    with pytest.raises(GradientMismatchError, match="derivative of the derivative"):
-        check_gradients(lambda x: x * abs(x), [0.0], order=2)
 
 
 # What cannot be called so: refused, and the right call is shown.
@@ -451,37 +404,23 @@ ONE_LIST = r"For a function of one list write check_gradients\(lambda \*xs: f\(x
         (engine.tanh, {1.0}, TypeError, "a list of numbers, not .* and {1.0}"),
         ([1.0], engine.tanh, TypeError, r"takes a function and .*, not list \[1.0\]"),
         (engine.tanh, [], ValueError, "at least one number"),
+        *(
+            (partial(check_gradients, engine.tanh, [1.0], order=order), None, ValueError,
+             "order is 1 for the gradient")
+            for order in (0, -1, 1.5, "2")
+        ),
+        *(
+            (partial(check_gradients, engine.tanh, [3.0], tolerance=tolerance), None, error, said)
+            for tolerance, error, said in (
+                (math.nan, ValueError, "tolerance is a relative error of at least 0, not nan"),
+                (-1, ValueError, "tolerance is a relative error of at least 0, not -1"),
+                (None, TypeError, "tolerance takes a real number, not NoneType None"),
+            )
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_call_is_refused_with_the_right_one(
     function: object, xs: object, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        check_gradients(function, xs)
-
-
-@pytest.mark.parametrize(
-    ("tolerance", "error", "message"),
-    [
-        (math.nan, ValueError, "tolerance is a relative error of at least 0, not nan"),
-        (-1, ValueError, "tolerance is a relative error of at least 0, not -1.0"),
-        ("a", TypeError, "tolerance takes a real number, not str 'a'"),
-        (None, TypeError, "tolerance takes a real number, not NoneType None"),
-    ],
-)
-def test_a_tolerance_that_lets_all_pass_is_refused(
-    tolerance: object, error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        check_gradients(lambda x: x * x.detach(), [3.0], tolerance=tolerance)
-
-
-@pytest.mark.parametrize("order", [0, -1, 1.5, "2"])
-def test_an_order_that_is_none_is_refused(order: object) -> None:
-    with pytest.raises(ValueError, match="order is 1 for the gradient"):
-        check_gradients(engine.tanh, [1.0], order=order)
-
-
-def test_an_array_is_a_point_and_a_builtin_function_need_not_say_what_it_takes() -> None:
-    assert check_gradients(lambda x, y: x * y, np.array([1.0, 2.0])) < 1e-7
-    assert check_gradients(max, [1.0, 2.0]) < 1e-7
+        function() if isinstance(function, partial) else check_gradients(function, xs)

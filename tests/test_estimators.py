@@ -35,17 +35,6 @@ def test_the_checks_of_scikit_learn(kind: type) -> None:
     assert "check_class_weight_classifiers" in names or kind is NetworkRegressor
 
 
-def test_classes_of_any_kind_come_back() -> None:
-    X, y = blobs(90, classes=3, spread=0.3)
-    names = np.array(["ant", "bee", "cat"])[y]
-    model = NetworkClassifier(random_state=0, epochs=50).fit(X, names)
-    assert model.score(X, names) > 0.95
-    shares = model.predict_proba(X)
-    assert shares.shape == (90, 3)
-    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
-    assert (model.classes_[shares.argmax(axis=1)] == model.predict(X)).all()
-
-
 def test_two_classes_share_a_logit() -> None:
     X, y = two_moons()
     model = NetworkClassifier((16, 16), random_state=0).fit(X, y)
@@ -95,17 +84,6 @@ def of_one_batch(kind: type, **options: object) -> object:
 
 def scores(model: object, X: np.ndarray) -> np.ndarray:
     return getattr(model, "decision_function", model.predict)(X)
-
-
-@KINDS
-def test_weights_of_samples_are_repetitions(kind: type) -> None:
-    X, y = data(kind)
-    counts = np.arange(40) % 4
-    weighed = of_one_batch(kind, epochs=9).fit(X, y, sample_weight=counts)
-    repeated = of_one_batch(kind, epochs=9).fit(np.repeat(X, counts, 0), np.repeat(y, counts))
-    np.testing.assert_allclose(scores(weighed, X), scores(repeated, X), rtol=1e-9, atol=1e-12)
-    light = of_one_batch(kind, epochs=9).fit(X, y, sample_weight=counts * 5e-324)
-    np.testing.assert_allclose(scores(light, X), scores(weighed, X), rtol=1e-9, atol=1e-12)
 
 
 @KINDS

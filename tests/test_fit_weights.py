@@ -1,12 +1,15 @@
-"""Samples that count more than others, and models with several outputs."""
+"""Samples that count more than others, and models with several outputs.
+
+That they train alike compiled and eagerly, and in pieces, is among the laws of `fitting.py`.
+"""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from outputs import assert_is_sentence
+from fitting import Made, X, Y, assert_alike, numbers, small
+from fitting import trained as trained_on_moons
 
 from glassgrad import (
     MLP,
@@ -16,105 +19,95 @@ from glassgrad import (
     Value,
     binary_cross_entropy_with_logits,
     cross_entropy,
-    data_vector,
     fit,
     l2,
     mae,
     mean_squared_error,
     mse,
     predict,
-    two_moons,
 )
 
-X, Y = two_moons(24)
-COUNTS = np.array([0, 1, 2, 3] * 6)
-EACH = np.repeat(np.arange(24), COUNTS)
+COUNTS = np.array([0, 1, 2, 3] * 10)
+EACH = np.repeat(np.arange(40), COUNTS)
+CLASSES = (X[:, 0] > 1.0).astype(int)
 BOTH = pytest.mark.parametrize("compiled", [True, False])
 
 
-def network(outputs: int = 1) -> MLP:
-    return MLP(2, [4, outputs], output_activation="linear", init="xavier", seed=0)
-
-
-def trained(X: Any, y: Any, loss: Callable = mse, **options: Any) -> tuple[Any, History]:
-    model = options.pop("model", None) or network()
+def trained(**options: Any) -> tuple[Any, History]:
+    """Of one batch, if nothing else is said, by SGD with momentum."""
+    model = options.pop("model", None) or small()
     sgd = SGD(model.parameters(), 0.1, momentum=0.9)
-    given = {"epochs": 5, "batch_size": 64, "health": False, "optimiser": sgd, **options}
-    history = fit(model, loss, X, y, **given)
-    return data_vector(model.parameters()), history
-
-
-def assert_alike(one: tuple[Any, History], other: tuple[Any, History], rtol: float) -> None:
-    np.testing.assert_allclose(one[0], other[0], rtol=rtol)
-    assert list(one[1]) == list(other[1])
-    for name in set(one[1]) - {"seconds"}:
-        np.testing.assert_allclose(one[1][name], other[1][name], rtol=rtol)
-    assert one[1].best_epoch == other[1].best_epoch
+    given = {"loss": mse, "batch_size": 200, "optimiser": sgd, **options}
+    return trained_on_moons(model=model, **given)
 
 
 # Weights
 
+SHARE = float(CLASSES.mean())
+BY_CLASS = {1: 0.5 / SHARE, 0: 0.5 / (1.0 - SHARE)}
+BY_HAND = np.where(CLASSES == 1, BY_CLASS[1], BY_CLASS[0])
+THREE = np.arange(40) % 3
+LOGISTIC: dict[str, Any] = {"loss": binary_cross_entropy_with_logits, "y": CLASSES}
+OF_CLASSES = {"loss": cross_entropy, "y": THREE}
+PENALTY = {"penalty": lambda parameters: l2(parameters, 0.1)}
+METRICS = {"metrics": ["accuracy", "mean_squared_error", "mean_absolute_error", "r2"]}
+WEIGHED = {"sample_weight": COUNTS, "validation": (X, 1 - Y, COUNTS)}
+REPEATED = {"X": X[EACH], "y": Y[EACH], "validation": (X[EACH], 1 - Y[EACH])}
+IN_STEPS = {"sample_weight": COUNTS + 0.5, "shuffle": False, **PENALTY}
+RATIO = {"batch_size": 4, "accumulate": 2, "metrics": "r2"}
+FIRST = {"batch_size": 1, "shuffle": False, "epochs": 1}
+ALIKE: dict[str, tuple[dict[str, Any], dict[str, Any], float]] = {
+    "as many samples": (WEIGHED, REPEATED, 1e-12),
+    "as many, with a penalty": ({**WEIGHED, **PENALTY}, {**REPEATED, **PENALTY}, 1e-12),
+    "as many, in metrics": ({**WEIGHED, **METRICS}, {**REPEATED, **METRICS}, 1e-12),
+    "batches of a step": (IN_STEPS, {**IN_STEPS, "batch_size": 8, "accumulate": 5}, 1e-11),
+    "equal ones": ({"sample_weight": np.full(40, 7.0)}, {}, 1e-12),
+    "of classes, by their names": (
+        {**LOGISTIC, "class_weight": BY_CLASS, "metrics": "accuracy"},
+        {**LOGISTIC, "sample_weight": BY_HAND, "metrics": "accuracy"}, 1e-12,
+    ),
+    "balanced": (
+        {**LOGISTIC, "class_weight": "balanced"}, {**LOGISTIC, "sample_weight": BY_HAND}, 1e-12,
+    ),
+    "of classes and of samples": (
+        {**LOGISTIC, "class_weight": BY_CLASS, "sample_weight": COUNTS},
+        {**LOGISTIC, "sample_weight": COUNTS * BY_HAND}, 1e-12,
+    ),
+    "balanced, of weighed samples": (
+        {**LOGISTIC, "class_weight": "balanced", "sample_weight": COUNTS,
+         "validation": (X, CLASSES, COUNTS)},
+        {**LOGISTIC, "class_weight": "balanced", "X": X[EACH], "y": CLASSES[EACH],
+         "validation": (X[EACH], CLASSES[EACH])}, 1e-12,
+    ),
+    "1 of classes that are not named": (
+        {**OF_CLASSES, "class_weight": {2: 3.0}},
+        {**OF_CLASSES, "sample_weight": np.where(THREE == 2, 3.0, 1.0)}, 1e-12,
+    ),
+    "a light first sample": (
+        {**FIRST, "sample_weight": np.array([1e-310, *[1.0] * 39])}, FIRST, 1e-12,
+    ),
+    **{
+        f"ratios, however small or large: {size}": (
+            {**RATIO, "sample_weight": np.array([1.0, 2.0, 4.0, 3.0] * 10) * size},
+            {**RATIO, "sample_weight": np.array([1.0, 2.0, 4.0, 3.0] * 10)}, 1e-9,
+        )
+        for size in (5e-324, 1e-310, 1e305)
+    },
+}  # fmt: skip
+"""Trainings with weights, and what they are the same as."""
+
 
 @BOTH
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"penalty": lambda parameters: l2(parameters, 0.1)},
-        {"metrics": ["accuracy", "mean_squared_error", "mean_absolute_error", "r2"]},
-    ],
-    ids=["plain", "penalty", "metrics"],
-)
-def test_a_weight_is_as_many_samples(compiled: bool, options: dict[str, Any]) -> None:
-    options = {**options, "compiled": compiled}
-    weighed = trained(X, Y, sample_weight=COUNTS, validation=(X, 1 - Y, COUNTS), **options)
-    repeated = trained(X[EACH], Y[EACH], validation=(X[EACH], 1 - Y[EACH]), **options)
-    assert_alike(weighed, repeated, 1e-12)
-
-
-@BOTH
-def test_batches_of_a_step_count_as_their_weights(compiled: bool) -> None:
-    options = {"sample_weight": COUNTS + 0.5, "compiled": compiled, "shuffle": False}
-    options["penalty"] = lambda parameters: l2(parameters, 0.1)
-    whole = trained(X, Y, **options)
-    parts = trained(X, Y, batch_size=5, accumulate=5, **options)
-    assert_alike(whole, parts, 1e-11)
-
-
-def test_equal_weights_change_nothing_but_rounding() -> None:
-    assert_alike(trained(X, Y, sample_weight=np.full(24, 7.0)), trained(X, Y), 1e-12)
-
-
-@BOTH
-def test_the_weight_of_a_class_is_that_of_its_samples(compiled: bool) -> None:
-    y = (X[:, 0] > 1.0).astype(int)
-    of_ones = float(y.mean())
-    by_hand = np.where(y == 1, 0.5 / of_ones, 0.5 / (1.0 - of_ones))
-    options = {"loss": binary_cross_entropy_with_logits, "compiled": compiled}
-    options["metrics"] = "accuracy"
-    weighed = trained(X, y, sample_weight=by_hand, **options)
-    balanced = trained(X, y, class_weight="balanced", **options)
-    assert_alike(weighed, balanced, 1e-12)
-    named = {1: 0.5 / of_ones, 0: 0.5 / (1.0 - of_ones)}
-    assert_alike(weighed, trained(X, y, class_weight=named, **options), 1e-12)
-    both = trained(X, y, class_weight=named, sample_weight=COUNTS, **options)
-    assert_alike(trained(X, y, sample_weight=COUNTS * by_hand, **options), both, 1e-12)
-
-
-def test_balanced_counts_samples_as_their_weights_do() -> None:
-    options = {"class_weight": "balanced", "loss": binary_cross_entropy_with_logits}
-    y = (X[:, 0] > 1.0).astype(int)
-    weighed = trained(X, y, sample_weight=COUNTS, validation=(X, y, COUNTS), **options)
-    repeated = trained(X[EACH], y[EACH], validation=(X[EACH], y[EACH]), **options)
-    assert_alike(weighed, repeated, 1e-12)
-
-
-def test_classes_that_are_not_named_have_the_weight_1() -> None:
-    y = np.arange(24) % 3
-    one = trained(X, y, cross_entropy, model=network(3), class_weight={2: 3.0})
-    weights = np.where(y == 2, 3.0, 1.0)
-    other = trained(X, y, cross_entropy, model=network(3), sample_weight=weights)
-    assert_alike(one, other, 1e-12)
+@pytest.mark.parametrize("name", ALIKE)
+def test_weights_are_the_same_as(name: str, compiled: bool) -> None:
+    one, other, rtol = ALIKE[name]
+    outputs = 3 if OF_CLASSES.items() <= one.items() else 1
+    results = [
+        trained(**each, model=small(outputs=outputs), compiled=compiled) for each in (one, other)
+    ]
+    if name != "a light first sample":
+        assert_alike(*results, rtol)
+    np.testing.assert_allclose(*(numbers(model) for model, _ in results), rtol=rtol)
 
 
 @pytest.mark.needs("sklearn")
@@ -124,73 +117,44 @@ def test_metrics_of_scikit_learn_are_given_the_weights() -> None:
     def median(outputs: Any, targets: Any, sample_weight: Any = None) -> float:
         return float(theirs(targets, outputs, sample_weight=sample_weight))
 
-    options = {"sample_weight": COUNTS, "metrics": [median, "mean_squared_error"]}
-    _, history = trained(X, Y, **options)
+    _, history = trained(sample_weight=COUNTS, metrics=[median, "mean_squared_error"])
     np.testing.assert_allclose(history["median"], history["mean_squared_error"], rtol=1e-12)
 
 
-def test_weights_belong_to_the_training(tmp_path: Path) -> None:
-    path = tmp_path / "run.json"
-    trained(X, Y, sample_weight=COUNTS, checkpoint=path)
-    with pytest.raises(ValueError, match="is the checkpoint of another training: samples"):
-        trained(X, Y, checkpoint=path)
-    whole = trained(X, Y, sample_weight=COUNTS, epochs=9)
-    parts = trained(X, Y, sample_weight=COUNTS, epochs=9, checkpoint=path)
-    assert np.array_equal(whole[0], parts[0])
-    assert whole[1]["loss"] == parts[1]["loss"]
+NO_WEIGHT = "lambda takes no sample_weight, and would count all samples alike"
+UNWEIGHED = {"metrics": lambda outputs, targets: 0.0}
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        (
-            {"sample_weight": [1.0]},
-            ValueError,
-            r"shape \(1,\)\. Give one number for each of the 24",
-        ),
+        ({"sample_weight": [1.0]}, ValueError, r"shape \(1,\)\. Give one number for each of the 4"),
         ({"sample_weight": COUNTS - 1}, ValueError, r"sample_weight\[0\] is -1\. A sample counts"),
         ({"sample_weight": 0 * COUNTS}, ValueError, "every sample has the weight 0"),
-        ({"sample_weight": [np.nan] * 24}, ValueError, r"sample_weight\[0\] is nan"),
-        ({"sample_weight": ["a"] * 24}, TypeError, "sample_weight holds texts"),
+        ({"sample_weight": [np.nan] * 40}, ValueError, r"sample_weight\[0\] is nan"),
+        ({"sample_weight": ["a"] * 40}, TypeError, "sample_weight holds texts"),
+        ({"sample_weight": np.full(40, 1e308)}, ValueError, "add up to more than any float"),
         ({"class_weight": "even"}, TypeError, 'is "balanced" or a dict'),
-        (
-            {"class_weight": {0: 1.0, 2: 1.0}},
-            ValueError,
-            r"names 2, which is no class of y, and no",
-        ),
+        ({"class_weight": {0: 1.0, 2: 1.0}}, ValueError, r"names 2, which is no class of y, and n"),
         ({"class_weight": {0: -1.0}}, ValueError, "of class 0, takes 0 or a positive number"),
         ({"class_weight": {"a": 1.0}}, TypeError, r"names classes as y does, by numbers"),
-        (
-            {"class_weight": "balanced", "validation": (X, Y + 1)},
-            ValueError,
-            "no weight is known of class 2",
+        ({"class_weight": "balanced", "validation": (X, Y + 1)}, ValueError, "is known of class 2"),
+        *(
+            ({"class_weight": "balanced", "y": y}, ValueError, "takes targets that are classes")
+            for y in (X[:, 0], X)
         ),
-        (
-            {"sample_weight": COUNTS, "metrics": lambda outputs, targets: 0.0},
-            TypeError,
-            "unexpected keyword argument 'sample_weight'",
-        ),
-        (
-            {"validation": (X, Y, COUNTS), "metrics": lambda outputs, targets: 0.0},
-            TypeError,
-            "unexpected keyword argument 'sample_weight'",
-        ),
+        ({"sample_weight": COUNTS, **UNWEIGHED}, TypeError, NO_WEIGHT),
+        ({"validation": (X, Y, COUNTS), **UNWEIGHED}, TypeError, "lambda takes no sample_weight"),
     ],
 )
 def test_weights_that_make_no_sense_are_refused(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    model = network()
-    before = data_vector(model.parameters())
+    model = small(outputs=np.ndim(options.get("y", Y)))
+    before = numbers(model)
     with pytest.raises(error, match=message):
-        trained(X, Y, model=model, **options)
-    assert np.array_equal(data_vector(model.parameters()), before)
-
-
-def test_the_weight_of_a_class_needs_classes() -> None:
-    for targets in (X[:, 0], X):
-        with pytest.raises(ValueError, match="takes targets that are classes"):
-            trained(X, targets, model=network(targets.ndim), class_weight="balanced")
+        trained(model=model, **options)
+    assert np.array_equal(numbers(model), before)
 
 
 # Several outputs
@@ -201,14 +165,9 @@ class Pair(NamedTuple):
     spread: Any
 
 
-class Several(Module):
-    """A model whose outputs are put together as one says."""
-
-    def __init__(self, made: Callable) -> None:
-        self.inner, self.made = network(3), made
-
-    def forward(self, x: Any) -> Any:
-        return self.made(*self.inner(x))
+def several(made: Callable) -> Module:
+    """A model whose three outputs are put together as one says."""
+    return Made(lambda m, x: made(*m.inner(x)), inner=small(outputs=3))
 
 
 FORMS: dict[str, tuple[Callable, Callable]] = {
@@ -228,66 +187,45 @@ def columns(outputs: Any) -> Any:
 
 @BOTH
 @pytest.mark.parametrize("form", FORMS)
-def test_outputs_in_a_dict_or_a_tuple_train_as_those_in_a_list(form: str, compiled: bool) -> None:
+def test_outputs_in_any_form_train_and_predict_as_those_in_a_list(
+    form: str, compiled: bool
+) -> None:
     made, apart = FORMS[form]
     targets = np.stack([Y, X[:, 0], X[:, 1]], axis=1)
 
-    def loss(output: Any, target: Any) -> Value:
-        return mse(list(apart(output)), target)
-
-    def rest(outputs: Any, targets: Any) -> float:
+    def error(outputs: Any, targets: Any) -> float:
         return mean_squared_error(columns(outputs), targets)
 
-    options = {"compiled": compiled, "validation": 0.25, "batch_size": 8}
-    one = trained(X, targets, loss, model=Several(made), metrics=rest, **options)
-
-    def in_a_list(outputs: Any, targets: Any) -> float:
-        return mean_squared_error(outputs, targets)
-
-    in_a_list.__name__ = "rest"
-    other = trained(X, targets, mse, model=network(3), metrics=in_a_list, **options)
-    assert_alike(one, other, 1e-12)
+    options = {"compiled": compiled, "validation": 0.25, "batch_size": 8, "metrics": error}
+    of_parts = lambda output, target: mse(list(apart(output)), target)
+    one = trained(y=targets, loss=of_parts, model=several(made), **options)
+    assert_alike(one, trained(y=targets, model=small(outputs=3), **options), 1e-12)
     assert not one[1].notes or "without compiled" not in one[1].notes[0]
-
-
-@BOTH
-@pytest.mark.parametrize("form", FORMS)
-def test_predictions_have_the_form_of_the_outputs(form: str, compiled: bool) -> None:
-    model = Several(FORMS[form][0])
-    found = predict(model, X, compiled=compiled)
-    expected = predict(model.inner, X)
-    assert type(found) is type(model(X[0]))
-    np.testing.assert_allclose(columns(found), expected, rtol=1e-12)
+    found = predict(one[0], X, compiled=compiled)
+    assert type(found) is type(one[0](X[0]))
+    np.testing.assert_allclose(columns(found), predict(one[0].inner, X), rtol=1e-12)
     if form == "dict":
-        assert [part.shape for part in found.values()] == [(24,), (24, 2)]
+        assert [part.shape for part in found.values()] == [(40,), (40, 2)]
 
 
 @BOTH
 def test_a_form_that_differs_from_sample_to_sample_is_refused(compiled: bool) -> None:
-    class Odd(Module):
-        def __init__(self) -> None:
-            self.w = Value(1.0)
-
-        def forward(self, x: Any) -> Any:
-            a, b = self.w * x[0], self.w * x[1]
-            return {"a": a, "b": [b, b]} if x[0] > 0.5 else {"a": [a, a], "b": b}
+    def compute(model: Any, x: Any) -> dict[str, Any]:
+        a, b = model.w * x[0], model.w * x[1]
+        return {"a": a, "b": [b, b]} if x[0] > 0.5 else {"a": [a, a], "b": b}
 
     with pytest.raises(ValueError, match="outputs of different forms for different samples"):
-        predict(Odd(), X, compiled=compiled)
+        predict(Made(compute, w=Value(1.0)), X, compiled=compiled)
 
 
 @BOTH
 def test_parts_of_a_dict_may_come_in_another_order_for_some_samples(compiled: bool) -> None:
-    class Branching(Module):
-        def __init__(self) -> None:
-            self.w = Value(2.0)
-
-        def forward(self, x: Any) -> Any:
-            parts = {"first": self.w * x[0], "second": self.w * x[1]}
-            return x[0], parts if x[0] > 0.5 else dict(reversed(parts.items()))
+    def compute(model: Any, x: Any) -> Any:
+        parts = {"first": model.w * x[0], "second": model.w * x[1]}
+        return x[0], parts if x[0] > 0.5 else dict(reversed(parts.items()))
 
     assert 0 < (X[:, 0] > 0.5).sum() < len(X)
-    _, found = predict(Branching(), X, compiled=compiled)
+    _, found = predict(Made(compute, w=Value(2.0)), X, compiled=compiled)
     np.testing.assert_array_equal(found["first"], 2.0 * X[:, 0])
     np.testing.assert_array_equal(found["second"], 2.0 * X[:, 1])
 
@@ -298,103 +236,30 @@ def test_parts_of_a_dict_may_come_in_another_order_for_some_samples(compiled: bo
         return mse(output[1]["second"], target)
 
     options = {"epochs": 1, "metrics": second, "validation": (X, Y), "compiled": compiled}
-    history = fit(Branching(), loss, X, Y, **options)
+    history = fit(Made(compute, w=Value(2.0)), loss, X, Y, **options)
     assert history["second"] == pytest.approx(history["validation_loss"], rel=1e-12)
 
 
 @BOTH
 def test_an_output_in_an_array_without_axes_is_one_number(compiled: bool) -> None:
-    model = Several(lambda a, b, c: np.array(a))
+    model = several(lambda a, b, c: np.array(a))
     expected = predict(model.inner, X)[:, 0]
     np.testing.assert_allclose(predict(model, X, compiled=compiled), expected, rtol=1e-12)
 
 
 def test_a_list_of_dicts_is_refused() -> None:
     with pytest.raises(TypeError, match="a list of dicts"):
-        predict(Several(lambda a, b, c: [{"a": a}, {"b": b}]), X)
+        predict(several(lambda a, b, c: [{"a": a}, {"b": b}]), X)
 
 
-@BOTH
-def test_a_regression_of_several_targets_is_several_regressions(compiled: bool) -> None:
+def test_a_regression_of_several_targets_is_several_regressions() -> None:
     """A model without hidden units learns each column as if it were alone."""
 
-    def linear(outputs: int) -> MLP:
-        return MLP(2, [outputs], output_activation="linear", init="zeros")
+    def learnt(targets: Any, loss: Callable) -> Any:
+        end = {"output_activation": "linear", "init": "zeros"}
+        model = MLP(2, [targets.ndim], **end)
+        return numbers(trained(y=targets, model=model, loss=loss, batch_size=8)[0])
 
-    def total(output: Any, target: Any) -> Value:
-        return mae(output, target, reduction="sum")
-
-    options = {"compiled": compiled, "batch_size": 8}
-    together, _ = trained(X, X * [1.0, 2.0], total, model=linear(2), **options)
-    alone = [trained(X, X[:, i] * (1 + i), mae, model=linear(1), **options)[0] for i in (0, 1)]
-    np.testing.assert_allclose(together, np.concatenate(alone), rtol=1e-12)
-
-
-def test_outputs_in_a_dict_with_weights_and_a_checkpoint(tmp_path: Path) -> None:
-    def loss(output: Any, target: Any) -> Value:
-        return mse(output["mean"], target[0]) + mse(output["rest"], target[1:])
-
-    targets = np.stack([Y, X[:, 0], X[:, 1]], axis=1)
-    options = {"sample_weight": COUNTS, "checkpoint": tmp_path / "run.json"}
-    for epochs in (2, 5):
-        model = Several(FORMS["dict"][0])
-        parts = trained(X, targets, loss, model=model, epochs=epochs, **options)
-    del options["checkpoint"]
-    whole = trained(X, targets, loss, model=Several(FORMS["dict"][0]), **options)
-    assert np.array_equal(whole[0], parts[0])
-
-
-@BOTH
-@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e305])
-def test_weights_count_by_their_ratio_however_small_or_large_they_are(
-    size: float, compiled: bool
-) -> None:
-    counts = np.array([1.0, 2.0, 4.0] * 8)
-    options = {"batch_size": 4, "accumulate": 2, "compiled": compiled, "metrics": "r2"}
-    found = trained(X, Y, sample_weight=counts * size, **options)
-    assert_alike(found, trained(X, Y, sample_weight=counts, **options), rtol=1e-9)
-
-
-@BOTH
-def test_a_batch_of_one_light_sample_is_a_batch_like_others(compiled: bool) -> None:
-    options = {"batch_size": 1, "shuffle": False, "epochs": 1, "compiled": compiled}
-    weights = np.array([1e-310, *[1.0] * 23])
-    found, plain = trained(X, Y, sample_weight=weights, **options), trained(X, Y, **options)
-    np.testing.assert_allclose(found[0], plain[0], rtol=1e-12)
-
-
-def test_weights_whose_sum_is_no_float_are_refused() -> None:
-    with pytest.raises(ValueError, match="the weights add up to more than any float"):
-        trained(X, Y, sample_weight=np.full(24, 1e308))
-
-
-@pytest.mark.parametrize("options", [{}, {"sample_weight": COUNTS}])
-def test_a_metric_cannot_change_the_samples(options: dict[str, Any]) -> None:
-    def greedy(outputs: Any, targets: Any, sample_weight: Any = None) -> float:
-        targets[0] = 7.0
-        return 0.0
-
-    with pytest.raises(ValueError, match=r"^The metric greedy writes"):
-        trained(X, Y, validation=0.25, metrics=greedy, **options)
-
-
-@pytest.mark.parametrize("options", [{}, {"sample_weight": COUNTS}])
-@pytest.mark.parametrize("form", ["array", *FORMS])
-def test_a_metric_cannot_change_the_outputs_that_others_read(
-    form: str, options: dict[str, Any]
-) -> None:
-    made, apart = FORMS.get(form, (lambda *outputs: list(outputs), list))
-
-    def greedy(outputs: Any, targets: Any, sample_weight: Any = None) -> float:
-        first = outputs if form == "array" else apart(outputs)[0]
-        first[first < 0.0] = 0.0
-        return 0.0
-
-    def last(outputs: Any, targets: Any, sample_weight: Any = None) -> float:
-        return float(columns(outputs).sum())
-
-    loss = lambda output, target: mse(list(apart(output)), [target] * 3)
-    options = {"model": Several(made), "metrics": [greedy, last], **options}
-    with pytest.raises(ValueError, match=r"^The metric greedy writes") as caught:
-        trained(X, Y, loss, **options)
-    assert_is_sentence(str(caught.value))
+    total = lambda output, target: mae(output, target, reduction="sum")
+    alone = [learnt(X[:, i] * (1 + i), mae) for i in (0, 1)]
+    np.testing.assert_allclose(learnt(X * [1, 2], total), np.concatenate(alone), rtol=1e-12)

@@ -84,31 +84,6 @@ def test_what_a_person_would_not_write_is_left_out(formula: Formula, text: str) 
     assert formula.text == text
 
 
-@pytest.mark.parametrize(
-    ("name", "index", "text"),
-    [
-        ("add", 0, "1"),
-        ("sub", 1, "-1"),
-        ("mul", 0, "b"),
-        ("div", 0, "1 / b"),
-        ("div", 1, "-(a / b) / b"),
-        ("neg", 0, "-1"),
-        ("exp", 0, "exp(a)"),
-        ("log", 0, "1 / a"),
-        ("sin", 0, "cos(a)"),
-        ("cos", 0, "-sin(a)"),
-        ("tanh", 0, "sech(a) ** 2"),
-        ("sigmoid", 0, "sigmoid(a) * sigmoid(-a)"),
-        ("relu", 0, "step(a)"),
-        ("sqrt", 0, "0.5 / sqrt(a)"),
-    ],
-)
-def test_the_exact_derivative_is_written_from_its_rule(name: str, index: int, text: str) -> None:
-    row = TABLE[name]
-    operands = [a, b][: len(row.domain)]
-    assert derivative_formula(row, operands, index, exact=True).text == text
-
-
 def test_no_derivative_is_no_formula() -> None:
     assert derivative_formula(TABLE["sign"], [a], 0) is None
 

@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from glassgrad import (
     Value,
     assign_grad,
     backprop,
-    binary_cross_entropy_with_logits,
     check,
     check_health,
     clip_grad_norm,
@@ -44,6 +42,7 @@ from glassgrad import (
     to_torch,
     two_moons,
 )
+from glassgrad.engine.value import set_frozen
 
 X, Y = two_moons(24, seed=3)
 
@@ -77,45 +76,28 @@ def test_no_gradient_reaches_what_is_frozen_and_all_others_are_as_before() -> No
     )
 
 
-def test_nothing_sets_the_gradient_of_what_is_frozen() -> None:
-    net = model().freeze()
-    net.zero_grad()
-    SGD(net.parameters(), 0.1).zero_grad()
-    assign_grad(net.parameters(), [1.0] * len(net.parameters()))
-    net.layers[0].neurons[0].b.grad = 5.0
-    assert set(gradients(net)) == {"–"}
-    net.unfreeze()
-    assert set(gradients(net)) == {"–"}
-    net.zero_grad()
-    assert set(gradients(net)) == {"0.0"}
-
-
-def test_a_gradient_from_before_is_gone() -> None:
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda net: net.zero_grad(),
+        lambda net: SGD(net.parameters(), 0.1).zero_grad(),
+        lambda net: assign_grad(net.parameters(), [1.0] * len(net.parameters())),
+        lambda net: [setattr(p, "grad", 5.0) for p in net.parameters()],
+        lambda net: loss_of(net, X[0], Y[0]).backward(),
+        lambda net: compiled(lambda x, y: loss_of(net, x, y)).over(X, Y).backward(),
+    ],
+)
+def test_nothing_sets_the_gradient_of_what_is_frozen(give: Callable[[Any], object]) -> None:
     net = model()
-    loss_of(net, X[0], Y[0]).backward()
-    net.freeze().unfreeze()
+    give(net)
+    assert "–" not in gradients(net)
+    net.freeze()
+    give(net)
     assert set(gradients(net)) == {"–"}
-
-
-@pytest.mark.parametrize("times", [1, 2])
-def test_compiled_functions_send_none_either(times: int) -> None:
-    net, free = model(), model()
-    net.layers[0].freeze()
-    for each in (net, free):
-        loss = compiled(lambda x, y, each=each: loss_of(each, x, y))
-        for _ in range(times):
-            loss.over(X, Y).backward()
-    assert set(gradients(net.layers[0])) == {"–"}
-    assert gradients(net.layers[1]) == gradients(free.layers[1])
-
-
-def test_a_compiled_function_follows_freezing_and_its_end() -> None:
-    net = model()
-    loss = compiled(lambda x, y: loss_of(net, x, y))
-    for is_frozen in (False, True, False):
-        (net.freeze if is_frozen else net.unfreeze)()
-        loss(X[0], Y[0]).backward()
-        assert (set(gradients(net)) == {"–"}) == is_frozen
+    net.unfreeze()  # what was there before is gone
+    assert set(gradients(net)) == {"–"}
+    give(net)
+    assert "–" not in gradients(net)
 
 
 def test_a_gradient_by_some_parameters_is_a_part_of_that_by_all() -> None:
@@ -184,23 +166,11 @@ def test_a_training_by_fit_is_that_of_pytorch(is_compiled: bool) -> None:
 
     net = model()
     net.layers[1].freeze()
-    there = to_torch(net)
+    there, before = to_torch(net), bits(net.layers[1])
     other = torch.optim.AdamW(there.parameters(), lr=0.05, weight_decay=0.1)
-    before = bits(net.layers[1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        history = fit(
-            net,
-            mse,
-            X,
-            Y,
-            optimiser=AdamW(net.parameters(), 0.05, weight_decay=0.1),
-            epochs=20,
-            batch_size=len(X),
-            shuffle=False,
-            clip_norm=0.25,
-            compiled=is_compiled,
-        )
+    optimiser = AdamW(net.parameters(), 0.05, weight_decay=0.1)
+    given = {"epochs": 20, "batch_size": len(X), "shuffle": False, "compiled": is_compiled}
+    history = fit(net, mse, X, Y, optimiser=optimiser, clip_norm=0.25, **given)
     norms = []
     for _ in range(20):
         other.zero_grad()
@@ -209,9 +179,8 @@ def test_a_training_by_fit_is_that_of_pytorch(is_compiled: bool) -> None:
         other.step()
     assert bits(net.layers[1]) == before
     np.testing.assert_allclose(history["gradient_norm"], norms, rtol=1e-12)
-    np.testing.assert_allclose(
-        data_vector(net.parameters()), data_vector(from_torch(there).parameters()), rtol=1e-12
-    )
+    expected = data_vector(from_torch(there).parameters())
+    np.testing.assert_allclose(data_vector(net.parameters()), expected, rtol=1e-12)
 
 
 @pytest.mark.needs("torch")
@@ -248,18 +217,15 @@ def test_it_crosses_the_bridge_both_ways() -> None:
 )
 def test_a_loop_by_hand_leaves_it_alone(moved: Callable[[Value], float]) -> None:
     """The sign of a zero included."""
-    net = model()
-    net.layers[0].freeze()
-    net.layers[0].neurons[0].b.data = -0.0
-    before = bits(net.layers[0]), bits(net.layers[1])
+    p = Module()
+    p.w, p.free = Value(-0.0), Value(1.0)
+    set_frozen([p.w], True)
     for _ in range(3):
-        for p in net.parameters():
-            p.grad = 0.0
-        loss_of(net, X[0], Y[0]).backward()
-        for p in net.parameters():
-            p.data = moved(p)
-    assert bits(net.layers[0]) == before[0]
-    assert bits(net.layers[1]) != before[1]
+        p.zero_grad()
+        (p.w * 2.0 + p.free * 3.0).backward()
+        p.w.data, p.free.data = moved(p.w), moved(p.free)
+    assert str(p.w.data) == "-0.0"
+    assert p.free.data != 1.0
 
 
 def test_a_perceptron_learns_with_the_weights_that_may_move() -> None:
@@ -316,58 +282,6 @@ def test_health_looks_at_what_is_trained() -> None:
     assert found.layers[1:] == expected.layers[1:]
 
 
-def test_a_resumed_training_knows_what_was_frozen(tmp_path: Path) -> None:
-    """Also where a callback changes it on the way."""
-
-    def trained(epochs: int, path: Path | None) -> dict[str, str]:
-        net = model()
-        net.layers[0].freeze()
-
-        def thaw(history: History) -> None:
-            if history.epochs == 2:
-                net.layers[0].unfreeze()
-                net.layers[1].freeze()
-
-        optimiser = Adam(net.parameters(), 0.05)
-        loss = binary_cross_entropy_with_logits
-        fit(net, loss, X, Y, optimiser=optimiser, epochs=epochs, callbacks=thaw, checkpoint=path)
-        return bits(net)
-
-    path = tmp_path / "run.json"
-    trained(4, path)
-    assert trained(7, path) == trained(7, None)
-
-
-def test_another_choice_of_frozen_layers_is_another_training(tmp_path: Path) -> None:
-    for place, is_refused in ((0, False), (0, False), (1, True)):
-        net: Any = MLP(2, [2, 2, 2, 1], seed=0)
-        net.layers[place + 1].freeze()
-        if is_refused:
-            with pytest.raises(ValueError, match=r"frozen parameters .* there and .* here"):
-                fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
-        else:
-            fit(net, mse, X, Y, epochs=2, checkpoint=tmp_path / "run.json")
-
-
-def test_what_a_callback_froze_is_no_choice(tmp_path: Path) -> None:
-    def trained(epochs: int, net: Any, path: Path) -> dict[str, str]:
-        def freezes(history: History) -> None:
-            if history.epochs == 2:
-                net.layers[0].freeze()
-
-        optimiser = Adam(net.parameters(), 0.05)
-        fit(net, mse, X, Y, optimiser=optimiser, epochs=epochs, callbacks=freezes, checkpoint=path)
-        return bits(net)
-
-    net = model()
-    trained(3, net, tmp_path / "run.json")
-    with pytest.raises(ValueError, match="frozen parameters null there") as caught:
-        trained(6, net, tmp_path / "run.json")
-    assert_is_sentence(str(caught.value))
-    resumed = trained(6, net.unfreeze(), tmp_path / "run.json")
-    assert resumed == trained(6, model(), tmp_path / "whole.json")
-
-
 def test_a_callback_that_freezes_everything_is_told_that_nothing_is_trained() -> None:
     net = model()
 
@@ -385,14 +299,6 @@ def test_a_callback_that_freezes_everything_is_told_that_nothing_is_trained() ->
 
 
 # What else there is to say of parameters.
-
-
-def test_they_are_parameters_still() -> None:
-    net, free = model().freeze(), model(seed=1)
-    assert len(net.parameters()) == len(free.parameters())
-    net.load_state_dict(free.state_dict())
-    assert net.state_dict() == free.state_dict()
-    assert all(p.is_frozen for p in net.parameters())
 
 
 def test_a_module_shows_how_many_are_frozen() -> None:
@@ -420,10 +326,14 @@ def test_a_file_says_the_numbers_alone(tmp_path: Path) -> None:
     found = load(net.save(tmp_path / "model.json"))
     assert bits(found) == bits(net)
     assert not any(p.is_frozen for p in found.parameters())
-    other = model(seed=2).freeze()
-    other.load(tmp_path / "model.json")
-    assert bits(other) == bits(net)
-    assert all(p.is_frozen for p in other.parameters())
+    for load_into in (
+        lambda other: other.load(tmp_path / "model.json"),
+        lambda other: other.load_state_dict(net.state_dict()),
+    ):
+        other = model(seed=2).freeze()
+        load_into(other)
+        assert bits(other) == bits(net)
+        assert all(p.is_frozen for p in other.parameters())
     with pytest.raises(ValueError, match="with other settings than the model has"):
         LayerNorm(3, eps=0.5).freeze().load(LayerNorm(3).save(tmp_path / "norm.json"))
 

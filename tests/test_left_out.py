@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fitting import Made
 from outputs import assert_is_sentence
 
 from glassgrad import (
@@ -40,35 +41,26 @@ class Plain:
         return self.w[0] * x[0] + self.w[1] * x[1] + self.b
 
 
-class Scaled(Module):
+def scaled(inner: Callable[[Any], Any]) -> Any:
     """A scale that is found, of what a function gives that need not be."""
-
-    def __init__(self, inner: Callable[[Any], Any]) -> None:
-        self.scale, self.inner = Value(1.0, "scale"), inner
-
-    def forward(self, x: Any) -> Any:
-        return self.inner(x) * self.scale
+    return Made(lambda m, x: m.inner(x) * m.scale, scale=Value(1.0, "scale"), inner=inner)
 
 
-class Row(Module):
+def row(weights: Any) -> Module:
     """Weights in a container of any kind."""
-
-    def __init__(self, weights: Any) -> None:
-        self.weights, self.b = weights, Value(0.5, "b")
-
-    def forward(self, x: Any) -> Any:
-        return sum((w * x[0] for w in self.weights), self.b)
+    compute = lambda m, x: sum((w * x[0] for w in m.weights), m.b)
+    return Made(compute, weights=weights, b=Value(0.5, "b"))
 
 
 def closure() -> Module:
     a, b = Value(0.25, "a"), Value(2.0, "unused") * 3.0
-    return Scaled(lambda x: x[0] * a + b)
+    return scaled(lambda x: x[0] * a + b)
 
 
 HIDDEN: dict[str, tuple[Callable[[], Module], int]] = {
-    "a plain object": (lambda: Scaled(Plain()), 3),
-    "a set": (lambda: Row({Value(1.0, "w0"), Value(2.0, "w1")}), 2),
-    "a deque": (lambda: Row(deque([Value(1.0, "w0"), Value(2.0)])), 2),
+    "a plain object": (lambda: scaled(Plain()), 3),
+    "a set": (lambda: row({Value(1.0, "w0"), Value(2.0, "w1")}), 2),
+    "a deque": (lambda: row(deque([Value(1.0, "w0"), Value(2.0)])), 2),
     "a closure, through a node made outside": (closure, 2),
 }
 
@@ -94,17 +86,17 @@ def test_what_the_training_does_not_find_is_told_once(name: str, is_compiled: bo
 
 
 def test_labels_and_numbers_are_named_and_of_many_a_few() -> None:
-    (said,) = told(Scaled(Plain()))
+    (said,) = told(scaled(Plain()))
     assert "left out of the training: w0 = 0.1, w1 = 0.1, b = 0; read at " in said
     assert "scale" not in said
-    (said,) = told(Row({Value(0.01, f"w{i}") for i in range(300)}))
+    (said,) = told(row({Value(0.01, f"w{i}") for i in range(300)}))
     assert "300 leaf Values that are left out" in said
     assert " and 295 more; read at " in said
 
 
 def test_what_the_optimiser_has_is_trained() -> None:
     inner = Plain()
-    model = Scaled(inner)
+    model = scaled(inner)
     assert not told(model, optimiser=SGD([*model.parameters(), *inner.w, inner.b], 0.05))
     assert inner.w[0].data != 0.1
 
@@ -113,39 +105,36 @@ def noisy() -> Module:
     return Sequential(Layer(2, 4), Dropout(0.5, seed=1), Layer(4, 1, activation=None))
 
 
-class Carried(Module):
+def carried() -> Module:
     """Sums that begin with Values made on the way; inputs that are made Values."""
 
-    def __init__(self) -> None:
-        self.layer = Layer(2, 1, activation=None)
-
-    def forward(self, x: Any) -> Any:
+    def compute(model: Any, x: Any) -> Any:
         total = Value(0.0)
         for xi in x:
             total = total + Value(1.0) * xi
-        return self.layer([Value(x[0]), x[1]]) + total
+        return model.layer([Value(x[0]), x[1]]) + total
+
+    return Made(compute, layer=Layer(2, 1, activation=None))
 
 
-class Target(Module):
+def beside_a_target() -> Module:
     """Another network stands by, through which no gradient flows."""
+    others, fixed = {Layer(2, 1, seed=3), Layer(2, 1, seed=4)}, {Value(3.0)}
 
-    def __init__(self) -> None:
-        self.layer, self.others = Layer(2, 1), {Layer(2, 1, seed=3), Layer(2, 1, seed=4)}
-        self.offset = (Value(0.5),)
-        vars(self)["fixed"] = {Value(3.0)}
-
-    def forward(self, x: Any) -> Any:
+    def compute(model: Any, x: Any) -> Any:
         with no_grad():
-            aim = sum(layer(x) for layer in self.others)
-        aim += sum(v.detach() for v in vars(self)["fixed"])
-        return self.layer(x) + self.offset[0] + aim
+            aim = sum(layer(x) for layer in others)
+        aim += sum(v.detach() for v in fixed)
+        return model.layer(x) + model.offset[0] + aim
+
+    return Made(compute, layer=Layer(2, 1), offset=(Value(0.5),))
 
 
 SEEN: dict[str, Callable[[], Module]] = {
     "MLP": lambda: MLP(2, [3, 1], output_activation="linear", seed=0),
     "Dropout": noisy,
-    "made on the way": Carried,
-    "detached": Target,
+    "made on the way": carried,
+    "detached": beside_a_target,
 }
 
 
@@ -166,15 +155,8 @@ def test_one_behind_a_comparison_that_few_samples_pass(is_compiled: bool) -> Non
     rare, model = {Value(1.0, "rare")}, MLP(2, [1], output_activation="linear", seed=0)
     limit = float(np.sort(X[:, 0])[-2])
 
-    class Split(Module):
-        def __init__(self) -> None:
-            self.model = model
-
-        def forward(self, x: Any) -> Any:
-            found = self.model(x)
-            return found * next(iter(rare)) if x[0] > limit else found
-
-    (said,) = told(Split(), compiled=is_compiled)
+    compute = lambda m, x: m.model(x) * next(iter(rare)) if x[0] > limit else m.model(x)
+    (said,) = told(Made(compute, model=model), compiled=is_compiled)
     assert "1 leaf Value that is left out of the training: rare = 1; read " in said
 
 
@@ -191,15 +173,11 @@ def test_one_in_the_loss_and_one_in_the_penalty() -> None:
 def test_a_training_runs_its_model_no_more_often_for_that() -> None:
     calls = [0]
 
-    class Counted(Module):
-        def __init__(self) -> None:
-            self.w = Value(1.0)
+    def counted(model: Any, x: Any) -> Value:
+        calls[0] += model.training
+        return model.w * x[0]
 
-        def forward(self, x: Any) -> Value:
-            calls[0] += self.training
-            return self.w * x[0]
-
-    told(Counted(), compiled=False, epochs=1)
+    told(Made(counted, w=Value(1.0)), compiled=False, epochs=1)
     assert calls[0] == 16 + len(X), "those that are tried, and those of the epoch"
 
 
@@ -207,7 +185,7 @@ def test_a_training_runs_its_model_no_more_often_for_that() -> None:
 
 
 def test_left_out_gives_the_leaves_in_order() -> None:
-    model = Scaled(Plain())
+    model = scaled(Plain())
     losses: Iterator[Value] = (
         mse(model(X[0]), Y[0]),
         compiled(lambda x, t: mse(model(x), t))(X[0], Y[0]),

@@ -30,6 +30,7 @@ from glassgrad import (
 from glassgrad.nn.torch import to_torch
 
 INF, NAN = math.inf, math.nan
+GENERATOR = np.random.default_rng(7)
 NUMBERS = [0.0, 1.0, -1.0, 0.3, -2.5, 1e-30, -1e-30, 1e-8, 5.0, 40.0, -40.0, 1000.0, -1000.0]
 ELEMENTWISE = {
     "mse": (mse, "mse_loss", [0.0, 1.0, -0.5, 1e-30, 1000.0], {}),
@@ -86,36 +87,31 @@ def of_ours(loss, prediction, target, **options):
 # PyTorch
 
 
+PAIRS = {
+    "numbers": lambda targets: np.array([(p, t) for p in NUMBERS for t in targets]).T,
+    **{
+        f"of shape {shape}": lambda _, shape=shape: (
+            np.array(GENERATOR.normal(size=shape)), np.array(GENERATOR.random(shape))
+        )
+        for shape in [(), (1,), (6,), (2, 3), (6, 1), (1, 6), (3, 1, 2)]
+    },
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("pairs", PAIRS)
 @pytest.mark.parametrize("title", ELEMENTWISE)
 @pytest.mark.needs("torch")
-def test_numbers_and_gradients_are_those_of_pytorch(title, reduction):
+def test_numbers_and_gradients_are_those_of_pytorch(title, pairs, reduction):
     loss, function, targets, options = ELEMENTWISE[title]
-    pairs = np.array([(p, t) for p in NUMBERS for t in targets])
-    prediction, target = pairs.T.tolist()
+    prediction, target = (each.tolist() for each in PAIRS[pairs](targets))
     expected, slopes = of_torch(function, prediction, target, reduction=reduction, **options)
     found, gradient = of_ours(loss, prediction, target, reduction=reduction, **options)
+    assert found.shape == expected.shape
     close(found, expected)
     close(gradient, slopes)
 
 
-@pytest.mark.parametrize("title", ELEMENTWISE)
-@pytest.mark.parametrize("shape", [(), (1,), (6,), (2, 3), (6, 1), (1, 6), (3, 1, 2)])
-@pytest.mark.needs("torch")
-def test_any_shape(title, shape):
-    loss, function, _, options = ELEMENTWISE[title]
-    generator = np.random.default_rng(0)
-    prediction, target = generator.normal(size=shape).tolist(), generator.random(shape).tolist()
-    expected, slopes = of_torch(function, prediction, target, **options)
-    found, gradient = of_ours(loss, prediction, target, **options)
-    close(found, expected)
-    close(gradient, slopes)
-    none, _ = of_ours(loss, prediction, target, reduction="none", **options)
-    assert none.shape == shape
-    close(none, of_torch(function, prediction, target, reduction="none", **options)[0])
-
-
-GENERATOR = np.random.default_rng(7)
 CLASS_WEIGHTS = [0.5, 0.0, 2.0, 1.5]
 OPTIONS = [
     dict(zip(names, options))
@@ -160,16 +156,6 @@ def test_cross_entropy_is_that_of_pytorch(options, soft, reduction, scale):
         close(program.over(logits, target, reduction="sum").data, expected)
 
 
-@pytest.mark.needs("torch")
-def test_with_all_samples_ignored_nothing_is_left():
-    for reduction in ("mean", "sum", "none"):
-        options = {"ignore_index": -100, "reduction": reduction}
-        expected, _ = of_torch("cross_entropy", [[1.0, 2.0]] * 2, [-100, -100], **options)
-        found, gradient = of_ours(cross_entropy, [[1.0, 2.0]] * 2, [-100, -100], **options)
-        np.testing.assert_array_equal(found, expected)
-        assert reduction == "mean" or not gradient.any()
-
-
 @pytest.mark.parametrize(("target", "is_kept"), [(1, True), (-100, False)])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_one_sample_may_be_ignored(target, is_kept, reduction):
@@ -211,22 +197,6 @@ def test_a_training_with_weights_is_that_of_pytorch(compiled):
         theirs.step()
     expected = there(torch.tensor(X, dtype=torch.float64)).detach().numpy()
     close(predict(model, X), expected, 1e-11)
-
-
-LOGITS = [[1.0, 1.0, 1.0], [1000.0, -1000.0, 0.0], [40.0, 0.0, 0.0]]
-TARGETS = [1, [0.2, 0.3, 0.5], [0.0, 1.0, 0.0]]
-
-
-@pytest.mark.parametrize(
-    ("logits", "target"), [*itertools.product(LOGITS, TARGETS), ([-INF, 0.0, 1.0], 1)]
-)
-@pytest.mark.needs("torch")
-def test_cross_entropy_of_one_sample(logits, target):
-    expected, slopes = of_torch("cross_entropy", logits, target)
-    found, gradient = of_ours(cross_entropy, logits, target)
-    assert found.shape == ()
-    close(found, expected)
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-12, atol=1e-16)
 
 
 def test_a_share_of_zero_takes_no_part_where_its_logit_is_minus_infinity():
@@ -283,15 +253,6 @@ def test_the_binary_loss_keeps_its_digits_far_out(z, value, slope, label):
     loss.backward()
     assert loss.data == pytest.approx(value, rel=1e-14, abs=0)
     assert logit.grad == pytest.approx(slope if label else -slope, rel=1e-14, abs=0)
-
-
-def test_second_derivatives_are_those_of_the_formulas():
-    z = Value(0.7)
-    slope = grad(binary_cross_entropy_with_logits(z, 1.0), z, differentiable=True)
-    share = z.sigmoid().data
-    close(grad(slope, z), share * (1.0 - share))
-    slope = grad(mse(z, 3.0), z, differentiable=True)
-    close(grad(slope, z), 2.0)
 
 
 def test_gradients_reach_targets_too():
@@ -421,8 +382,8 @@ ONE = [Value(0.5), Value(1.5)]
 REFUSED = [
     (lambda: hinge(ONE, [0, 1]), ValueError,
      "hinge takes the targets -1 and 1, not 0. For labels 0 and 1 write 2 * y - 1."),
-    (lambda: hinge(ONE, [2, 1]), ValueError, "hinge takes the targets -1 and 1, not 2."),
-    (lambda: hinge(ONE, [NAN, 1]), ValueError, "hinge takes the targets -1 and 1, not nan."),
+    *((lambda x=x: hinge(ONE, [x, 1]), ValueError, f"takes the targets -1 and 1, not {x}.")
+      for x in (2, NAN)),
     (lambda: hinge(ONE, [False, 1]), ValueError, "not False. For labels 0 and 1 write 2 * y - 1."),
     (lambda: binary_cross_entropy_with_logits(ONE, [-1, 1]), ValueError,
      "binary_cross_entropy_with_logits takes targets from 0 to 1, not -1. "
@@ -435,13 +396,10 @@ REFUSED = [
     (lambda: cross_entropy(Value(0.5), 0), ValueError, "at least two logits a sample"),
     (lambda: cross_entropy(ONE, 2), ValueError,
      "cross_entropy of 2 logits takes a class from 0 to 1, not 2."),
-    (lambda: cross_entropy(ONE, -1), ValueError, "a class from 0 to 1, not -1."),
-    (lambda: cross_entropy(ONE, 0.5), ValueError, "a class from 0 to 1, not 0.5."),
-    (lambda: cross_entropy(ONE, NAN), ValueError, "a class from 0 to 1, not nan."),
-    (lambda: cross_entropy(ONE, INF), ValueError, "a class from 0 to 1, not inf."),
+    *((lambda x=x: cross_entropy(ONE, x), ValueError, f"a class from 0 to 1, not {x}.")
+      for x in (-1, 0.5, NAN, INF)),
     (lambda: cross_entropy(ONE, 10**400), OverflowError, "got a number with no float near it"),
     (lambda: cross_entropy(ONE, True), TypeError, "not True. Write int(y) for a bool y."),
-    (lambda: cross_entropy(ONE, np.True_), TypeError, "Write int(y) for a bool y."),
     (lambda: cross_entropy(ONE, None), TypeError, "not NoneType None. Give a number."),
     (lambda: cross_entropy(ONE, [0.5, 0.6]), ValueError,
      "cross_entropy takes shares that add up to 1, not to 1.1."),
@@ -463,29 +421,23 @@ REFUSED = [
     (lambda: mse([1.0, [3.0]], ONE), ValueError, "mse has rows of different lengths."),
     (lambda: mse("ab", ONE), TypeError, "mse(...) takes a real number, not str 'ab'."),
     (lambda: mse(ONE, {1: 2}), TypeError, "mse takes a sequence, not dict {1: 2}. Give its"),
-    (lambda: mse(ONE, [1j, 2]), TypeError, "mse(...) takes a real number, not complex 1j."),
-    (lambda: mse(ONE, [None, 2]), TypeError, "not NoneType None. Give a number."),
     (lambda: mse(ONE, {2.0}), TypeError, "mse takes a sequence, not set {2.0}. A set has no order"),
-    (lambda: mse(ONE, ONE, reduction="average"), ValueError,
-     'mse(reduction=...) is "mean", "sum" or "none", not \'average\'.'),
-    (lambda: mse(ONE, ONE, reduction=["mean"]), ValueError, "not ['mean']."),
-    (lambda: mse(ONE, ONE, reduction=None), ValueError, '"none", not None.'),
+    *((lambda x=x: mse(ONE, ONE, reduction=x), ValueError,
+       f'mse(reduction=...) is "mean", "sum" or "none", not {x!r}.')
+      for x in ("average", ["mean"], None)),
     (lambda: huber(ONE, ONE, delta=0, reduction=""), ValueError, 'huber(reduction=...) is "mean"'),
     (lambda: mse(ONE, np.ma.masked_array([1.0, 2.0], mask=[0, 1])), TypeError, "masked entries"),
     (lambda: cross_entropy([ONE], [0], weight=[1.0]), ValueError, "weight=...) is of shape (2,)"),
     (lambda: cross_entropy([ONE], [0], weight=[1.0, NAN]), ValueError, "a finite number, not nan"),
     (lambda: cross_entropy([ONE], [0], label_smoothing=1.5), ValueError, "is at most 1, not 1.5."),
-    (lambda: cross_entropy([ONE], [0], label_smoothing=-0.1), ValueError, "0 or a positive"),
     (lambda: cross_entropy([ONE], [0], ignore_index=0.5), TypeError, "whole number"),
     (lambda: cross_entropy([ONE], [-1], ignore_index=-100), ValueError, "from 0 to 1, not -1."),
     (lambda: cross_entropy(ONE, 0, ignore_index=1, weight=[1.0, 2.0]), ValueError, "which cancels"),
     (lambda: huber(ONE, ONE, delta=0), ValueError, "huber(delta=...) takes a positive number, not"),
-    (lambda: huber(ONE, ONE, delta=INF), ValueError, "huber(delta=...) takes a finite number"),
-    (lambda: huber(ONE, ONE, delta=NAN), ValueError, "huber(delta=...) takes a finite number"),
-    (lambda: huber(ONE, ONE, delta="1"), TypeError, "huber(delta=...) takes a real number"),
+    *((lambda x=x: huber(ONE, ONE, delta=x), ValueError, "huber(delta=...) takes a finite number")
+      for x in (INF, NAN)),
     (lambda: l1(ONE, -1.0), ValueError, "l1(strength=...) takes 0 or a positive number, not -1.0."),
     (lambda: l2(ONE, NAN), ValueError, "l2(strength=...) takes a finite number, not nan."),
-    (lambda: l2(ONE, "1"), TypeError, "l2(strength=...) takes a real number, not str '1'."),
     (lambda: l2([], 1.0), ValueError, "l2 of no parameters costs nothing; give model.parameters()"),
     (lambda: l2([1.0], 1.0), TypeError, "l2 takes parameters, which are Values, not float 1.0."),
     (lambda: l1(Value(1.0), 1.0), TypeError, "l1 takes the parameters in a list, such as"),
@@ -560,17 +512,6 @@ def test_penalties(strength):
         found = penalty(iter(w), strength)
         assert found.data == factor * cost
         assert list(grad(found, w)) == [factor * slope for slope in slopes]
-
-
-def test_penalties_compiled():
-    w = [Value(3.0), Value(-4.0)]
-    loss = compiled(lambda x: mse(w[0] * x + w[1], 0.0) + l1(w, 0.1) + l2(w, 0.2))
-    loss(2.0).backward()
-    compiled_gradient = grad_vector(w)
-    for v in w:
-        v.grad = 0.0
-    (mse(w[0] * 2.0 + w[1], 0.0) + l1(w, 0.1) + l2(w, 0.2)).backward()
-    close(compiled_gradient, grad_vector(w))
 
 
 @pytest.mark.parametrize("is_compiled", [False, True])

@@ -1,4 +1,7 @@
-"""Values and numpy: arrays of Values, Values with arrays and with numpy's scalars, both ways."""
+"""Values and numpy: arrays of Values, Values with arrays and with numpy's scalars, both ways.
+
+That the functions of numpy give the right numbers and gradients is in `test_numpy_functions.py`.
+"""
 
 import operator
 import pickle
@@ -68,15 +71,6 @@ def test_a_value_with_an_array_broadcasts(operate: Callable, array: np.ndarray) 
     assert data(operate(array, x)) == pytest.approx(operate(array, 2.0), rel=1e-15)
 
 
-def test_gradients_flow_through_arrays() -> None:
-    weights, x = values(2, 3), Value(0.5)
-    loss = ((weights * ARRAY + x) ** 2).sum()
-    expected = 2 * ARRAY * (data(weights) * ARRAY + 0.5)
-    by_weights, by_x = grad(loss, (weights, x))
-    assert by_weights == pytest.approx(expected, rel=1e-14)
-    assert by_x == pytest.approx((2 * (data(weights) * ARRAY + 0.5)).sum(), rel=1e-14)
-
-
 MASKED = np.ma.masked_array([2.0, 3.0], [False, True])
 
 
@@ -115,33 +109,19 @@ def test_an_array_of_anything_else_is_refused(thing: np.ndarray) -> None:
 # Sums, means and products of matrices.
 
 
-@pytest.mark.parametrize("reduce", [np.sum, np.mean, np.prod])
-@pytest.mark.parametrize("axis", [None, 0, 1])
-def test_reductions(reduce: Callable, axis: int | None) -> None:
-    array = values(2, 3)
-    found = np.asarray(reduce(array, axis=axis))
-    assert data(found) == pytest.approx(reduce(data(array), axis=axis), rel=1e-15)
-
-
-@pytest.mark.parametrize("axis", [None, 0, (0, 1), (1, 2), (2, 0)])
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), (1, 2), (2, 0)])
 @pytest.mark.parametrize(
     ("reduce", "of_floats"),
     [
-        *[(function, function) for function in (np.max, np.min, np.ptp)],
+        *[(each, each) for each in (np.sum, np.mean, np.prod, np.max, np.min, np.ptp)],
         (np.logaddexp.reduce, lambda a, axis: np.log(np.exp(a).sum(axis))),
     ],
 )
-def test_reductions_over_several_axes(reduce: Callable, of_floats: Callable, axis: Any) -> None:
+def test_reductions_over_axes(reduce: Callable, of_floats: Callable, axis: Any) -> None:
     numbers = np.arange(24.0).reshape(2, 3, 4) / 7.0 - 1.0
     found = reduce(array_of([Value(x) for x in numbers.flat], numbers.shape), axis=axis)
     floats = np.vectorize(lambda x: x.data)(found)
     assert floats == pytest.approx(of_floats(numbers, axis=axis), rel=1e-14)
-
-
-def test_the_gradients_of_sums_and_means() -> None:
-    array = values(4)
-    assert grad(array.sum(), array).tolist() == [1.0] * 4
-    assert grad(array.mean(), array).tolist() == [0.25] * 4
 
 
 @pytest.mark.parametrize("other", [ARRAY.T, ARRAY[0], values(3), values(3, 2)], ids=str)
@@ -153,47 +133,7 @@ def test_products_of_matrices(other: np.ndarray) -> None:
     assert data(np.dot(array, other)) == pytest.approx(data(array) @ numbers, rel=1e-15)
 
 
-def test_the_gradient_of_a_product_of_matrices() -> None:
-    array, x = values(2, 3), values(3)
-    by_array, by_x = grad((array @ x).sum(), (array, x))
-    assert by_array.tolist() == [data(x).tolist()] * 2
-    assert by_x == pytest.approx(data(array).sum(axis=0), rel=1e-15)
-
-
 # Functions.
-
-ONE_OPERAND = [
-    np.exp, np.expm1, np.log, np.log1p, np.log2, np.log10, np.sqrt, np.cbrt, np.sin, np.cos,
-    np.tan, np.arcsin, np.arccos, np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh, np.arctanh,
-    np.negative, np.positive, np.absolute, np.square, np.reciprocal,
-]  # fmt: skip
-TWO_OPERANDS = [
-    np.add, np.subtract, np.multiply, np.divide, np.power, np.arctan2, np.hypot, np.maximum,
-    np.minimum,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("function", ONE_OPERAND)
-def test_numpy_functions_of_one_operand(function: np.ufunc) -> None:
-    array = values(2, 3)
-    assert data(function(array)) == pytest.approx(function(data(array)), rel=1e-15)
-    one = array[0, 0]
-    assert type(function(one)) is Value
-    assert function(one).data == pytest.approx(function(one.data), rel=1e-15)
-    assert function(one).parents
-
-
-@pytest.mark.parametrize("function", TWO_OPERANDS)
-def test_numpy_functions_of_two_operands(function: np.ufunc) -> None:
-    array, other = values(2, 3), values(3)
-    assert data(function(array, other)) == pytest.approx(
-        function(data(array), data(other)), rel=1e-15
-    )
-    for a, b in [(Value(2.0), Value(0.5)), (Value(2.0), 0.5), (2.0, Value(0.5))]:
-        y = function(a, b)
-        assert type(y) is Value
-        assert y.data == pytest.approx(function(2.0, 0.5), rel=1e-15)
-    assert data(function(Value(2.0), ARRAY)) == pytest.approx(function(2.0, ARRAY), rel=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -222,8 +162,6 @@ def test_questions_about_the_numbers(function: np.ufunc) -> None:
 
 POINT = np.array([[0.3, -1.7, 2.2], [4.1, 0.9, -0.6]])
 STATISTICS: dict[str, tuple[Callable, Callable]] = {
-    "np.var": (np.var, lambda t: t.var(correction=0)),
-    "np.std": (np.std, lambda t: t.std(correction=0)),
     "A.var()": (lambda a: a.var(ddof=1), lambda t: t.var()),
     "A.std()": (lambda a: a.std(), lambda t: t.std(correction=0)),
     "std by axis": (lambda a: a.std(axis=0).sum(), lambda t: t.std(0, correction=0).sum()),
@@ -248,14 +186,11 @@ STATISTICS: dict[str, tuple[Callable, Callable]] = {
         lambda t: t.abs().sum(0).max() + t.abs().sum(1).max(),
     ),
     "clip": (lambda a: np.clip(a, -1.0, 2.0).sum(), lambda t: t.clamp(-1.0, 2.0).sum()),
-    "maximum": (lambda a: np.maximum(a, 0.5).sum(), lambda t: t.clamp(min=0.5).sum()),
-    "sign": (lambda a: (np.sign(a) * a).sum(), lambda t: (t.sign() * t).sum()),
     "round": (lambda a: (np.round(a) * a).sum(), lambda t: (t.round() * t).sum()),
     "round to digits": (
         lambda a: (np.round(a * 1.1, 1) * a).sum(),
         lambda t: ((t * 1.1).round(decimals=1) * t).sum(),
     ),
-    "where": (lambda a: np.where(a > 0, a * a, -a).sum(), lambda t: (t * t).where(t > 0, -t).sum()),
     "those that are numbers": (lambda a: (a[~np.isnan(a)] ** 2).sum(), lambda t: (t**2).sum()),
     "logaddexp": (lambda a: np.logaddexp(a[0], a[1]).sum(), lambda t: t[0].logaddexp(t[1]).sum()),
     "logaddexp of two": (
@@ -266,14 +201,12 @@ STATISTICS: dict[str, tuple[Callable, Callable]] = {
         lambda a: np.logaddexp.reduce(a.ravel()),
         lambda t: t.ravel().logsumexp(0),
     ),
-    "fabs": (lambda a: np.fabs(a).sum(), lambda t: t.abs().sum()),
-    "cumsum": (lambda a: (np.cumsum(a) ** 2).sum(), lambda t: (t.ravel().cumsum(0) ** 2).sum()),
     "tensordot": (lambda a: np.tensordot(a, a), lambda t: (t * t).sum()),
     "einsum": (lambda a: np.einsum("ij,kj->", a, a, optimize=True), lambda t: (t @ t.T).sum()),
 }
 
 
-OF_OUR_ARRAYS = {"those that are numbers", "logaddexp", "logaddexp of all", "fabs"}
+OF_OUR_ARRAYS = {"those that are numbers", "logaddexp", "logaddexp of all"}
 """What numpy does not do with an array of its own that holds Values."""
 
 
@@ -429,17 +362,6 @@ def test_clipping_one_value_gives_a_value_also_where_a_bound_holds() -> None:
         assert grad(clipped, x) == slope
     bound = np.clip(0.2, x, 1.0)
     assert (bound.data, grad(bound, x)) == (0.5, 1.0)
-
-
-def test_functions_of_numpy_take_single_values() -> None:
-    x, y = Value(0.5), Value(0.7)
-    chosen = np.where([True, False], x, y)
-    assert grad(chosen.sum(), [x, y]) == [1.0, 1.0]
-    assert type(chosen) is ValueArray
-    assert np.where(True, x, y).data == 0.5
-    assert grad(np.dot(x, y), [x, y]) == [0.7, 0.5]
-    assert data(np.stack([x, y])).tolist() == [0.5, 0.7]
-    assert (np.shape(x), np.ndim(x), np.size(x)) == ((), 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,23 @@ class Bag(Module):
 
 
 class Stubborn(Bag):
-    """A class that sets its attributes in a way of its own."""
+    """A class that sets and deletes its attributes in ways of its own, and tells nobody."""
 
     def __setattr__(self, name, thing):
         vars(self)[name] = thing
+
+    def __delattr__(self, name):
+        del vars(self)[name]
+
+
+@dataclasses.dataclass
+class Sized(Module):
+    """A module that equals all others of its size."""
+
+    size: int
+
+    def __post_init__(self):
+        self.row = [Value(0.0) for _ in range(self.size)]
 
 
 counter = itertools.count()
@@ -103,6 +116,7 @@ def something(draw):
         lambda: {f"k{next(counter)}": Value(0.0)},
         lambda: (Value(0.0), [Value(0.0)]),
         lambda: Neuron(draw.randrange(1, 3)),
+        lambda: Sized(2),
         lambda: np.array([Value(0.0), Value(1.0)]),
         lambda: Upwards([Value(0.0), Value(1.0)]),
         lambda: OrderedDict(x=Value(0.0), y=Value(1.0)),
@@ -154,6 +168,7 @@ def change_module(draw, module):
         lambda: object.__setattr__(module, name, new),
         lambda: object.__setattr__(module, "__dict__", {**attributes, name: new}),
         lambda: setattr(module, name, copied(attributes[name])),  # equal, and another one
+        lambda: setattr(module, name, attributes.pop(name)),  # the last of all
         lambda: attributes.update({name: equal(attributes[name])}),
         lambda: attributes.update({f"again{next(counter)}": attributes.pop(name)}),
     ])()  # fmt: skip
@@ -209,49 +224,6 @@ def test_random_changes_are_seen_at_once(seed):
         for thing in draw.sample(things := reached(module), min(len(things), draw.randrange(1, 3))):
             change(draw, thing)
         check(outer, module)
-
-
-@dataclasses.dataclass
-class Sized(Module):
-    """A module that equals all others of its size."""
-
-    size: int
-
-    def __post_init__(self):
-        self.row = [Value(0.0) for _ in range(self.size)]
-
-
-@pytest.mark.parametrize("told", [True, False])
-@pytest.mark.parametrize("held", [lambda x: x, lambda x: [x], lambda x: (x,), lambda x: {"x": x}])
-def test_a_module_that_equals_the_one_before_has_parameters_of_its_own(held, told):
-    module = Module()
-    for _ in range(2):
-        new = held(Sized(3))
-        setattr(module, "part", new) if told else vars(module).update(part=new)
-        check(module)
-
-
-class Own(Module):
-    """A class that sets and deletes its attributes in ways of its own, and tells nobody."""
-
-    def __setattr__(self, name, thing):
-        vars(self)[name] = thing
-
-    def __delattr__(self, name):
-        del vars(self)[name]
-
-
-@pytest.mark.parametrize("kind", [Module, Own])
-def test_parameters_in_another_order_are_seen_at_once(kind):
-    module = kind()
-    module.value, module.row = Value(1.0), [Value(2.0), Value(3.0)]
-    check(module)
-    value = module.value
-    del module.value
-    module.value = value
-    check(module)
-    module.row = Upwards(module.row)
-    check(module)
 
 
 def test_a_module_with_compiled_methods_remembers_its_parameters_too():

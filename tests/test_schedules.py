@@ -6,7 +6,6 @@ import math
 import pickle
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,27 +93,6 @@ def test_the_rates_are_those_of_pytorch(
     assert len(found) == len(expected) == steps + 1
 
 
-RULES = [*ROWS, (ReduceOnPlateau(patience=1), None, 20, None)]
-
-
-@pytest.mark.parametrize("remake", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-@pytest.mark.parametrize(("rule", "total", "steps", "make"), RULES)
-def test_a_copy_goes_on_from_where_the_schedule_is(
-    remake: Callable, rule: Any, total: int | None, steps: int, make: Any
-) -> None:
-    schedule = Schedule(optimiser(), rule, total)
-    metric = [1.0] if schedule.watches else []
-    for _ in range(steps // 2):
-        schedule.step(*metric)
-    again = remake(schedule)
-    assert again.optimiser is not schedule.optimiser
-    for _ in range(steps // 2, steps):
-        assert again.learning_rates == schedule.learning_rates
-        schedule.step(*metric)
-        again.step(*metric)
-    assert again.state_dict() == schedule.state_dict()
-
-
 PLATEAUS: list[dict[str, Any]] = [
     {},
     {"factor": 0.5, "patience": 2},
@@ -132,6 +110,45 @@ def metrics_of(seed: int) -> list[float]:
     found = [2.0 * math.exp(-step / 15) - 0.5 + rng.gauss(0.0, 0.3) for step in range(60)]
     found[20:22], found[0] = [math.nan, math.inf], rng.choice([math.nan, 3.0])
     return found
+
+
+def from_state(write: Callable[..., str]) -> Callable[[Schedule], Schedule]:
+    def remade(schedule: Schedule) -> Schedule:
+        found = Schedule(optimiser([7.0, 8.0]), schedule.rule, schedule.total)
+        found.load_state_dict(json.loads(write(schedule.state_dict())))
+        return found
+
+    return remade
+
+
+RULES: list[Any] = [(rule, total, steps) for rule, total, steps, _ in ROWS]
+RULES += [(ReduceOnPlateau(**options), None, 60) for options in PLATEAUS]
+REMAKES = {
+    "copied": copy.deepcopy,
+    "pickled": lambda schedule: pickle.loads(pickle.dumps(schedule)),
+    "of its state": from_state(json.dumps),
+    "of its state in strict JSON": from_state(json_text),
+}
+
+
+@pytest.mark.parametrize("remake", REMAKES.values(), ids=REMAKES)
+@pytest.mark.parametrize(("rule", "total", "steps"), RULES)
+def test_one_that_is_remade_goes_on_from_where_the_schedule_is(
+    rule: Any, total: int | None, steps: int, remake: Callable
+) -> None:
+    told = metrics_of(0)
+    for split in (0, 1, steps // 2, steps):
+        schedule = Schedule(optimiser(), rule, total)
+        tell = lambda each, step, watches=schedule.watches: each.step(*told[step:][:watches])
+        for step in range(split):
+            tell(schedule, step)
+        again = remake(schedule)
+        assert again.optimiser is not schedule.optimiser
+        for step in range(split, steps):
+            assert again.learning_rates == schedule.learning_rates
+            tell(schedule, step)
+            tell(again, step)
+        assert again.state_dict() == schedule.state_dict()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -154,23 +171,6 @@ def test_rates_go_down_on_a_plateau_as_in_pytorch(options: dict[str, Any], seed:
         assert ours.learning_rates == pytest.approx(expected, rel=1e-12, abs=0.0)
 
 
-@pytest.mark.parametrize("write", [json.dumps, json_text], ids=["json", "strict json"])
-@pytest.mark.parametrize("split", [0, 1, 25, 40])
-@pytest.mark.parametrize("options", PLATEAUS)
-def test_a_schedule_on_a_plateau_continues_where_it_was(
-    options: dict[str, Any], split: int, write: Callable[..., str]
-) -> None:
-    first, second = (Schedule(optimiser(), ReduceOnPlateau(**options)) for _ in range(2))
-    second.optimiser.learning_rate = 7.0
-    for metric in metrics_of(0)[:split]:
-        first.step(metric)
-    second.load_state_dict(json.loads(write(first.state_dict())))
-    for metric in metrics_of(0)[split:]:
-        first.step(metric)
-        second.step(metric)
-    assert first.state_dict() == second.state_dict()
-
-
 def fitted(rule: Rule, **options: Any) -> Any:
     X = [[x / 8] for x in range(-8, 9)]
     y = [math.sin(7.0 * x[0]) for x in X]
@@ -183,10 +183,9 @@ def fitted(rule: Rule, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("validation", [None, 0.25])
-def test_fit_tells_the_loss_after_each_epoch(validation: float | None, tmp_path: Path) -> None:
+def test_fit_tells_the_loss_after_each_epoch(validation: float | None) -> None:
     rule = ReduceOnPlateau(factor=0.5, patience=1, threshold=0.01, cooldown=1)
-    options = {"validation": validation, "checkpoint": tmp_path / "whole.json"}
-    history = fitted(rule, epochs=20, **options)
+    history = fitted(rule, epochs=20, validation=validation)
     by_hand = Schedule(optimiser([0.5]), rule)
     expected = []
     for loss in history["loss" if validation is None else "validation_loss"]:
@@ -194,13 +193,6 @@ def test_fit_tells_the_loss_after_each_epoch(validation: float | None, tmp_path:
         by_hand.step(loss)
     assert history["learning_rate"] == expected
     assert len(set(expected)) > 2
-    options["checkpoint"] = tmp_path / "resumed.json"
-    for epochs in (7, 8, 20):  # more epochs may be asked for: the rule does not need their number
-        resumed = fitted(rule, epochs=epochs, **options)
-    for column in ("loss", "learning_rate"):
-        assert resumed[column] == history[column]
-    with pytest.raises(ValueError, match="learning rates of the schedule"):
-        fitted(ReduceOnPlateau(factor=0.5, patience=2), epochs=20, **options)
 
 
 def test_a_group_that_is_added_joins_with_the_rate_that_it_has() -> None:
@@ -279,16 +271,13 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: Schedule(optimiser(), cosine(), total=0), ValueError, "at least 1"),
         (lambda: Schedule(optimiser(), cosine(), total=2.5), TypeError, "whole number"),
         (lambda: Schedule(optimiser(), lambda s, t: -0.5), ValueError, r"gave -0.5 for step 0"),
-        (lambda: Schedule(optimiser(), lambda s, t: math.nan), ValueError, "gave nan"),
         (lambda: Schedule(optimiser(), lambda s, t: None), TypeError, "real number"),
-        (lambda: Schedule(optimiser(), lambda s, t: 1e308 * 1e1), ValueError, "gave inf"),
         (lambda: Schedule(optimiser([1e300]), lambda s, t: 1e300), ValueError, "finite"),
         (lambda: Schedule(optimiser(), warm_up(5, cosine()), 5), ValueError, "leaves none of 5"),
         (lambda: warm_up(0), ValueError, "at least 1"),
         (lambda: warm_up(3, then=0.5), TypeError, "takes a rule"),
         (lambda: warm_up(3, start=-0.1), ValueError, "0 or a positive"),
         (lambda: step_decay(0), ValueError, "at least 1"),
-        (lambda: step_decay("5"), TypeError, "whole number"),
         (lambda: step_decay(5, math.nan), ValueError, "finite"),
         (lambda: cosine(floor=-1), ValueError, "0 or a positive"),
         (lambda: ramp(end=math.inf), ValueError, "finite"),
@@ -327,36 +316,17 @@ def test_a_step_that_fails_changes_nothing() -> None:
     assert (schedule.state_dict(), schedule.learning_rates) == before
 
 
-def test_a_schedule_continues_where_it_was() -> None:
-    first = Schedule(optimiser(), warm_up(5, cosine()), 30)
-    rates = rates_of(first, 30)
-    second = Schedule(optimiser(), warm_up(5, cosine()), 30)
-    for _ in range(12):
-        second.step()
-    third = Schedule(optimiser([7.0, 8.0]), warm_up(5, cosine()), 30)
-    third.load_state_dict(json.loads(json.dumps(second.state_dict())))
-    assert rates_of(third, 18) == rates[12:]
-    assert third.state_dict() == first.state_dict()
-
-
 @pytest.mark.parametrize(
     ("entries", "said"),
     [
         ({"total": 31}, "it has a total of 31, the schedule of 30"),
         ({"total": None}, "a total of None"),
         ({"step_count": -1}, "its step_count is at least 0, not -1"),
-        ({"step_count": 1.5}, "its step_count is 1.5, and not a whole number"),
         ({"step_count": None}, "its step_count is null, and not a whole number"),
         ({"base_rates": [0.5]}, "its base_rates has 1 rate for 2 groups"),
-        ({"base_rates": None}, "its base_rates is null, and not a list"),
         ({"base_rates": [0.5, -0.5]}, "its base_rates takes 0 or a positive number"),
-        ({"base_rates": [0.5, math.nan]}, "takes a finite number"),
-        ({"base_rates": [0.5, "x"]}, r'its base_rates\[1\] is "x", and not a number'),
-        ({"base_rates": [0.5, 10**400]}, r"base_rates\[1\] is 10+…, and not a number"),
-        ({"best": None}, "its best is null, and not a number"),
         ({"best": "low"}, 'its best is "low", and not a number'),
         ({"bad_steps": -1}, "its bad_steps is at least 0"),
-        ({"cooldown_left": 0.5}, "its cooldown_left is 0.5, and not a whole number"),
         ({"rates": [0.5]}, "its rates has 1 rate for 2 groups"),
         ({"more": 1}, 'it has a field "more", which is unknown'),
         ({"total": ABSENT, "base_rates": ABSENT}, 'it lacks "total", "base_rates"'),

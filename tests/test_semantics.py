@@ -9,11 +9,9 @@ import concurrent.futures
 import contextvars
 import copy
 import gc
-import itertools
 import math
 import operator
 import pickle
-import statistics
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext
@@ -90,45 +88,6 @@ def test_a_hard_place(function: Callable, x: float, expected: list[float]) -> No
     assert found == pytest.approx(expected, rel=1e-15, abs=0.0, nan_ok=True)
 
 
-@pytest.mark.parametrize(
-    ("function", "xs", "value", "gradient"),
-    [
-        (engine.logsumexp, (1000.0, 1000.0), 1000.6931471805599, (0.5, 0.5)),
-        (engine.logsumexp, (-1000.0, -1000.0), -999.3068528194401, (0.5, 0.5)),
-        (engine.max, (3.0, 1.0, 3.0, 3.0), 3.0, (1 / 3, 0.0, 1 / 3, 1 / 3)),
-        (engine.pow, (-2.0, 2.0), 4.0, (-4.0, nan)),
-        (engine.pow, (-8.0, 1 / 3), nan, (nan, nan)),  # never complex
-        (engine.prod, (2.0, 0.0, 5.0), 0.0, (0.0, 10.0, 0.0)),
-    ],
-)
-def test_a_hard_place_of_several_operands(
-    function: Callable, xs: tuple, value: float, gradient: tuple
-) -> None:
-    operands = list(map(Value, xs))
-    y = function(*operands)
-    assert y.data == pytest.approx(value, rel=1e-15, abs=0.0, nan_ok=True)
-    assert grad(y, operands) == pytest.approx(list(gradient), rel=1e-15, abs=0.0, nan_ok=True)
-
-
-@pytest.mark.parametrize("function", [engine.maximum, engine.minimum, engine.max, engine.min])
-def test_a_value_tied_with_itself_has_the_whole_derivative(function: Callable) -> None:
-    x = Value(3.0)
-    assert grad(function(x, x), x) == 1.0
-
-
-def test_nan_in_the_exponent_only_if_the_exponent_is_a_value() -> None:
-    x, exponent = Value(-2.0), Value(2.0)
-    assert grad(x**2, x) == -4.0
-    assert grad(x**exponent, x) == -4.0
-    assert math.isnan(grad(x**exponent, exponent))
-
-
-def test_division_is_exact() -> None:
-    numbers = range(1, 101)
-    for a, b in itertools.product(numbers, repeat=2):
-        assert (Value(a) / Value(b)).data == a / b
-
-
 # What may go in.
 
 
@@ -150,8 +109,12 @@ def test_division_is_exact() -> None:
     ids=lambda x: type(x).__name__,
 )
 def test_a_real_number_is_accepted(number: object, expected: float) -> None:
+    held = Value(0.0)
+    held.data = held.grad = number
     made = [Value(number), Value(0.0) + number, number + Value(0.0), engine.pos(number) + Value(0)]
-    for value in made:
+    assert type(held.grad) is float
+    assert held.grad == expected
+    for value in (*made, held):
         assert type(value.data) is float
         assert value.data == expected
 
@@ -206,17 +169,6 @@ def test_a_value_inside_a_value_is_refused() -> None:
         x.data = Value(2.0)
     with pytest.raises(TypeError, match=r"\.data"):
         x.grad = Value(2.0)
-
-
-@pytest.mark.parametrize(
-    "function",
-    [statistics.mean, statistics.fmean, statistics.variance, statistics.stdev, math.fsum],
-)
-def test_statistics_of_the_standard_library_are_refused(function: Callable) -> None:
-    with pytest.raises(TypeError, match=r"off from its gradient.*glassgrad.*v?\.data"):
-        function([Value(1.0), Value(2.0)])
-    with pytest.raises(TypeError):
-        Fraction(Value(1.0))
 
 
 # Graphs.
@@ -303,15 +255,6 @@ def test_a_gradient_not_computed_is_told_apart_from_zero() -> None:
     assert unused.data == 5.0
 
 
-def test_adding_in_place_makes_a_new_node() -> None:
-    w = before = Value(1.0)
-    w += 1
-    assert w is not before
-    assert (before.data, w.data) == (1.0, 2.0)
-    w.backward()
-    assert before.grad == 1.0
-
-
 def test_no_grad_records_nothing() -> None:
     x = Value(3.0)
     with no_grad():
@@ -354,14 +297,6 @@ def test_eight_processes_give_the_same_bits(run_python: Callable) -> None:
     assert len(set(outputs)) == 1
 
 
-@pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, pickle.dumps])
-def test_an_interior_node_is_not_copied(take: Callable) -> None:
-    y = Value(2.0) * 3.0
-    y.label = "y"
-    with pytest.raises(TypeError, match=r"y = 6.*detach"):
-        take(y)
-
-
 @pytest.mark.parametrize("take", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
 def test_a_leaf_used_twice_stays_one_leaf_in_the_copy(take: Callable) -> None:
     leaf = Value(2.0)
@@ -382,30 +317,6 @@ def test_an_operation_is_copied_and_pickled_as_itself() -> None:
 
 
 # Comparison with what is no Value.
-
-TENTHS = [
-    *(0.1, Fraction(1, 10), Decimal("0.1"), np.float64(0.1), np.array(0.1), 0.1 + 0j),
-    *(np.complex128(0.1), np.longdouble(0.1)),
-]
-
-
-@pytest.mark.parametrize("tenth", TENTHS, ids=repr)
-def test_a_number_of_any_type_is_compared_as_the_float_nearest_to_it(tenth: object) -> None:
-    x = Value(0.1)
-    assert x == tenth
-    assert tenth == x
-    assert not bool(x != tenth)
-    assert Value(0.2) != tenth
-    if not isinstance(tenth, complex):
-        assert x <= tenth
-        assert not x < tenth
-        assert tenth < Value(0.2)
-        assert tenth >= x
-
-
-def test_what_a_value_was_made_of_equals_it() -> None:
-    for number in (Fraction(1, 3), 2**53 + 1, np.longdouble(1) / 3, np.float32(0.1), True):
-        assert Value(number) == number
 
 
 def test_comparison_with_numbers_beyond_floats() -> None:

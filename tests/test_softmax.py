@@ -21,7 +21,6 @@ from glassgrad import (
     hessian,
     jacobian,
     log_softmax,
-    logaddexp,
     norm,
     softmax,
     std,
@@ -273,13 +272,7 @@ def test_of_equal_numbers_the_standard_deviation_is_at_its_kink() -> None:
     assert np.isnan(hessian(std)([0.1, 0.1, 0.1])).all()
 
 
-def test_one_number_does_not_vary() -> None:
-    x = Value(3.0)
-    assert (std([x]).data, grad(std([x]), x), grad(var([x]), x)) == (0.0, 0.0, 0.0)
-    assert hessian(std)([3.0]).tolist() == [[0.0]]
-
-
-def test_the_variance_is_that_of_a_population() -> None:
+def test_the_variance_of_a_sample_is_said_how_to_write() -> None:
     with pytest.raises(TypeError, match="var has no ddof"):
         var([1.0, 2.0], ddof=1)
 
@@ -296,14 +289,6 @@ def test_lengths_neither_overflow_nor_vanish() -> None:
 
 
 # Logarithms.
-
-
-def test_numpy_finds_logaddexp() -> None:
-    a, b = Value(1.0), Value(2.0)
-    y = np.logaddexp(a, b)
-    assert y.operation is TABLE["logaddexp"]
-    assert logaddexp(-INF, 3.0) == 3.0
-    assert logaddexp(3.0, 3.0) == 3.0 + math.log(2.0)
 
 
 def test_what_has_no_share_in_an_entropy_has_no_part_in_its_gradient() -> None:
