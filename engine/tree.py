@@ -129,8 +129,12 @@ def settled(nested: Any) -> Any:
     try:
         return _settled(nested)
     except RecursionError:
-        pass
-    raise TypeError(f"The {type(nested).__name__} is nested too deeply, or in itself.")
+        raise endless(nested) from None
+
+
+def endless(nested: Any) -> TypeError:
+    """The error for what is nested without end."""
+    return TypeError(f"The {type(nested).__name__} is nested too deeply, or in itself.")
 
 
 def _settled(nested: Any) -> Any:

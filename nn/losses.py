@@ -30,7 +30,7 @@ from glassgrad.engine import Value, as_value, clip, compare, dot, logsumexp, mea
 from glassgrad.engine import sum as total
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import describe, told
-from glassgrad.engine.tree import listed, scalar_of, scalars_of
+from glassgrad.engine.tree import endless, listed, scalar_of, scalars_of
 from glassgrad.nn.checks import (
     Check,
     misses,
@@ -339,7 +339,10 @@ def _opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
             if not isinstance(number, Value):
                 real(number, f"{loss}(...)")
         return (len(row),), row
-    parts = [_opened(loss, role, part) for part in entries]
+    try:
+        parts = [_opened(loss, role, part) for part in entries]
+    except RecursionError:
+        raise endless(nested) from None
     shapes = {shape for shape, _ in parts}
     if not shapes:
         raise ValueError(f"The {role} of {loss} is empty: there is nothing to compare.")

@@ -78,6 +78,22 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
         (1.0,),
     ),
     "a product not chosen": (lambda x, z: where(x > 0.0, w, u * x + z * x), (math.inf, 1.0)),
+    "a product that nobody reads": (
+        lambda x, y: dot([x, w], [y, u]) + dot([u, y], [y, u]) + dot([u, y], [w, u]),
+        (math.inf, 2.0),
+    ),
+    "a row that is detached": (
+        lambda x, y: engine.max([dot([w, u], [x, y]), dot([u, w], [x, y]).detach()] * 7),
+        (-math.inf, 2.0),
+    ),
+    "growing products": (
+        lambda x, y: sum(dot([w, u, x, y][:i], [y, w, x, u][:i]).tanh() for i in range(1, 5)),
+        (-math.inf, 0.5),
+    ),
+    "growing maxima": (
+        lambda x, y: sum(engine.max([y, y, x, w][:i]) * i for i in range(1, 5)),
+        (2.0, -math.inf),
+    ),
     "a minimum not chosen": (lambda y, z, x: where(y, minimum(y, z), x), (0.0, math.nan, 2.0)),
     "entropy": (
         lambda p, q: -engine.sum(

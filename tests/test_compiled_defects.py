@@ -377,7 +377,10 @@ def test_rules_of_a_user_read_what_is_around_them_at_each_call() -> None:
     )
     function = compiled(lambda x: times(w * x))
     evaluate = function.value_and_grad([w])
+    three = Value(3.0).detach()
+    of_a_constant = compiled(lambda x: x * times(three))
     for slope in (2.0, 5.0, 7.0):
+        assert of_a_constant(2.0).data == of_a_constant.over([1.0, 3.0]).data == 6.0 * slope
         value, gradient = evaluate([2.0], [1.0, 3.0])
         assert (value, *gradient) == (4.0 * slope, 2.0 * slope)
         assert grad(function(1.0), w) == slope

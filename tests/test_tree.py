@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 from sequences import OF_NUMBERS, OF_VALUES, Column, Table
 
-from glassgrad import Value, draw, grad, hessian, hvp, jacobian, jvp, predict, value_and_grad
+from glassgrad import (
+    Value,
+    compiled,
+    draw,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    predict,
+    value_and_grad,
+)
 from glassgrad.engine.arrays import ValueArray
 from glassgrad.engine.tree import leaves_of, like, listed, scalar_of, scalars_of, settled
 from glassgrad.nn import MLP, AttentionHead, Embedding, fit, l2, mse
@@ -41,8 +52,12 @@ def test_what_has_no_end_is_refused() -> None:
             leaves_of(numbers)
     table: dict[str, object] = {}
     table["a"] = table
-    with pytest.raises(TypeError, match="The dict is nested too deeply"):
-        leaves_of(table)
+    numbers = [1.0]
+    numbers.append(numbers)
+    takers = (leaves_of, compiled(lambda x: x), lambda numbers: mse(numbers, [2.0]))
+    for take, endless in zip(takers, (table, numbers, numbers)):
+        with pytest.raises(TypeError, match=f"The {type(endless).__name__} is nested too deeply"):
+            take(endless)
 
 
 def test_ranges_and_rows_of_tables() -> None:

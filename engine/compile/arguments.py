@@ -23,7 +23,7 @@ import numpy as np
 from glassgrad.engine.arrays import ValueArray, has_parts
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe
-from glassgrad.engine.tree import is_module, numbers_of, taken_apart
+from glassgrad.engine.tree import endless, is_module, numbers_of, taken_apart
 from glassgrad.engine.value import Constant, Value, constant
 
 _FIXED = (bool, np.bool_, str, bytes, type(None), type(...), range, Enum)
@@ -104,11 +104,15 @@ class Arguments:
         args: tuple[Any, ...], named: Mapping[str, Any], title: str = "a compiled function"
     ) -> Arguments:
         found = Arguments((args, named))
-        for place, thing in enumerate(args, 1):
-            found._read(thing, f"Argument {place} of {title}(...)")
-        found.key += [dict, *named]
-        for name, thing in named.items():
-            found._read(thing, f"{title}({name}=...)")
+        thing = None
+        try:
+            for place, thing in enumerate(args, 1):
+                found._read(thing, f"Argument {place} of {title}(...)")
+            found.key += [dict, *named]
+            for name, thing in named.items():
+                found._read(thing, f"{title}({name}=...)")
+        except RecursionError:
+            raise endless(thing) from None
         return found
 
     @property

@@ -8,7 +8,8 @@ narrow groups in a row become a walk: see `walk.py`. Next: `lower.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -29,6 +30,7 @@ from glassgrad.engine.compile.graph import (
     starts_of,
     steps_of,
 )
+from glassgrad.engine.compile.passes import AT_INFINITY
 from glassgrad.engine.compile.products import Grid, grids
 from glassgrad.engine.compile.walk import Walk
 from glassgrad.engine.op import Operation, Pairing, Reduction
@@ -97,54 +99,63 @@ class Layout:
             self.group_of[group.nodes[wanted]] = index
             self.position[group.nodes[wanted]] = wanted
 
+    def padded(self) -> list[int]:
+        """The groups, by index, that may have been padded with what counts at infinities."""
+        numbers = np.isin(self.graph.numbers, [0.0, -math.inf, math.inf])
+        is_filler = numbers & (self.graph.codes == CONSTANT)
+        return [
+            index
+            for index, group in enumerate(self.groups)
+            if any(is_filler[operands].any() for operands in group.operands)
+            and (group.row is None or group.row.name in AT_INFINITY)
+        ]
 
-def laid_out(graph: Graph, batched: frozenset[str]) -> Layout:
-    """The groups of a graph; what depends on a leaf of a batched kind is batched too."""
+
+def laid_out(
+    graph: Graph, batched: frozenset[str], orders: Mapping[str, Numbers] | None = None
+) -> Layout:
+    """The groups of a graph; what depends on a leaf of a batched kind is batched too.
+
+    Inputs and captured Values lie in given orders, or in that of their readers.
+    """
     known = _Known(graph, batched)
     computed: list[Group] = []
     for alike in known.stretches():
         computed += [known.walk(alike)] if len(alike) > 1 else known.groups(*alike)
-    return Layout(graph, [*known.leaves(computed, batched), *computed])
+    leaves = known.leaves(computed, batched)
+    if orders is not None:
+        for group in leaves[:2]:
+            places = np.argsort(np.argsort(orders[group.kind]))
+            group.nodes = group.nodes[np.argsort(graph.numbers[group.nodes])][places]
+    return Layout(graph, [*leaves, *computed])
 
 
 class Walked:
-    """All that a graph computes, level by level, with a column for each sample.
-
-    Attributes:
-        walk: how.
-        order: the nodes as the walk has them: the leaves that it reads, then those it computes.
-    """
+    """All that a graph computes, level by level, with a column for each sample."""
 
     def __init__(self, graph: Graph) -> None:
         known = _Known(graph, frozenset())
         group = known.walk(known.alike(levels(graph)), is_wide=True)
         assert group.walk is not None
-        self._graph, self.walk = graph, group.walk
-        self._read, self.nodes = group.operands[0], group.nodes
-        self.order = np.append(self._read, self.nodes)
+        self._graph, self._walk = graph, group.walk
+        self._read, self._nodes = group.operands[0], group.nodes
 
-    def forward(self, width: int, *given: tuple[Any, Any]) -> Any:
+    def forward(self, given: Sequence[tuple[Any, Any]], width: int) -> Any:
         """The numbers of all nodes, from those of leaves: nodes and their rows."""
         numbers = np.repeat(self._graph.numbers[:, None], width, 1)
         for nodes, rows in given:
             numbers[nodes] = rows
-        numbers[self.nodes] = self.walk.forward(numbers[self._read])
+        numbers[self._nodes] = self._walk.forward(numbers[self._read])
         return numbers
 
-    def backward(self, numbers: Any, root: int, share: float) -> tuple[Any, Any]:
-        """The gradients of the first result × share by all nodes, and whether one arrives there."""
-        upstream = np.where((self.nodes == root)[:, None], share, np.zeros(numbers.shape[1]))
-        found = self.walk.told_apart(numbers[self._read], numbers[self.nodes], upstream)
-        gradients, is_reached = np.zeros_like(numbers), np.zeros(numbers.shape, bool)
-        gradients[self.order], is_reached[self.order] = found
-        return gradients, is_reached
-
-    def first_local(self, numbers: Any) -> Any:
-        """The local derivative of each node by its first operand; 0 for leaves."""
-        found = np.zeros_like(numbers)
-        local = self.walk.local(numbers[self._read], numbers[self.nodes])
-        found[self.nodes] = local[self.walk.order[self.walk.starts[:-1]]]
-        return found
+    def backward(self, numbers: Any, root: int, share: float) -> Any:
+        """The gradients of one of them × share by the leaves."""
+        upstream = np.where((self._nodes == root)[:, None], share, np.zeros(numbers.shape[1]))
+        gradients = np.zeros_like(numbers)
+        gradients[self._read] = self._walk.told_apart(
+            numbers[self._read], numbers[self._nodes], upstream
+        )
+        return gradients
 
 
 class _Known:

@@ -95,9 +95,9 @@ class _Lower:
             return self._product(index, group)
         if group.rows:
             return self._reduction(index, group)
+        read = self.read if group.row.is_checked else self.operand
         operands = [
-            self.labelled(self.operand(nodes), index, place)
-            for place, nodes in enumerate(group.operands)
+            self.labelled(read(nodes), index, place) for place, nodes in enumerate(group.operands)
         ]
         return builder.row(group.row, operands)
 

@@ -64,16 +64,18 @@ class Outputs(NamedTuple):
         result: a row of results, or several.
         checks: the comparisons.
         gradients: by the numbers of the arguments, and by captured ones; None if nobody asked.
+        watched: what is right only where it is finite.
     """
 
     result: Array
     checks: Sequence[Check]
     gradients: Sequence[Array | None] = (None, None)
+    watched: Sequence[Array] = ()
 
     def arrays(self) -> list[Array]:
         sides = [side for check in self.checks for side in (check.left, check.right)]
         gradients = [each for each in self.gradients if each is not None]
-        return [self.result, *filter(is_array, sides), *gradients]
+        return [self.result, *filter(is_array, sides), *gradients, *self.watched]
 
 
 class NumpySource:
@@ -309,7 +311,7 @@ class NumpySource:
         return f"{name}.reshape{shape_text(array.shape)}"
 
     def _finish_forward(self) -> None:
-        result, checks, _ = self.outputs
+        result, checks, *_ = self.outputs
         self._line(None, f"result = {self._names[result]}")
         texts = []
         for check in checks:
@@ -318,7 +320,8 @@ class NumpySource:
         self._line(None, f"holds = {' & '.join(texts) or True}")
 
     def _finish(self) -> None:
-        names = ["None" if g is None else self._names[g] for g in self.outputs.gradients]
+        given = (*self.outputs.gradients, *self.outputs.watched)
+        names = ["None" if each is None else self._names[each] for each in given]
         self._line(None, f"return result, holds, {', '.join(names)}")
 
     # Names and lines.
@@ -391,7 +394,7 @@ def _is_plain(product: Array) -> bool:
     the quick method then makes 0.
     """
     shapes = [each.shape for each in product.arrays]
-    may_be_one = product.kind == "matmul" and any(set(shape) <= {1, SAMPLES} for shape in shapes)
+    may_be_one = product.kind != "sum" and any(set(shape) <= {1, SAMPLES} for shape in shapes)
     return not may_be_one and all(len(shape) == 2 for shape in shapes)
 
 

@@ -36,10 +36,14 @@ _ADD, _SUM, _MUL, _DOT, _POS = (TABLE[name] for name in ("add", "sum", "mul", "d
 Flags = npt.NDArray[np.bool_]
 
 
-def simplified(graph: Graph) -> tuple[Graph, dict[str, int]]:
-    """The graph after all passes, and how many computed nodes there were after each."""
+def simplified(graph: Graph, *, is_exact: bool = False) -> tuple[Graph, dict[str, int]]:
+    """The graph after all passes, and how many computed nodes there were after each; an exact one
+    is not padded, which holds at infinities too.
+    """
     counts = {"recorded": graph.size()}
     for step in PASSES:
+        if is_exact and step is padded:
+            continue
         graph = step(graph)
         counts[step.__name__] = graph.size()
     return graph, counts
@@ -62,9 +66,10 @@ def pruned(graph: Graph) -> Graph:
 
 
 def folded(graph: Graph) -> Graph:
-    """With operations on constants done, and +x as x."""
+    """With operations on constants done, and +x as x; those of a user may read what changes."""
     is_known = graph.codes == CONSTANT
     unknown = np.bincount(graph.owners, ~is_known[graph.operands], len(graph))
+    unknown += graph.is_of(*[row for row in graph.rows if row.is_checked])
     is_due = (graph.codes >= 0) & ((unknown == 0) | graph.is_of(_POS))
     if not is_due.any():
         return graph
@@ -290,6 +295,8 @@ NEUTRAL = {
     "logsumexp": -math.inf,
 }
 """What may be added to the operands of a reduction without changing it."""
+AT_INFINITY = {"dot", "max", "min"}
+"""Those that it may change where numbers are infinite: 0 × infinity is nan, and infinities tie."""
 _LEAST_LENGTHS = 3
 """Two lengths are two groups; growing lengths are rows of one."""
 _MOST_PADDING = 3

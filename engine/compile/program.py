@@ -15,15 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.graph import LEAVES, Graph
+from glassgrad.engine.compile.graph import CAPTURED, INPUT, LEAVES, Graph
 from glassgrad.engine.compile.ir import Array
 from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
 from glassgrad.engine.compile.layout import Walked, laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
 from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
+from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.trace import Guard
 from glassgrad.engine.compile.vjp import gradients
+from glassgrad.engine.value import RELATIONS
 
 _MOST_BYTES = 2**26
 """So many bytes of buffers of one size are kept after a call, and of all sizes twice as many."""
@@ -37,6 +39,7 @@ class Program:
     """A graph as source text, and the function made from it.
 
     Args:
+        graph, recorded: the scalars, simplified and as they were recorded.
         guards: how the last roots were compared, two and two.
         batched: the kinds of leaves that have an axis of samples.
         wanted: the kinds of leaves whose gradients are computed.
@@ -55,6 +58,7 @@ class Program:
     def __init__(
         self,
         graph: Graph,
+        recorded: Graph,
         guards: Sequence[Guard],
         batched: frozenset[str],
         wanted: frozenset[str],
@@ -62,7 +66,7 @@ class Program:
         inputs: int,
         has_several: bool,
     ) -> None:
-        self._guards, self._has_several = guards, has_several
+        self._recorded, self._guards, self._has_several = recorded, guards, has_several
         self._batched, self._wanted = batched, wanted
         self.layout = laid_out(graph, batched)
         self.orders = {
@@ -78,36 +82,53 @@ class Program:
         places = np.append(self.layout.group_of, -1)
         self.group_of = places[graph.places]
 
-    def _source(self, *, has_masks: bool = False) -> NumpySource:
-        builder, groups, result, checks = lowered(self.layout, self._guards)
-        leaves = zip(self.layout.groups[:2], groups)
+    def _source(self, *, is_exact: bool = False) -> NumpySource:
+        layout, watched = self.layout, self.layout.padded()
+        if is_exact and watched:
+            graph, _ = simplified(self._recorded, is_exact=True)
+            layout, watched = laid_out(graph, self._batched, self.orders), []
+        builder, groups, result, checks = lowered(layout, self._guards)
+        leaves = zip(layout.groups[:2], groups)
         wanted = [array if group.kind in self._wanted else None for group, array in leaves]
         arrays = [array for array in wanted if array is not None]
         how: dict[str, Any] = {
             "is_batched": bool(self._batched),
-            "has_masks": has_masks,
+            "has_masks": is_exact,
         }
         found = iter(gradients(builder, result, arrays, **how) if self._wanted else [])
         slopes = [None if array is None else next(found) for array in wanted]
-        return NumpySource(builder.arrays, Outputs(result, checks, slopes))
+        outputs = Outputs(result, checks, slopes, [a for i in watched if (a := groups[i])])
+        return NumpySource(builder.arrays, outputs)
 
     @cached_property
-    def _walked(self) -> Walked:
-        return Walked(self.layout.graph)
+    def _walked(self) -> tuple[Walked, list[Any]]:
+        """A walk through the recorded scalars, and the leaves in the orders of the arrays."""
+        codes = zip((INPUT, CAPTURED), self.orders.values())
+        leaves = [np.array(self._recorded.leaves(code), int)[order] for code, order in codes]
+        return Walked(self._recorded), leaves
 
-    def _told_apart(self, inputs: Sequence[Any], captured: Any, share: float) -> list[Any]:
-        """The gradients where 0 × infinity has to be told apart; see `vjp.py`."""
-        given, outside = [group.nodes for group in self.layout.groups[:2]]
+    def _scalar_by_scalar(self, inputs: Sequence[Any], captured: Any, share: float | None) -> Any:
+        """What `run` gives, where 0 × infinity has to be told apart; see `vjp.py`."""
+        walked, (given, outside) = self._walked
         rows = np.concatenate(inputs, -1)
         columns = rows.T if self._batched else rows[:, None]
-        leaves = (given, columns), (outside, np.asarray(captured)[:, None])
-        root = int(self.layout.graph.roots[0])
+        width, roots = columns.shape[1], self._recorded.roots
+        count = len(roots) - 2 * len(self._guards)
         with np.errstate(all="ignore"):
-            numbers = self._walked.forward(columns.shape[1], *leaves)
-            gradients, _ = self._walked.backward(numbers, root, share)
-            found = gradients[given], gradients[outside].sum(1, keepdims=True)
-        kinds = zip(LEAVES, found)
-        return [_copied(each) if kind in self._wanted else None for kind, each in kinds]
+            leaves = (given, columns), (outside, np.asarray(captured)[:, None])
+            numbers = walked.forward(leaves, width)
+            holds: Any = True
+            for guard, left, right in zip(self._guards, roots[count::2], roots[count + 1 :: 2]):
+                outcome = RELATIONS[guard.relation](numbers[left], numbers[right])
+                holds &= outcome == guard.outcome
+            found: list[Any] = [None, None]
+            if share is not None:
+                gradients = walked.backward(numbers, int(roots[0]), share)
+                slopes = gradients[given], gradients[outside].sum(1, keepdims=True)
+                kinds = zip(LEAVES, slopes)
+                found = [_copied(each) if k in self._wanted else None for k, each in kinds]
+            results = self._pool.totalled(numbers[roots[:count]], np.ones(width))
+        return *results, holds, *found
 
     def instructions(self) -> tuple[list[Array], Outputs]:
         """The array instructions, in their order, and what they give."""
@@ -116,7 +137,7 @@ class Program:
 
     def pure(self) -> tuple[str, dict[str, Any]]:
         """The text of a function of arrays, for other libraries, and the arrays that it names."""
-        source = self._source(has_masks=True)
+        source = self._source(is_exact=True)
         return source.without_memory(), source.arrays
 
     def size_in_bytes(self) -> int:
@@ -145,9 +166,7 @@ class Program:
         frame = self._pool.taken(len(inputs[0]) if self._batched else 1, share)
         found = frame.quietly(frame, inputs, captured)
         self._pool.given_back(frame)
-        if found[-1] or share is None:
-            return found[:-1]
-        return *found[:3], *self._told_apart(inputs, captured, share)
+        return found[:-1] if found[-1] else self._scalar_by_scalar(inputs, captured, share)
 
 
 class Frame:
@@ -159,8 +178,8 @@ class Frame:
 
     def __init__(self, pool: Pool, samples: int, share: float | None) -> None:
         self.key = samples, share
-        self.samples, self.quietly = samples, np.errstate(all="ignore")(Frame.run)
-        self._has_samples, self._has_several = pool.has_samples, pool.has_several
+        self.samples = samples
+        self.quietly, self._totalled = np.errstate(all="ignore")(Frame.run), pool.totalled
         with np.errstate(all="ignore"):
             given, self._fill = pool.make(samples, share)
         rows, numbers = given.get("input"), given.get("captured")
@@ -170,7 +189,7 @@ class Frame:
         self._captured = None if numbers is None else numbers[:, 0]
 
     def run(self, inputs: Sequence[Any], captured: Any) -> Any:
-        """What `Program.run` gives, and whether the gradients are finite.
+        """What `Program.run` gives, and whether all is right: it is finite.
 
         The next run writes over the buffers, so what leaves them is copied.
         """
@@ -178,17 +197,11 @@ class Frame:
             np.concatenate(inputs, -1, self._inputs)
         if self._captured is not None:
             self._captured[...] = captured
-        result, holds, of_inputs, of_captured = self._fill()
-        if self._has_several:
-            numbers, total = (result.T if self._has_samples else result[:, 0]).copy(), nan
-        elif self._has_samples:
-            numbers = result[0].copy()
-            total = float(self._ones.dot(numbers))
-        else:
-            numbers = result[0, 0]
-            total = float(numbers) * self.samples
+        result, holds, of_inputs, of_captured, *watched = self._fill()
+        numbers, total = self._totalled(result, self._ones)
         of_inputs, of_captured = _copied(of_inputs), _copied(of_captured)
         is_finite = _is_finite(of_inputs) and _is_finite(of_captured)
+        is_finite = is_finite and all(map(_is_finite, watched))
         return numbers, total, holds, of_inputs, of_captured, is_finite
 
 
@@ -232,6 +245,15 @@ class Pool:
             most = min(_MOST_FRAMES, int(_MOST_BYTES / (self._bytes * samples + 1.0)))
             self.free[key] = deque(maxlen=most)
         return Frame(self, *key)
+
+    def totalled(self, result: Any, ones: Any) -> tuple[Any, float]:
+        """The results, copied, and their sum over as many samples as there are ones."""
+        if self.has_several:
+            return (result.T if self.has_samples else result[:, 0]).copy(), nan
+        if self.has_samples:
+            numbers = result[0].copy()
+            return numbers, float(ones.dot(numbers))
+        return result[0, 0], float(result[0, 0]) * len(ones)
 
     def given_back(self, frame: Frame) -> None:
         if (kept := self.free.get(frame.key)) is not None:

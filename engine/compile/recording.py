@@ -96,6 +96,7 @@ class Recording:
             with _no_collection():
                 program = self._programs[batched, wanted] = Program(
                     self.simplified,
+                    self.graph,
                     self.guards,
                     batched,
                     wanted,

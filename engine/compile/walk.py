@@ -221,9 +221,9 @@ class Walk:
             found = self._sent_one_by_one(found, local)
         return found[: self.outside]
 
-    def told_apart(self, outside: Any, values: Any, upstream: Any) -> tuple[Any, Any]:
-        """By groups, the gradients of all numbers, and whether one arrives at each: what is
-        switched off sends 0, what no gradient reaches, since it was not chosen, nothing.
+    def told_apart(self, outside: Any, values: Any, upstream: Any) -> Any:
+        """By groups, the same where 0 × infinity is told apart: what is switched off sends 0, what
+        no gradient reaches, since it was not chosen, nothing.
         """
         local = self.local(outside, values).take(self.place, 0)
         is_open = ~self._is_stopped(local, "selects")
@@ -231,7 +231,7 @@ class Walk:
         is_reached = self._sent(self._of_seen(upstream) != 0.0, either, np.logical_or)
         is_sent = is_reached.take(self.owners, 0) & ~self._is_stopped(local, "selects", "masks")
         sent = lambda sent, edges: np.where(is_sent[edges], sent * local[edges], 0.0)
-        return self._sent(self._of_seen(upstream), sent, np.add), is_reached
+        return self._sent(self._of_seen(upstream), sent, np.add)[: self.outside]
 
     def local(self, outside: Any, values: Any) -> Any:
         """The local derivatives, kind by kind: that by the operand at a place is row `order` of it.
