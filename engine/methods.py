@@ -92,10 +92,12 @@ def method({signature}) -> Value:
         return finished(operation, operands, y, partials, context, caller)
 """
 _READ = """\
-if other.__class__ is Value: {0} = other._number
-        elif other.__class__ is float: {0} = other
-        elif other.__class__ is int: {0} = other = float(other)
+if {0}.__class__ is Value: {1} = {0}._number
+        elif {0}.__class__ is float: {1} = {0}
+        elif {0}.__class__ is int: {1} = {0} = float({0})
         else: return with_others(operation, ({operands}))"""
+_LOCALS = frozenset("abcy") | {"node", "partials", "operands", "operation", "context", "caller"}
+"""The names that a method uses itself, so that its operand cannot have one of them."""
 
 
 def source_of(row: Operation) -> str | None:
@@ -126,15 +128,16 @@ def _text(row: Operation, written: RowSource, reflected: bool = False, depth: in
     names, signature = ["self"], ["self"]
     lines = [f"{written.operands[mine]} = self._number"]
     if row.arity == 2:
-        names.insert(1 - mine, "other")
+        other, number = _name_of_other(row), written.operands[1 - mine]
+        names.insert(1 - mine, other)
         default = f" = {row.defaults[0]!r}" if row.defaults else ""
-        signature.append(f"other: Operand{default}")
-        lines.append(_READ.format(written.operands[1 - mine], operands=", ".join(names)))
+        signature.append(f"{other}: Operand{default}")
+        lines.append(_READ.format(other, number, operands=", ".join(names)))
     lines += [f"{name} = {text}" for name, text in written.lines]
     partials = _in_tuple(written.partials)
     if row.arity == 2:
         if_number = [p if i == mine else "None" for i, p in enumerate(written.partials)]
-        partials += f" if other.__class__ is Value else ({', '.join(if_number)})"
+        partials += f" if {other}.__class__ is Value else ({', '.join(if_number)})"
     lines.append(f"partials = {partials}")
     start = _METHOD.format(
         signature=", ".join(signature),
@@ -156,6 +159,11 @@ def _in_tuple(partials: list[str]) -> str:
 
 
 _NUMBER = re.compile(r"-?\d+\.\d+|nan")
+
+
+def _name_of_other(row: Operation) -> str:
+    _, *others = row.operand_names() or ("",)
+    return others[0] if others and others[0] not in _LOCALS else "other"
 
 
 _SHARED = {

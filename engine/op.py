@@ -132,15 +132,27 @@ class Operation:
         return self.evaluate(operands) if method is None else method(*operands)
 
     def arrange(self, operands: Operands, named: Named = None) -> Operands:
-        """The operands of a call, completed by defaults and counted."""
-        for name in named or ():
-            raise TypeError(f"{self.name} takes {self.takes()}, in order, and no {name!r} by name.")
+        """The operands of a call, with those given by name, completed by defaults and counted."""
+        if named:
+            operands = self._with_named(operands, named)
         missing = self.arity - len(operands)
         if 0 < missing <= len(self.defaults):
             operands += self.defaults[-missing:]
         if len(operands) != self.arity:
             raise TypeError(f"{self.name} takes {self.takes()}, not {len(operands)}.")
         return operands
+
+    def _with_named(self, operands: Operands, named: Mapping[str, Any]) -> Operands:
+        names = self.operand_names()
+        left = names[len(operands) :]
+        for name in named:
+            if name not in left:
+                raise TypeError(
+                    f"{self.name} has no operand {name!r} left; it has {', '.join(names)}."
+                )
+        missing = dict(zip(names[len(names) - len(self.defaults) :], self.defaults))
+        given = {**missing, **named}
+        return operands + tuple(given[name] for name in left if name in given)
 
     def operand_names(self) -> tuple[str, ...]:
         """The names of the operands, as the rules of the row call them."""

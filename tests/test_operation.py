@@ -371,3 +371,14 @@ def test_a_result_is_never_an_operand() -> None:
 def test_habits_are_answered(attempt: Callable, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         attempt()
+
+
+def test_operands_are_given_by_name_too() -> None:
+    x = Value(3.0)
+    for found in (engine.clip(x, low=0.0, high=1.0), x.clip(0.0, high=1.0), x.clip(high=1, low=0)):
+        assert found.data == 1.0
+    assert engine.leaky_relu(-x, slope=0.5).data == (-x).leaky_relu(slope=0.5).data == -1.5
+    with pytest.raises(TypeError, match="clip has no operand 'most' left; it has x, low, high"):
+        engine.clip(x, most=1.0)
+    with pytest.raises(TypeError, match="clip takes 3 operands, not 2"):
+        engine.clip(x, low=1.0)
