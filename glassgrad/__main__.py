@@ -156,6 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--parameters", metavar="NAMES", help="the variables that the step moves, as w,b (all)"
     )
+    parser.add_argument(
+        "--ascent", action="store_true", help="move with the gradient instead of against it"
+    )
     parser.add_argument("--version", action="version", version=f"glassgrad {__version__}")
     return parser
 
@@ -165,6 +168,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_intermixed_args(_shielded(arguments))
     if options.expression is None:
         parser.error('an expression is missing, as in glassgrad "x*y" x=2 y=3.')
+    if options.ascent and options.learning_rate is None:
+        parser.error("--ascent is the way of a step: add --learning-rate RATE.")
     return options
 
 
@@ -194,7 +199,10 @@ def _rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 0.0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError(f"{clipped(text)} is no number above 0.")
+        shown = clipped(text)
+        ascent = f" To move with the gradient, write {shown.lstrip(' -')} and --ascent."
+        problem = f"{shown} is no number above 0.{ascent if rate < 0.0 else ''}"
+        raise argparse.ArgumentTypeError(problem)
     return rate
 
 
@@ -250,7 +258,8 @@ def _steps(options: argparse.Namespace) -> Backprop:
     if root.label is None:
         root.label = RESULT if RESULT not in expression.names else f"{RESULT}_"
     parameters = None if options.parameters is None else _variables(root, options.parameters)
-    return backprop(root, learning_rate=options.learning_rate, parameters=parameters)
+    rate = -options.learning_rate if options.ascent else options.learning_rate
+    return backprop(root, learning_rate=rate, parameters=parameters)
 
 
 def _loss(name: str, *operands: Any) -> Value:

@@ -132,6 +132,16 @@ def test_the_step_moves_only_the_parameters_that_are_named(capsys: Captured) -> 
         assert said in capsys.readouterr().err
 
 
+def test_ascent_moves_with_the_gradient(capsys: Captured) -> None:
+    command = ["w*x", "w=3", "x=2", "--learning-rate", "0.5", "--ascent"]
+    update = output(capsys, *command, "--no-files").split("Update: ")[1]
+    assert update.startswith("each parameter moves with its gradient")
+    assert ["w", "= 3 + 0.5 × 2", "= 4"] in cells(update)
+    assert update.splitlines()[-1] == "  output: 6 before, 14 after"
+    data = json.loads(output(capsys, *command, "--json"))
+    assert [step["after"] for step in data["steps"] if step["phase"] == "update"] == [4.0, 3.5]
+
+
 MAZUR = ["0.5*(0.01 - sigmoid(w5*h1 + 0.86))**2", "w5=0.4", "h1=0.593269992"]
 
 
@@ -372,7 +382,9 @@ def test_help_explains_itself_and_there_is_a_version(option: str, capsys: Captur
     if option == "--version":
         assert out == f"glassgrad {__version__}\n"
         return
-    for word in (*("--out DIR", "--format", "--no-files", "--json", "name=number", "Example:"),):
+    for word in (
+        *("--out DIR", "--format", "--no-files", "--json", "name=number", "Example:", "--ascent"),
+    ):
         assert word in out
     words = out.partition("operations:")[2].partition("Example:")[0].split()
     assert {"+", "**", *NAMES, *LOSSES_AND_PENALTIES} <= set(words)
@@ -457,6 +469,7 @@ def test_a_mistake_is_answered_with_a_sentence_and_a_mark(
         ["x", "x=1", "--digits", "0"],
         ["x", "x=1", "--digits", "18"],
         ["x", "x=1", "--digits", "many"],
+        ["x", "x=1", "--ascent"],
         ["x", "x=1", "--learning-rate", "-1"],
         ["x", "x=1", "--format", "gif"],
         ["x", "x=1", "--learning-rate", "fast"],

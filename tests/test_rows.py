@@ -112,7 +112,7 @@ def test_every_row_of_random_neurons_comes_out() -> None:
     for seed in range(60):
         numbers = iter(random.Random(seed).choices([0.1 * i / 7 for i in range(-30, 30)], k=9))
         w, x = [next(numbers) for _ in range(3)], [next(numbers) for _ in range(3)]
-        steps = step_neuron(w, x, next(numbers), target=next(numbers), learning_rate=0.07)
+        steps = step_neuron(w, x, next(numbers), target=next(numbers), learning_rate=-0.07)
         assert check(steps.text()) > 20
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from glassgrad.viz.page import Page
 from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
-from glassgrad.viz.steps import Steps, checked_rate
+from glassgrad.viz.steps import Steps
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
@@ -227,7 +228,11 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     if found["drawer"] is not None and found["drawer"] not in DRAWERS:
         raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(found['drawer'])}.")
     if found["rate"] is not None:
-        found["rate"] = rate = checked_rate(found["rate"], "rate")
+        found["rate"] = rate = real(found["rate"], "rate")
+        if not isfinite(rate) or rate * (steps.learning_rate or 1.0) < 0.0:
+            raise ValueError(
+                f"rate is a finite number, for an update of the same way as it was, not {rate}."
+            )
         if not steps.moving and steps.learning_rate is None:
             raise ValueError(
                 f"A rate of {rate} moves nothing in steps without an update. Give "

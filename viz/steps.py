@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from math import inf
+from math import isfinite
 from typing import Any
 
 from glassgrad.engine import Value, contribution
@@ -99,14 +99,6 @@ class Step:
         return {k: v for k, v in found.items() if v is not None and v not in ("", [])}
 
 
-def checked_rate(rate: Any, name: str) -> float:
-    found = real(rate, name)
-    if not 0.0 <= found < inf:
-        remedy = "To go uphill, differentiate -y."
-        raise ValueError(f"{name} is a finite number, not below 0, and not {found}. {remedy}")
-    return found
-
-
 class Steps(Records[Step]):
     """All steps of backpropagation through the graph of one Value.
 
@@ -136,7 +128,7 @@ class Steps(Records[Step]):
         has_update = learning_rate is not None or parameters is not None
         self.moving = [node.index for node in self._parameters(parameters)] if has_update else []
         if learning_rate is not None:
-            self._record_update(learning_rate)
+            self._record_update(real(learning_rate, "learning_rate"))
 
     def __repr__(self) -> str:
         return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
@@ -283,7 +275,9 @@ class Steps(Records[Step]):
             )  # fmt: skip
 
     def _record_update(self, learning_rate: float) -> None:
-        learning_rate = self.learning_rate = checked_rate(learning_rate, "learning_rate")
+        if not isfinite(learning_rate):
+            raise ValueError(f"learning_rate is a finite number, not {learning_rate}.")
+        self.learning_rate = learning_rate
         moved: dict[int, float] = {}
         for node in map(self.diagram.__getitem__, self.moving):
             gradient = self.gradients.get(node.index, 0.0)

@@ -223,20 +223,23 @@ class Updated(Told):
         assert step.after is not None
         gradient = steps.gradients.get(step.node, 0.0)
         rate = steps.learning_rate or 0.0
-        numbers = (step.before, rate, gradient)
-        digits = digits_of_row(numbers, step.after, lambda x, r, g: x - r * g)
+        self.is_ascent = rate < 0.0  # with the gradient, by the size of the rate
+        sign = -1.0 if self.is_ascent else 1.0
+        numbers = (step.before, abs(rate), gradient)
+        digits = digits_of_row(numbers, step.after, lambda x, r, g: x - sign * r * g)
         self.before = Number(("x", step.node), step.before, digits)
         self.answer = Number(("m", step.node), step.after)
         self.gradient = Text(Number(("z", step.node), gradient, digits))
-        self.product = Text(Number(("r", step.node), rate, digits), " × ", self.gradient)
-        self.numbers = Text(self.before, " − ", self.product)
+        size = Number(("r", step.node), abs(rate), digits)
+        self.product = Text(size, " × ", self.gradient)
+        self.numbers = Text(self.before, " + " if self.is_ascent else " − ", self.product)
         self.is_last = step.index == len(steps) - 1
         self.result = Number(("v", steps.root), steps.diagram[steps.root].data)
         self.new_result = Number(("L",), steps.new_loss)
 
     def halves(self) -> tuple[Text, Text]:
-        goes = f"Update: {self.name} goes from "
-        asks = Text(goes, self.before, " against its gradient, to ", self.numbers, " = ")
+        goes, way = f"Update: {self.name} goes from ", "with" if self.is_ascent else "against"
+        asks = Text(goes, self.before, f" {way} its gradient, to ", self.numbers, " = ")
         return asks, Text(self.answer, ".", self.outcome() if self.is_last else "")
 
     def outcome(self) -> Text:
@@ -258,7 +261,7 @@ class Updated(Told):
         before = Term(self.name, Text(self.before))
         product = Term("learning rate × gradient", self.product)
         after = Term(f"new {self.name}", Text(self.answer), True)
-        moved: Equation = [before, "−", product, "=", after]
+        moved: Equation = [before, "+" if self.is_ascent else "−", product, "=", after]
         if not self.is_last:
             return [moved]
         now = Term(f"{self.root} after all updates", Text(self.new_result), True)

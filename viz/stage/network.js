@@ -108,7 +108,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
       [[weightsOf(units), "W", "weight", "weights"], [biases(units), "b", "bias", "biases"]];
     const moves = groups.map(([leaves, sign, one, many]) => ({ sign, one, many, all: new Set(leaves).size, moved: thatMove(graph, leaves) }))
       .filter(({ moved }) => moved.length);
-    const rate = short(graph.rate);
+    const isAscent = graph.rate < 0, rate = short(abs(graph.rate));
     const told = moves.map(({ all, moved, one, many }) => (moved.length < all ? `${moved.length} of the ${all} ${many}` :
       all > 1 ? `the ${all} ${many}` : `the ${one}`)).join(" and ");
     const isOne = moves.length === 1 && moves[0].moved.length === 1;
@@ -117,12 +117,12 @@ function toldOfLayer(graph, network, { phase, layer }) {
     const rows = moves.map(({ sign, one, many, all, moved }) => {
       const name = moved.length < all ? `${moved.length} of ${all} ${many}` : moved.length > 1 ? many : one, by = sign && moved.length === all ? `∂${root}/∂${sign}` : "gradients";
       const isShort = moved.length < 4;
-      return [[name, isShort ? values(moved) : sign || "numbers"], "−",
+      return [[name, isShort ? values(moved) : sign || "numbers"], isAscent ? "+" : "−",
         ["learning rate × gradient", `${rate} × ${isShort ? vector(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
         [`new ${name}${of}`, isShort ? vector(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
     });
     return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
-      `against ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + still +
+      `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + still +
       (others && ` The weights of ${others} are frozen and stay.`), ["", "", ""]);
   }
 

@@ -216,7 +216,7 @@ function referred(graph, [kind, node, operand]) {
     case "z": return graph.gradients[node] ?? 0;
     case "n": return edge && edge.received;
     case "w": return graph.uses[node];
-    case "r": return graph.rate;
+    case "r": return abs(graph.rate);
     case "m": return graph.moved.get(node);
     default: return graph.after;
   }
@@ -231,7 +231,8 @@ function digitsOf(graph, [kind, node, operand]) {
       operations[nodes[node].o](...shown.map((x, k) => (isExact(nodes[node].p[k]) ? values[nodes[node].p[k]] : x)))[0]);
   }
   if ("xzr".includes(kind)) {
-    return ofRow("m" + node, [values[node], graph.rate, graph.gradients[node] ?? 0], graph.moved.get(node), (x, r, g) => x - r * g);
+    return ofRow("m" + node, [values[node], abs(graph.rate), graph.gradients[node] ?? 0], graph.moved.get(node),
+      (x, r, g) => x - Math.sign(graph.rate) * r * g);
   }
   const edge = graph.sent[node] && graph.sent[node][operand];
   if (!edge) { return DIGITS; }

@@ -666,8 +666,11 @@ function setUp(root, moved) {
     make("span", "gg-again", again, "again");
   }
 
+  /* Updates keep their way, which the rows of the page are written for. */
+  function isRate(rate) { return Number.isFinite(rate) && (data.rate < 0 ? rate <= 0 : rate >= 0); }
+
   function setRate(rate) {
-    const isNumber = isFinite(rate) && rate >= 0, isEmpty = !rateField.value.trim();
+    const isNumber = isRate(rate), isEmpty = !rateField.value.trim();
     set(rateField, "aria-invalid", !isNumber && !isEmpty);
     if (isEmpty) { rateField.value = graph.rate; } /* the one in use */
     if (!isNumber) { return; }
@@ -764,7 +767,7 @@ function setUp(root, moved) {
       const places = new Map(names.map(([i, name]) => [name, i]));
       const given = Object.entries(from.numbers || {}).map(([name, number]) => [places.get(name), spelt(number)])
         .filter(([i, number]) => i !== undefined && number !== null);
-      graph.rate = canThrow && isFinite(from.rate) && from.rate >= 0 ? from.rate : data.rate;
+      graph.rate = canThrow && isRate(from.rate) ? from.rate : data.rate;
       if (rateField) { rateField.value = graph.rate; }
       graph.restore(given);
       startOver();
