@@ -26,7 +26,7 @@ REAL = (float, int, Rational, np.floating, np.bool_)
 
 _PARTS = "Split it into real and imaginary parts, a Value for each."
 _TEXT = "Convert it first: float(text)."
-_EACH = "Make one Value per element: [Value(x) for x in xs]."
+_EACH = "Take its elements one by one: [Value(x) for x in xs], or [tanh(x) for x in xs]."
 _REMEDY = {
     complex: _PARTS,
     np.complexfloating: _PARTS,

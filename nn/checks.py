@@ -54,6 +54,7 @@ def number_that(
 
 not_negative = number_that("takes 0 or a positive number", lambda number: number >= 0.0)
 positive = number_that("takes a positive number", lambda number: number > 0.0)
+at_most_one = number_that("takes a number up to 1", lambda number: number <= 1.0, not_negative)
 below_one = number_that("takes a number below 1", lambda number: number < 1.0, not_negative)
 """How much of an average stays in a step."""
 proper_share = number_that("takes a number above 0 and below 1", lambda x: 0.0 < x < 1.0, real)
@@ -77,6 +78,7 @@ Flag: TypeAlias = Annotated[bool, true_or_false]
 Count: TypeAlias = Annotated[int, whole]
 CountFrom0: TypeAlias = Annotated[int, functools.partial(whole, least=0)]
 NotNegative: TypeAlias = Annotated[float, not_negative]
+Part: TypeAlias = Annotated[float, at_most_one]
 Share: TypeAlias = Annotated[float, below_one]
 
 

@@ -110,7 +110,20 @@ class Neuron(Module):
         weights, bias = initialiser(init).draw(nin, fan_out, seed)
         self.w = [Value(weight, label=f"w{i}") for i, weight in enumerate(weights)]
         self.b = Value(bias, label="b")
-        self.activation = activation_function(activation)
+        self.activation = activation
+
+    @property
+    def activation(self) -> Any:
+        """The function that bends the sum; it can be set to another, or to the name of one."""
+        return vars(self)["activation"]
+
+    @activation.setter
+    def activation(self, activation: Activation) -> None:
+        vars(self)["activation"] = activation_function(activation)
+
+    @activation.deleter
+    def activation(self) -> None:
+        del vars(self)["activation"]
 
     @property
     def nin(self) -> int:
@@ -124,7 +137,8 @@ class Neuron(Module):
     def forward(self, x: Inputs) -> Value:
         """The output for one sample. Call the neuron itself, `n(x)`, which opens its scope."""
         weighted_sum: Value = dot(self.w, converted(self, len(self.w), x)) + self.b
-        return self.activation(weighted_sum)
+        output: Value = self.activation(weighted_sum)
+        return output
 
     def _config(self) -> dict[str, Any]:
         return {"nin": self.nin, "activation": self.activation}
@@ -173,6 +187,16 @@ class Layer(Module):
         return self.neurons[0].nin
 
     @property
+    def activation(self) -> Any:
+        """The activation of the neurons; set, it is that of all of them."""
+        return self.neurons[0].activation
+
+    @activation.setter
+    def activation(self, activation: Activation) -> None:
+        for neuron in self.neurons:
+            neuron.activation = activation
+
+    @property
     def nout(self) -> int:
         """The number of outputs."""
         return len(self.neurons)
@@ -183,10 +207,10 @@ class Layer(Module):
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _config(self) -> dict[str, Any]:
-        return {"nin": self.nin, "nout": self.nout, "activation": self.neurons[0].activation}
+        return {"nin": self.nin, "nout": self.nout, "activation": self.activation}
 
     def extra_repr(self) -> str:
-        return f"{self.nin} → {self.nout}, {function_name(self.neurons[0].activation)}"
+        return f"{self.nin} → {self.nout}, {function_name(self.activation)}"
 
 
 @buildable
@@ -257,13 +281,13 @@ class MLP(Module):
         return x
 
     def _config(self) -> dict[str, Any]:
-        first, last = (self.layers[place].neurons[0].activation for place in (0, -1))
+        first, last = (self.layers[place].activation for place in (0, -1))
         ends = {"activation": first, "output_activation": last}
         return {"nin": self.nin, "nouts": self.nouts, **ends}
 
     def extra_repr(self) -> str:
         sizes = " → ".join(map(str, (self.nin, *self.nouts)))
-        names = [function_name(layer.neurons[0].activation) for layer in self.layers]
+        names = [function_name(layer.activation) for layer in self.layers]
         output = "" if names[-1] == names[0] else f", {names[-1]} output"
         return f"{sizes}, {names[0]}{output}"
 

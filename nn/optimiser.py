@@ -18,7 +18,7 @@ from glassgrad.engine.arrays import check_unmasked
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
-from glassgrad.engine.text import counted, describe, named, some_of, told
+from glassgrad.engine.text import counted, describe, named, similar, some_of, told
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
@@ -119,6 +119,9 @@ class Optimiser:
                 f"{name} is an option of the groups of {type(self).__name__}: write "
                 f"optimiser.groups[0].{name} = ..."
             )
+        meant = "learning_rate" if name == "lr" else similar(name, self.OPTIONS)
+        if meant and name != meant and not hasattr(self, name):
+            raise AttributeError(f"{type(self).__name__} has no {name}. Did you mean {meant}?")
         super().__setattr__(name, thing)
 
     def step(self) -> None:

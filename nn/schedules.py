@@ -27,6 +27,7 @@ from glassgrad.nn.checks import (
     Count,
     CountFrom0,
     NotNegative,
+    Part,
     Share,
     checked_fields,
     not_negative,
@@ -61,7 +62,7 @@ class step_decay(_Checked):
     """
 
     every: Count
-    factor: NotNegative = 0.1
+    factor: Part = 0.1
 
     def __call__(self, step: int, total: int | None) -> float:
         return float(self.factor ** (step // self.every))
@@ -78,7 +79,7 @@ class cosine(_Checked):
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
 
-    floor: NotNegative = 0.0
+    floor: Part = 0.0
 
     def __call__(self, step: int, total: int | None) -> float:
         share = min(step / _needed(total, "cosine"), 1.0)

@@ -494,3 +494,15 @@ def test_without_matplotlib_no_picture_is_promised(script, tmp_path, capsys, mon
     assert 'pip install "glassgrad[plot]"' in error
     script.main(["--steps", "1"])
     assert "accuracy" in capsys.readouterr().out
+
+
+def test_an_activation_that_is_set_counts():
+    for model, neurons in ((Neuron(2, seed=1), 1), (Layer(2, 3, seed=1), 3)):
+        model.activation = "relu"
+        outputs = model([1.0, -2.0])
+        made = {y.operation.name for y in (outputs if neurons > 1 else [outputs])}
+        assert (made, "relu" in repr(model)) == ({"relu"}, True)
+        before = repr(model)
+        with pytest.raises(ValueError, match="Did you mean 'sigmoid'"):
+            model.activation = "sigmod"
+        assert repr(model) == before

@@ -680,3 +680,9 @@ def test_a_rule_may_write_over_what_it_is_given() -> None:
         optimiser.moved(numbers, 4.0 * gradients)
     assert optimiser.state_dict()["state"] == {"moves": [0.5, 0.5]}
     assert (numbers.tolist(), gradients.tolist()) == ([3.0, 1.0], [1.0, 1.0])
+
+
+@pytest.mark.parametrize("typed", ["lr", "learing_rate"])
+def test_a_mistyped_option_is_no_attribute(typed: str) -> None:
+    with pytest.raises(AttributeError, match=f"SGD has no {typed}. Did you mean learning_rate?"):
+        setattr(SGD([Value(1.0)], 0.1), typed, 0.5)
