@@ -16,12 +16,15 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.context import recording
 from glassgrad.engine.errors import GradientMismatchError
 from glassgrad.engine.functional import value_and_grad
 from glassgrad.engine.gradient import grad
 from glassgrad.engine.misuse import other_signature, real
+from glassgrad.engine.op import Operation
 from glassgrad.engine.text import counted, describe, function_name, told
 from glassgrad.engine.tree import is_sequence
 from glassgrad.engine.value import Value, as_value
@@ -77,7 +80,22 @@ def check_gradients(
     # It may take no plain numbers, but those that it is called with.
     of_leaves = lambda *xs: function(*[x if isinstance(x, Value) else Value(x) for x in xs])
     with recording():
-        return _worst_error(of_leaves, function_name(function), point, tolerance, order)
+        worst = _worst_error(of_leaves, function_name(function), point, tolerance, order)
+    if isinstance(function, Operation) and function.is_checked:
+        _check_arrays(function, point)
+    return worst
+
+
+def _check_arrays(operation: Operation, point: list[float]) -> None:
+    """Compare the function for arrays with that for floats, on arrays of two equal numbers each."""
+    value = operation.forward(tuple(point))
+    found = np.asarray(operation.on_arrays(*[np.full(2, x) for x in point]))
+    if found.shape != (2,) or not np.allclose(found, value, rtol=1e-9, atol=0.0, equal_nan=True):
+        raise GradientMismatchError(
+            f"{operation.name} is {value!r} at {point}, but its function for arrays gives "
+            f"{told(found.tolist())} for arrays of these numbers, two in each. It takes an array "
+            "for each operand and computes element by element; None in its place calls the other."
+        )
 
 
 def _worst_error(

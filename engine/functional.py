@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from math import isfinite
 from typing import Any
 
@@ -60,11 +61,15 @@ def value_and_grad(
     >>> value_and_grad(lambda x, power: x**power, argnums=0)(3.0, 2)
     (9.0, 6.0)
     """
-    _check(value_and_grad, function, argnums)
+    return _value_and_grad("value_and_grad", function, argnums)
+
+
+def _value_and_grad(role: str, function: Function, argnums: Argnums | None) -> Function:
+    _check(role, function, argnums)
 
     def evaluated(*arguments: Any, **named: Any) -> tuple[Any, Any]:
         with recording():
-            call = _Call(value_and_grad, function, arguments, named, argnums)
+            call = _Call(role, function, arguments, named, argnums)
             y = call.number()
             gradients = call.reshape(grad(y, call.leaves, differentiable=call.gives_values))
         is_single = len(gradients) == 1 if argnums is None else not isinstance(argnums, Sequence)
@@ -91,14 +96,20 @@ def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -
     >>> jvp(lambda x, y: {"product": x * y, "double": 2 * x}, (2.0, 5.0), (1.0, 0.0))
     ({'product': 10.0, 'double': 4.0}, {'product': 5.0, 'double': 2.0})
     """
-    _check(jvp, function, None)
+    _check("jvp", function, None)
     if not isinstance(arguments, (list, tuple)) or not isinstance(tangents, (list, tuple)):
         raise TypeError("jvp takes two tuples. Write jvp(f, (x,), (dx,)).")
     if len(arguments) != len(tangents):
         problem = f"jvp needs one tangent per argument: {len(arguments)}, not {len(tangents)}."
         raise ValueError(problem)
+    return _jvp("jvp", function, arguments, tangents)
+
+
+def _jvp(
+    role: str, function: Function, arguments: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[Any, Any]:
     with recording():
-        call = _Call(jvp, function, arguments)
+        call = _Call(role, function, arguments)
         ys = call.outputs()
         slopes = call.tangents_of(ys, tangents)
     values = ys if call.gives_values else [y.data for y in ys]
@@ -121,11 +132,15 @@ def jacobian(function: Function, argnums: int = 0) -> Function:
     array([[5., 2.],
            [1., 1.]])
     """
-    _check(jacobian, function, argnums)
+    return _jacobian("jacobian", function, argnums)
+
+
+def _jacobian(role: str, function: Function, argnums: int) -> Function:
+    _check(role, function, argnums)
 
     def evaluated(*arguments: Any, **named: Any) -> Any:
         with recording():
-            call = _Call(jacobian, function, arguments, named, argnums)
+            call = _Call(role, function, arguments, named, argnums)
             ys = call.outputs()
             kind = object if call.gives_values else float
             matrix = np.empty((len(ys), len(call.leaves)), dtype=kind)
@@ -149,9 +164,8 @@ def hessian(function: Function, argnums: int = 0) -> Function:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    _check(hessian, function, argnums)
-    both = value_and_grad(function, argnums)
-    return jacobian(lambda *arguments, **named: both(*arguments, **named)[1], argnums)
+    _check("hessian", function, argnums)
+    return _jacobian("hessian", _gradient("hessian", function, argnums), argnums)
 
 
 def hvp(function: Function) -> Function:
@@ -168,24 +182,28 @@ def hvp(function: Function) -> Function:
     >>> hvp(lambda v: v[0] ** 2 * v[1])([3.0, 5.0], [1.0, 2.0])
     [22.0, 6.0]
     """
-    _check(hvp, function, 0)
-    both = value_and_grad(function, 0)
+    _check("hvp", function, 0)
+    gradient = _gradient("hvp", function, 0)
 
     def evaluated(point: Any, vector: Any, *arguments: Any, **named: Any) -> Any:
-        gradient = lambda p: both(p, *arguments, **named)[1]
-        return jvp(gradient, (point,), (vector,))[1]
+        by_point = wraps(gradient)(lambda p: gradient(p, *arguments, **named))
+        return _jvp("hvp", by_point, (point,), (vector,))[1]
 
     return evaluated
 
 
-def _check(derivative: Function, function: Any, argnums: Any) -> None:
+def _gradient(role: str, function: Function, argnums: int) -> Function:
+    both = _value_and_grad(role, function, argnums)
+    return wraps(function)(lambda *arguments, **named: both(*arguments, **named)[1])
+
+
+def _check(role: str, function: Any, argnums: Any) -> None:
     """Refuse what is no function, and what is no position, before anything is called."""
-    role = derivative.__name__
     if not callable(function):
         hint = " Of a Value, write grad(y, x)." if isinstance(function, Value) else ""
         raise TypeError(f"{role} takes a function, not {describe(function)}.{hint}")
     positions = [0 if argnums is None else argnums]
-    if derivative is value_and_grad and isinstance(argnums, Sequence):
+    if role == "value_and_grad" and isinstance(argnums, Sequence):
         positions = list(argnums)
     if not positions or not all(isinstance(i, (int, np.integer)) for i in positions):
         raise TypeError(
@@ -202,13 +220,13 @@ class _Call:
 
     def __init__(
         self,
-        derivative: Function,
+        role: str,
         function: Function,
         arguments: Sequence[Any],
         named: Mapping[str, Any] | None = None,
         argnums: Argnums | None = None,
     ) -> None:
-        self._role = derivative.__name__
+        self._role = role
         self._title = function_name(function)
         positions = self._positions(argnums, len(arguments))
         arguments = [settled(x) if i in positions else x for i, x in enumerate(arguments)]
@@ -253,7 +271,8 @@ class _Call:
             pairs = zip(tangents, self._shapes)
             given = [t for tangent, shape in pairs for t in aligned(tangent, shape)]
         except ValueError as fault:
-            problem = "A tangent, or the vector of hvp, has the structure of the argument"
+            vector = "The vector" if self._role == "hvp" else "A tangent"
+            problem = f"{vector} of {self._role} has the structure of the argument"
             raise ValueError(f"{problem}: {fault}.") from None
         directions = [as_value(t, self._role) for t in given]
         self.gives_values |= any(isinstance(t, Value) for t in given)

@@ -384,6 +384,10 @@ def _for_tables(name: str) -> str:
 
 def _refuse_named(name: str, named: Mapping[str, Any]) -> None:
     for argument in named:
+        if argument in ("ddof", "correction", "unbiased"):
+            raise TypeError(
+                f"{name} has no {argument}: it divides by n. For n - 1 use var(xs) * (n / (n - 1))."
+            )
         problem = f"{name} has no {argument}: it takes the numbers of one row, all of them."
         raise TypeError(f"{problem} {_for_tables(name)}")
 

@@ -424,3 +424,10 @@ def test_a_wrong_call_is_refused_with_the_right_one(
 ) -> None:
     with pytest.raises(error, match=message):
         function() if isinstance(function, partial) else check_gradients(function, xs)
+
+
+def test_a_function_for_arrays_that_gives_something_else_is_found() -> None:
+    wrong = operation_with(lambda x, y: 2.0 * x, function=lambda x: x * x)
+    wrong.array = lambda x: x**3
+    with pytest.raises(GradientMismatchError, match="its function for arrays gives"):
+        check_gradients(wrong, [0.5])

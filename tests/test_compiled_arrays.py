@@ -330,7 +330,7 @@ def test_what_is_no_library_or_reduction_is_refused(
         (([1.0, 2.0], [1.0]), r"an array of 1 numbers, not of shape \(2,\)"),
         (([1.0],), "not nothing"),
         (([1.0], [1.0], [1.0, 2.0]), "first axis"),
-        (([1.0], 3.0), "first axis"),
+        (([1.0], 3.0), "one number, without an axis of samples"),
     ],
 )
 def test_shapes_that_do_not_belong_together_are_refused(
@@ -343,6 +343,16 @@ def test_shapes_that_do_not_belong_together_are_refused(
 
 
 # JAX.
+
+
+@pytest.mark.parametrize(
+    "batch", [np.array([1j]), np.array(["1"]), np.array(["2020-01-01"], "datetime64[D]"), [None]]
+)
+def test_what_is_no_array_of_real_numbers_is_refused(peer: Peer, batch: Any) -> None:
+    w = Value(2.0)
+    evaluate = compiled(lambda n: w * n).value_and_grad([w], namespace=peer.module)
+    with pytest.raises(TypeError):
+        evaluate(peer.module.ones(1), batch)
 
 
 @pytest.mark.needs("jax")

@@ -212,3 +212,27 @@ def test_results_that_are_infinite_with_both_signs_add_up_to_nan_without_a_warni
     w = Value(1.0)
     value, _ = compiled(lambda x: w * x).value_and_grad([w])([1.0], [math.inf, -math.inf])
     assert math.isnan(value)
+
+
+def test_what_is_not_finite_takes_no_more_memory_for_more_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is walked through in parts, with the same numbers."""
+    w = [Value(0.5), Value(math.inf)]
+    loss = compiled(lambda x, y: engine.where(x > 0.0, w[0] * x, w[1] * y).tanh() + w[0] * y)
+    batch = np.linspace(-1.0, 1.0, 50), np.linspace(1.0, 2.0, 50)
+    whole = loss.value_and_grad(w)(np.array([0.5, math.inf]), *batch)
+    results = loss.map(*batch)
+    monkeypatch.setattr(program, "_MOST_NUMBERS", 60)
+    parts = loss.value_and_grad(w)(np.array([0.5, math.inf]), *batch)
+    np.testing.assert_allclose([parts[0], *parts[1]], [whole[0], *whole[1]], rtol=1e-12)
+    np.testing.assert_array_equal(loss.map(*batch), results)
+
+
+def test_arguments_that_nobody_reads_do_no_harm_where_a_gradient_is_infinite() -> None:
+    a = Value(1e200)
+    penalty = compiled(lambda epoch, rate: a * a * a)
+    penalty(1, 0.1).backward()
+    assert a.grad == math.inf
+    value, gradient = penalty.value_and_grad([a])([1e200], [1.0, 2.0], [3.0, 4.0])
+    assert (value, *gradient) == (math.inf, math.inf)

@@ -198,8 +198,8 @@ def test_whole_numbers_and_truths_that_are_differentiated_by_are_floats() -> Non
         (lambda: value_and_grad(lambda v: "text")(1.0), "str 'text'"),
         (lambda: value_and_grad(lambda v: [v])(1.0), "number, and lambda gives list .*jacobian"),
         (lambda: value_and_grad(lambda v: (v, 1))(1.0), "one number, .* jacobian"),
-        (lambda: hessian(lambda v: [v[0]])([1.0]), "value_and_grad differentiates one number"),
-        (lambda: hvp(lambda v: [v[0]])([1.0], [1.0]), "value_and_grad differentiates one number"),
+        (lambda: hessian(lambda v: [v[0]])([1.0]), "hessian differentiates one number"),
+        (lambda: hvp(lambda v: [v[0]])([1.0], [1.0]), "hvp differentiates one number"),
         (lambda: jvp(lambda v: v, 1.0, 1.0), r"Write jvp\(f, \(x,\), \(dx,\)\)"),
     ],
 )

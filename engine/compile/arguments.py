@@ -331,7 +331,9 @@ def structure_of(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, 
         raise ValueError(
             f"{title}(...) takes an array for each argument of the function, not nothing."
         )
-    counts = [shape[0] if shape else 0 for shape, _ in kinds]
+    if not all(shape for shape, _ in kinds):
+        raise ValueError(f"An argument of {title}(...) is one number, without an axis of samples.")
+    counts = [shape[0] for shape, _ in kinds]
     if len(set(counts)) > 1:
         listed = ", ".join(map(str, counts))
         raise ValueError(f"The first axis is that of the samples; the arguments have {listed}.")

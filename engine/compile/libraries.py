@@ -80,6 +80,9 @@ class Library:
     def is_float(self, array: Any) -> bool:
         return bool(array.dtype.kind == "f")
 
+    def is_real(self, array: Any) -> bool:
+        return array.dtype.kind in "fiub"
+
     def first(self, array: Any) -> Any:
         """The first sample of a batch, as an array of one; of a traced one 1 stands for numbers."""
         one = np.ones((1, *array.shape[1:])) if self.is_traced(array) else self.in_numpy(array[:1])
@@ -311,6 +314,9 @@ class PyTorch(Library):
 
     def is_float(self, array: Any) -> bool:
         return bool(array.is_floating_point())
+
+    def is_real(self, array: Any) -> bool:
+        return not array.is_complex()
 
     def silence(self) -> AbstractContextManager[Any]:
         return self.module.no_grad()  # type: ignore[no-any-return]

@@ -29,6 +29,8 @@ from glassgrad.engine.value import RELATIONS
 
 _MOST_BYTES = 2**26
 """So many bytes of buffers of one size are kept after a call, and of all sizes twice as many."""
+_MOST_NUMBERS = 2**20
+"""So many numbers are walked through at once, sample by sample, where they are not finite."""
 _MOST_SIZES = 8
 """For so many numbers of samples buffers are kept, as for whole batches and for the last one."""
 _MOST_FRAMES = 8
@@ -66,7 +68,7 @@ class Program:
         inputs: int,
         has_several: bool,
     ) -> None:
-        self._recorded, self._guards, self._has_several = recorded, guards, has_several
+        self._recorded, self._guards = recorded, guards
         self._batched, self._wanted = batched, wanted
         self.layout = laid_out(graph, batched)
         self.orders = {
@@ -112,23 +114,31 @@ class Program:
         walked, (given, outside) = self._walked
         rows = np.concatenate(inputs, -1)
         columns = rows.T if self._batched else rows[:, None]
-        width, roots = columns.shape[1], self._recorded.roots
+        size, roots = max(1, _MOST_NUMBERS // len(self._recorded)), self._recorded.roots
         count = len(roots) - 2 * len(self._guards)
+        results, holds, of_inputs, of_captured = [], [], [], np.zeros((len(outside), 1))
         with np.errstate(all="ignore"):
-            leaves = (given, columns), (outside, np.asarray(captured)[:, None])
-            numbers = walked.forward(leaves, width)
-            holds: Any = True
-            for guard, left, right in zip(self._guards, roots[count::2], roots[count + 1 :: 2]):
-                outcome = RELATIONS[guard.relation](numbers[left], numbers[right])
-                holds &= outcome == guard.outcome
+            for start in range(0, columns.shape[1], size):
+                part = columns[: len(given), start : start + size]
+                width = min(size, columns.shape[1] - start)
+                leaves = (given, part), (outside, np.asarray(captured)[:, None])
+                numbers = walked.forward(leaves, width)
+                results.append(numbers[roots[:count]])
+                holds.append(np.ones(width, bool))
+                for guard, left, right in zip(self._guards, roots[count::2], roots[count + 1 :: 2]):
+                    outcome = RELATIONS[guard.relation](numbers[left], numbers[right])
+                    holds[-1] &= outcome == guard.outcome
+                if share is not None:
+                    gradients = walked.backward(numbers, int(roots[0]), share)
+                    of_inputs.append(gradients[given])
+                    of_captured += gradients[outside].sum(1, keepdims=True)
             found: list[Any] = [None, None]
             if share is not None:
-                gradients = walked.backward(numbers, int(roots[0]), share)
-                slopes = gradients[given], gradients[outside].sum(1, keepdims=True)
-                kinds = zip(LEAVES, slopes)
+                kinds = zip(LEAVES, (np.concatenate(of_inputs, 1), of_captured))
                 found = [_copied(each) if k in self._wanted else None for k, each in kinds]
-            results = self._pool.totalled(numbers[roots[:count]], np.ones(width))
-        return *results, holds, *found
+            ones = np.ones(columns.shape[1])
+            numbers, total = self._pool.totalled(np.concatenate(results, 1), ones)
+        return numbers, total, np.concatenate(holds), *found
 
     def instructions(self) -> tuple[list[Array], Outputs]:
         """The array instructions, in their order, and what they give."""

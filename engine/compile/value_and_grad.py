@@ -136,6 +136,12 @@ class ArrayFunction(Evaluation):
         given = host.numbers(array)
         self._check_shape(given.shape)
         arrays = [host.array(each) for each in batch]
+        for place, each in enumerate(arrays, 1):
+            if not host.is_real(each):
+                raise TypeError(
+                    f"Argument {place} of value_and_grad of {self._cache.title} takes real numbers "
+                    f"in an array, not {each.dtype}. Give its numbers as floats."
+                )
         with np.errstate(all="ignore"), host.silence():
             return self._cache.trusted(
                 lambda: self._evaluated_by(host, given, arrays), self._cache.refuse
