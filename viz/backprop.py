@@ -144,6 +144,9 @@ class Backprop(Steps):
             OSError: the file cannot be written.
         """
         path, kind = checked_name(path, FORMATS, "Steps are", "steps")
+        if "{" in path.name:
+            problem = f"save writes one file, and {told(path.name)} is a name for several."
+            raise ValueError(f"{problem} Write save('step-3.{kind}', step=3) for each.")
         index = None if step is None else checked_step(self, step)
         if kind == "html":
             at = {"step": index, "level": "scalars"}
