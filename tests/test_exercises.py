@@ -540,6 +540,9 @@ def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
     wrong = check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]])
     assert wrong.text.endswith("[1][1]. [1][0]: Not yet. It is too large.")
     assert "[0]: Not yet. The size is right, the sign is not" in check([-1, 2], of=[1, -2]).text
+    wrong = check([1] * 9 + [0.5] * 99, of=[1] * 108)
+    assert "Right: [0], [1], [2], [3], [4] and 4 more. [9]: Not yet. " in wrong.text
+    assert wrong.text.endswith(" either: [10], [11], [12], [13], [14] and 93 more.")
     assert "upside down" in check(4, of=0.25).text
     assert "in degrees" in check(180, of=math.pi).text
     assert "in per cent" in check(50, of=0.5).text

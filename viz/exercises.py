@@ -321,11 +321,11 @@ def _together(verdicts: Mapping[str, Verdict]) -> Verdict:
     if len(right) == len(verdicts):
         return replace(RIGHT, parts=verdicts)
     first, *others = (each for each in verdicts if each not in right)
-    text = f"Right: {', '.join(right)}. " if right else ""
+    text = f"Right: {some_of(right)}. " if right else ""
     text += f"{first}: {verdicts[first].text}"
     if others:
         between = " " if text.endswith((".", "?")) else "; "  # a formula has no full stop
-        text += f"{between}Not right yet either: {', '.join(others)}."
+        text += f"{between}Not right yet either: {some_of(others)}."
     return Verdict(False, text, verdicts[first].hint, verdicts)
 
 
