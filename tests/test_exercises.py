@@ -236,6 +236,7 @@ def five_paths() -> tuple[Value, Value]:
 def test_what_is_left_out_of_five_paths_is_named(answer: float, said: str) -> None:
     a, y = five_paths()
     assert check(answer, of=y, by=a).text == f"Not yet. {said}"
+    assert "What comes by way of a" not in check(0.0, of=y, by=a).text
 
 
 def test_a_number_of_two_digits_is_no_mistake_that_it_rounds() -> None:

@@ -379,7 +379,8 @@ _OF_USES: tuple[tuple[_Gives, str], ...] = (
      "That is the contribution of {operand} in {node} alone: every use sends one."),
     (lambda q, e: q.right[0] - e.through,
      "The use of {operand} in {node} is left out: every use sends a contribution."),
-    (lambda q, e: q.right[0] - q.gradients[e.operand.index] * e.reach,
+    (lambda q, e: q.right[0] - q.gradients[e.operand.index] * e.reach
+     if e.operand is not q.target else None,
      "What comes by way of {operand} is missing: every path to {target} counts."),
 )  # fmt: skip
 """Where several paths lead to the node that is differentiated by."""
