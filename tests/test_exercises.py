@@ -544,6 +544,7 @@ def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
     wrong = check([1] * 9 + [0.5] * 99, of=[1] * 108)
     assert "Right: [0], [1], [2], [3], [4] and 4 more. [9]: Not yet. " in wrong.text
     assert wrong.text.endswith(" either: [10], [11], [12], [13], [14] and 93 more.")
+    assert len(check({"p" * 5000: 1, "q": 2}, of={"p" * 5000: 2, "q": 2}).text) < 200
     assert "upside down" in check(4, of=0.25).text
     assert "in degrees" in check(180, of=math.pi).text
     assert "in per cent" in check(50, of=0.5).text
