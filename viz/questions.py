@@ -82,7 +82,7 @@ def number(answer: Any, role: str) -> float:
     if type(answer).__name__.startswith("bool"):  # numpy's too
         raise TypeError(f"{role} is a number, not {describe(answer)}.")
     if is_sequence(answer):
-        parts = leaves_of(answer)
+        parts = leaves_of(answer) if hasattr(answer, "__len__") else []
         meant = told(parts[0]) if len(parts) == 1 and is_real(parts[0]) else "one number"
         raise TypeError(f"{role} takes a real number, not {describe(answer)}. Write {meant}.")
     return real(answer, role)
