@@ -27,7 +27,7 @@ from glassgrad.engine import (
     softmax,
     topological_order,
 )
-from glassgrad.engine.op import ATOM
+from glassgrad.engine.op import ATOM, Pairing
 from glassgrad.engine.printing import spelled, width_of
 from glassgrad.engine.text import clipped, similar, suggestion, visible
 
@@ -310,13 +310,7 @@ class Expression:
                 sign, operation = _SIGNS[type(op)]
             case _:
                 return operands
-        takes_lists = isinstance(operation, Reduction) or operation in (
-            *_OF_SEVERAL.values(),
-            *self._others.values(),
-        )
-        for at, operand in zip(_operands(node), operands):
-            if _is_list(operand) and not takes_lists:
-                raise self._error(f"{sign} takes numbers, and this is a list. {_PICK}", at)
+        self._check_lists(node, sign, operation, operands)
         try:
             result = operation(*operands)
         except (TypeError, ValueError, OverflowError) as error:
@@ -325,6 +319,19 @@ class Expression:
         if not all(isinstance(x, (Value, float, bool)) for x in each):
             raise self._error("This gives no single number.", node)
         return result
+
+    def _check_lists(self, node: ast.expr, sign: str, operation: Any, operands: list[Any]) -> None:
+        if operation in self._others.values():
+            return  # they say themselves what they take
+        is_pair = isinstance(operation, Pairing)
+        takes_row = isinstance(operation, Reduction) or operation in _OF_SEVERAL.values()
+        for at, entries in zip(_operands(node), operands):
+            if _is_list(entries) and not takes_row:
+                raise self._error(f"{sign} takes numbers, and this is a list. {_PICK}", at)
+            is_lone = is_pair or len(operands) == 1
+            if _is_list(entries) and (not is_lone or any(map(_is_list, entries))):
+                wanted = "two lists of numbers" if is_pair else "one list, or numbers alone"
+                raise self._error(f"{sign} takes {wanted}.", node)
 
     def _error(self, problem: str, node: ast.expr | ast.stmt) -> ExpressionError:
         line = self.text.encode()  # Python counts bytes
