@@ -9,9 +9,11 @@ syntax tree is refused, and the error marks the place.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 import sys
+import warnings
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -49,7 +51,7 @@ _INSTEAD = {
     **dict.fromkeys("×·\u0387⋅∙", "*"),
     **dict.fromkeys("−–—", "-"),
     **{"÷": "/", "²": "**2", "³": "**3", "^": "**", "≤": "<=", "≥": ">=", "√": "sqrt(x)"},
-    **{"|": "abs(x)", "#": ""},
+    **{"|": "abs(x)", **dict.fromkeys("#!?$", "")},
 }
 """What to type for signs that people know from paper, of which Python makes something else."""
 _LIBRARIES = ("math", "np", "numpy", "jnp", "torch", "F", "glassgrad", "gg")
@@ -133,8 +135,8 @@ class Expression:
     def _read(self) -> Iterator[tuple[str, ast.expr]]:
         """The parts with their names, the result last; "" where it has none."""
         for at, sign in enumerate(self.text):
-            if sign in _INSTEAD:
-                advice = f" Write {_INSTEAD[sign]} instead." if _INSTEAD[sign] else ""
+            if sign in _INSTEAD and self.text[at : at + 2] != "!=":
+                advice = f" Write {_INSTEAD[sign]} instead." if _INSTEAD[sign] else " Leave it out."
                 problem = f"No expression has the sign {sign}.{advice}"
                 raise ExpressionError(problem, self.text, at, at + 1)
         if len(re.findall(r"\w+|\*\*|[^\w\s()\[\],.;=]", self.text)) > _MOST_PARTS:
@@ -142,12 +144,17 @@ class Expression:
             raise ExpressionError(problem, self.text)
         try:
             # Of "exec" an error would look for a file of that name.
-            parts = ast.parse(self.text, mode="single").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # such as of 1if
+                parts = ast.parse(self.text, mode="single").body
         except (RecursionError, MemoryError):
             problem = "The expression is nested too deeply to be read. Compute a part of it first."
             raise ExpressionError(problem, self.text) from None
         except (SyntaxError, ValueError) as error:  # or what is no text
             raise self._unread(error) from None
+        if self.text[-1] == ";":
+            problem = "After ; the result is missing, as in h = 2*x; h**2."
+            raise ExpressionError(problem, self.text, len(self.text))
         for part in parts:
             is_result = part is parts[-1]
             typed = clipped(str(ast.get_source_segment(self.text, part)))
@@ -172,8 +179,15 @@ class Expression:
         """What Python cannot read; of brackets it says what is wrong with them."""
         text, said = self.text, str(getattr(error, "msg", ""))
         is_bracket = any(word in said for word in ("never closed", "unmatched", "does not match"))
+        offset = getattr(error, "offset", None) or 0
+        for word in () if is_bracket else re.finditer(r"[^\W\d]\w*", text):
+            if keyword.iskeyword(word[0]):
+                problem = f"{word[0]} is a reserved word of Python: no expression has it."
+                return ExpressionError(problem, text, *word.span())
+        if said == "invalid syntax" and not 0 < offset <= len(text):
+            return ExpressionError("Something is missing at the end.", text, len(text))
         problem = f"Brackets: {said}." if is_bracket else _UNREAD
-        start = min(max(0, (getattr(error, "offset", None) or 1) - 1), len(text) - 1)
+        start = min(max(0, offset - 1), len(text) - 1)
         end = max(start + 1, (getattr(error, "end_offset", None) or 0) - 1)
         return ExpressionError(problem, text, start, min(end, len(text)))
 
