@@ -40,8 +40,8 @@ SIGNS = ("+", "-", "*", "/", "**", "<", "<=", ">", ">=")
 NAMES = tuple(name for name, row in TABLE.items() if row.notation.binds >= ATOM)
 """The operations that are written with a name."""
 _ALLOWED = (
-    f"an expression has numbers, names, {' '.join(SIGNS)}, brackets, operations such as tanh(x), "
-    "and parts with names before it, as in h = 2*x; h**2."
+    f"an expression has numbers, names, {' '.join(SIGNS)}, brackets, operations such as tanh(x) "
+    "or where(x > 0, a, b), and parts with names before it, as in h = 2*x; h**2."
 )
 _UNREAD = (
     "It cannot be read from here on: a product is written 2*x, an operation tanh(x), and a part "
@@ -227,7 +227,9 @@ class Expression:
         return "" if is_method else f"{name} is not a method: write {name}(...)."
 
     def _unknown(self, name: str) -> str:
-        advice = suggestion(name, self._functions) or " To multiply, write 2*(x + 1)."
+        is_factor = len(name) < 3  # a longer name was meant for an operation
+        others = "To multiply, write 2*(x + 1)." if is_factor else "glassgrad --help lists all."
+        advice = suggestion(name, self._functions) or f" {others}"
         return f"There is no operation called {clipped(name)}.{advice}"
 
     def _variables(self) -> dict[str, ast.Name]:
