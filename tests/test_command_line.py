@@ -127,7 +127,7 @@ def test_the_step_moves_only_the_parameters_that_are_named(capsys: Captured) -> 
     update = capsys.readouterr().out.split("Update:")[1]
     assert "w  = 1 − 0.1 × -12" in update
     assert "x " not in update
-    for names, said in (("w,q", "q is no variable"), ("", "Nothing is no variable")):
+    for names, said in (("w,q", "q is no variable"), ("", "--parameters lacks a name")):
         assert main([*command, "--parameters", names]) == 2
         assert said in capsys.readouterr().err
 
