@@ -283,7 +283,9 @@ def _variables(root: Value, names: str) -> list[Value]:
     listed = [unicodedata.normalize("NFKC", name.strip()) for name in names.split(",")]
     for name in listed:
         if name not in known:
-            problem = f"{clipped(name) or 'Nothing'} is no variable of the expression."
+            problem = f"{clipped(name)} is no variable of the expression."
+            if not name:
+                problem = "--parameters lacks a name: write the variables as w,b."
             raise ExpressionError(problem, names, max(names.find(name), 0))
     return [known[name] for name in listed]
 

@@ -127,7 +127,7 @@ def test_the_step_moves_only_the_parameters_that_are_named(capsys: Captured) -> 
     update = capsys.readouterr().out.split("Update:")[1]
     assert "w  = 1 − 0.1 × -12" in update
     assert "x " not in update
-    for names, said in (("w,q", "q is no variable"), ("", "Nothing is no variable")):
+    for names, said in (("w,q", "q is no variable"), ("", "--parameters lacks a name")):
         assert main([*command, "--parameters", names]) == 2
         assert said in capsys.readouterr().err
 
@@ -429,7 +429,7 @@ def test_the_result_has_a_name_of_its_own(
 @pytest.mark.parametrize(
     ("arguments", "sentence", "marked"),
     [
-        (["x +", "x=2"], "It cannot be read from here on: a product is", None),
+        (["x +", "x=2"], "Something is missing at the end.", None),
         (["x*weight", "wieght=1", "x=2"], "Did you mean weight?", "weight"),
         (["x * y", "x=2"], "y has no number. Add y=... to the command.", "y"),
         (["x * y"], "x has no number", "x"),

@@ -236,6 +236,7 @@ def five_paths() -> tuple[Value, Value]:
 def test_what_is_left_out_of_five_paths_is_named(answer: float, said: str) -> None:
     a, y = five_paths()
     assert check(answer, of=y, by=a).text == f"Not yet. {said}"
+    assert "What comes by way of a" not in check(0.0, of=y, by=a).text
 
 
 def test_a_number_of_two_digits_is_no_mistake_that_it_rounds() -> None:
@@ -540,6 +541,10 @@ def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
     wrong = check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]])
     assert wrong.text.endswith("[1][1]. [1][0]: Not yet. It is too large.")
     assert "[0]: Not yet. The size is right, the sign is not" in check([-1, 2], of=[1, -2]).text
+    wrong = check([1] * 9 + [0.5] * 99, of=[1] * 108)
+    assert "Right: [0], [1], [2], [3], [4] and 4 more. [9]: Not yet. " in wrong.text
+    assert wrong.text.endswith(" either: [10], [11], [12], [13], [14] and 93 more.")
+    assert len(check({"p" * 5000: 1, "q": 2}, of={"p" * 5000: 2, "q": 2}).text) < 200
     assert "upside down" in check(4, of=0.25).text
     assert "in degrees" in check(180, of=math.pi).text
     assert "in per cent" in check(50, of=0.5).text
@@ -644,9 +649,9 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         ),
         ({"answer": [1.0, None], "of": [1.0, 2.0]}, TypeError, "not NoneType None"),
         ({"answer": 1j}, TypeError, "not complex"),
-        ({"answer": [4]}, TypeError, r"has the shape|takes a real number, not list \[4\]"),
+        ({"answer": [4]}, TypeError, r"takes a real number, not list \[4\]. Write 4\."),
         ({"answer": np.array([4])}, TypeError, "takes a real number, not ndarray"),
-        ({"answer": (4, 5)}, TypeError, "takes a real number, not tuple"),
+        ({"answer": (4, 5)}, TypeError, r"takes a real number, not tuple \(4, 5\)\. Write one"),
         ({"answer": [None]}, TypeError, "takes a real number, not list"),
         ({"answer": ["a"]}, TypeError, "takes a real number, not list"),
         ({"answer": np.array([[4]])}, TypeError, "takes a real number, not ndarray"),

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from browsing import Pages
 from lecture import lecture_neuron
@@ -44,8 +45,10 @@ def test_python_gives_all_of_the_state() -> None:
     given = {"level": "scalars", "step": len(steps) - 1, "rate": None}
     assert steps.state == start | given | {"numbers": {"x1": "inf", "b": "-0.0"}}
     assert json.loads(steps.to_json())["state"] == steps.state
+    steps.state = {"view": {"x": np.float32(1), "y": 0, "scale": 2}}
+    assert json.loads(steps.to_json())["state"]["view"] == {"x": 1.0, "y": 0.0, "scale": 2.0}
     steps.state["step"] = 3  # a copy
-    assert steps.state["step"] == len(steps) - 1
+    assert steps.state["step"] == 0
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,10 @@ def test_python_gives_all_of_the_state() -> None:
         ({"drawer": "left"}, "drawer is one of table, words"),
         ({"level": 2}, "no level 2. It has 'scalars'"),
         ({"level": "netwrk"}, "no level 'netwrk'. It has 'scalars'"),
+        ({"view": 1}, "view is a dict with x, y and scale, not int 1"),
+        ({"view": {"x": float("nan"), "y": 0, "scale": 1}}, "view has finite numbers and a scale"),
+        ({"view": {"x": 0, "y": 0, "scale": 0}}, "a scale above 0, not {'x': 0.0"),
+        ({"view": {"x": Value(1.0), "y": 0, "scale": 1}}, "x of the view takes a real number"),
         ([1], "state is a dict such as {'step': 2}"),
     ],
 )

@@ -528,6 +528,7 @@ COMPUTED = r"y = 6 is the result of mul, which no update moves\. List"
         ),
         (lambda: backprop(computed(), parameters=[Value(3.0, "idle")]), ValueError, NO_PART),
         (lambda: backprop(y := computed(), parameters=[y]), ValueError, COMPUTED),
+        (lambda: backprop(computed()).save("step-{:02}.svg"), ValueError, r"'step-3.svg', step=3"),
     ],
 )
 def test_what_cannot_be_stepped_is_refused(

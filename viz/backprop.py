@@ -59,7 +59,7 @@ class Backprop(Steps):
         - `numbers`: new ones for leaves, by name;
         - `rate`: the learning rate;
         - `drawer`: the one that is open;
-        - `view`: the x, y and scale of the picture, as a dict; the page leaves out another one.
+        - `view`: the x, y and scale of the picture, as a dict.
 
         >>> from glassgrad import Value, backprop
         >>> steps = backprop(Value(3.0, label="x") * 2.0)
@@ -144,6 +144,9 @@ class Backprop(Steps):
             OSError: the file cannot be written.
         """
         path, kind = checked_name(path, FORMATS, "Steps are", "steps")
+        if "{" in path.name:
+            problem = f"save writes one file, and {told(path.name)} is a name for several."
+            raise ValueError(f"{problem} Write save('step-3.{kind}', step=3) for each.")
         index = None if step is None else checked_step(self, step)
         if kind == "html":
             at = {"step": index, "level": "scalars"}
@@ -248,6 +251,7 @@ def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     else:
         whole(found["step"], "step", least=0)
     found["numbers"] = _numbers(steps, found["numbers"])
+    found["view"] = _view(found["view"])
     return found
 
 
@@ -289,6 +293,17 @@ def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
             found[name] = repr(float(number) if isinstance(number, str) else real(number, name))
         except ValueError:
             raise ValueError(f"{name} gets a number, not {told(number)}.") from None
+    return found
+
+
+def _view(view: Any) -> dict[str, float] | None:
+    if view is None:
+        return None
+    if not isinstance(view, Mapping) or set(view) != {"x", "y", "scale"}:
+        raise TypeError(f"view is a dict with x, y and scale, not {describe(view)}.")
+    found = {key: real(number, f"{key} of the view") for key, number in view.items()}
+    if not all(map(isfinite, found.values())) or found["scale"] <= 0.0:
+        raise ValueError(f"view has finite numbers and a scale above 0, not {told(found)}.")
     return found
 
 

@@ -209,7 +209,7 @@ def _difference(answers: Sequence[Typed], question: Question, author: _Author) -
 
 def _of_numbers(answer: Any, of: Any, author: _Author) -> Verdict:
     if isinstance(of, Mapping):
-        names, entries = _told_apart(list(map(str, of))), list(of.values())
+        names, entries = _told_apart([clipped(str(x)) for x in of]), list(of.values())
         given = _answers(answer, of, names)
     else:
         shape, entries = _array(of, "check of")
@@ -266,7 +266,7 @@ def _of_graph(answer: Any, of: Value, by: Any, author: _Author) -> Verdict:
     if by is None or isinstance(by, Value):
         return _of_several([answer], [""], [GraphQuestion(of, by, steps)], author)
     if isinstance(by, Mapping):
-        names, wanted = _told_apart(list(map(str, by))), list(by.values())
+        names, wanted = _told_apart([clipped(str(x)) for x in by]), list(by.values())
     else:
         wanted = listed(by, "check by", "a Value of the graph or several,")
         labels = [clipped(x.label or "") if isinstance(x, Value) else "" for x in wanted]
@@ -301,7 +301,7 @@ def _told_apart(names: list[str]) -> list[str]:
 def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
     if isinstance(answer, Mapping) and isinstance(asked, Mapping):
         if set(answer) != set(asked):
-            given = some_of(list(map(str, answer)))
+            given = some_of([clipped(str(x)) for x in answer])
             raise ValueError(
                 f"The answer has the names {given}, and asked for are {some_of(names)}. Give a "
                 "number for each name."
@@ -321,11 +321,11 @@ def _together(verdicts: Mapping[str, Verdict]) -> Verdict:
     if len(right) == len(verdicts):
         return replace(RIGHT, parts=verdicts)
     first, *others = (each for each in verdicts if each not in right)
-    text = f"Right: {', '.join(right)}. " if right else ""
+    text = f"Right: {some_of(right)}. " if right else ""
     text += f"{first}: {verdicts[first].text}"
     if others:
         between = " " if text.endswith((".", "?")) else "; "  # a formula has no full stop
-        text += f"{between}Not right yet either: {', '.join(others)}."
+        text += f"{between}Not right yet either: {some_of(others)}."
     return Verdict(False, text, verdicts[first].hint, verdicts)
 
 

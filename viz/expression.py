@@ -9,9 +9,11 @@ syntax tree is refused, and the error marks the place.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 import sys
+import warnings
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -27,7 +29,7 @@ from glassgrad.engine import (
     softmax,
     topological_order,
 )
-from glassgrad.engine.op import ATOM
+from glassgrad.engine.op import ATOM, Pairing
 from glassgrad.engine.printing import spelled, width_of
 from glassgrad.engine.text import clipped, similar, suggestion, visible
 
@@ -38,8 +40,8 @@ SIGNS = ("+", "-", "*", "/", "**", "<", "<=", ">", ">=")
 NAMES = tuple(name for name, row in TABLE.items() if row.notation.binds >= ATOM)
 """The operations that are written with a name."""
 _ALLOWED = (
-    f"an expression has numbers, names, {' '.join(SIGNS)}, brackets, operations such as tanh(x), "
-    "and parts with names before it, as in h = 2*x; h**2."
+    f"an expression has numbers, names, {' '.join(SIGNS)}, brackets, operations such as tanh(x) "
+    "or where(x > 0, a, b), and parts with names before it, as in h = 2*x; h**2."
 )
 _UNREAD = (
     "It cannot be read from here on: a product is written 2*x, an operation tanh(x), and a part "
@@ -49,7 +51,7 @@ _INSTEAD = {
     **dict.fromkeys("×·\u0387⋅∙", "*"),
     **dict.fromkeys("−–—", "-"),
     **{"÷": "/", "²": "**2", "³": "**3", "^": "**", "≤": "<=", "≥": ">=", "√": "sqrt(x)"},
-    **{"|": "abs(x)", "#": ""},
+    **{"|": "abs(x)", **dict.fromkeys("#!?$", "")},
 }
 """What to type for signs that people know from paper, of which Python makes something else."""
 _LIBRARIES = ("math", "np", "numpy", "jnp", "torch", "F", "glassgrad", "gg")
@@ -133,8 +135,8 @@ class Expression:
     def _read(self) -> Iterator[tuple[str, ast.expr]]:
         """The parts with their names, the result last; "" where it has none."""
         for at, sign in enumerate(self.text):
-            if sign in _INSTEAD:
-                advice = f" Write {_INSTEAD[sign]} instead." if _INSTEAD[sign] else ""
+            if sign in _INSTEAD and self.text[at : at + 2] != "!=":
+                advice = f" Write {_INSTEAD[sign]} instead." if _INSTEAD[sign] else " Leave it out."
                 problem = f"No expression has the sign {sign}.{advice}"
                 raise ExpressionError(problem, self.text, at, at + 1)
         if len(re.findall(r"\w+|\*\*|[^\w\s()\[\],.;=]", self.text)) > _MOST_PARTS:
@@ -142,12 +144,17 @@ class Expression:
             raise ExpressionError(problem, self.text)
         try:
             # Of "exec" an error would look for a file of that name.
-            parts = ast.parse(self.text, mode="single").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # such as of 1if
+                parts = ast.parse(self.text, mode="single").body
         except (RecursionError, MemoryError):
             problem = "The expression is nested too deeply to be read. Compute a part of it first."
             raise ExpressionError(problem, self.text) from None
         except (SyntaxError, ValueError) as error:  # or what is no text
             raise self._unread(error) from None
+        if self.text[-1] == ";":
+            problem = "After ; the result is missing, as in h = 2*x; h**2."
+            raise ExpressionError(problem, self.text, len(self.text))
         for part in parts:
             is_result = part is parts[-1]
             typed = clipped(str(ast.get_source_segment(self.text, part)))
@@ -172,8 +179,15 @@ class Expression:
         """What Python cannot read; of brackets it says what is wrong with them."""
         text, said = self.text, str(getattr(error, "msg", ""))
         is_bracket = any(word in said for word in ("never closed", "unmatched", "does not match"))
+        offset = getattr(error, "offset", None) or 0
+        for word in () if is_bracket else re.finditer(r"[^\W\d]\w*", text):
+            if keyword.iskeyword(word[0]):
+                problem = f"{word[0]} is a reserved word of Python: no expression has it."
+                return ExpressionError(problem, text, *word.span())
+        if said == "invalid syntax" and not 0 < offset <= len(text):
+            return ExpressionError("Something is missing at the end.", text, len(text))
         problem = f"Brackets: {said}." if is_bracket else _UNREAD
-        start = min(max(0, (getattr(error, "offset", None) or 1) - 1), len(text) - 1)
+        start = min(max(0, offset - 1), len(text) - 1)
         end = max(start + 1, (getattr(error, "end_offset", None) or 0) - 1)
         return ExpressionError(problem, text, start, min(end, len(text)))
 
@@ -213,7 +227,9 @@ class Expression:
         return "" if is_method else f"{name} is not a method: write {name}(...)."
 
     def _unknown(self, name: str) -> str:
-        advice = suggestion(name, self._functions) or " To multiply, write 2*(x + 1)."
+        is_factor = len(name) < 3  # a longer name was meant for an operation
+        others = "To multiply, write 2*(x + 1)." if is_factor else "glassgrad --help lists all."
+        advice = suggestion(name, self._functions) or f" {others}"
         return f"There is no operation called {clipped(name)}.{advice}"
 
     def _variables(self) -> dict[str, ast.Name]:
@@ -310,13 +326,7 @@ class Expression:
                 sign, operation = _SIGNS[type(op)]
             case _:
                 return operands
-        takes_lists = isinstance(operation, Reduction) or operation in (
-            *_OF_SEVERAL.values(),
-            *self._others.values(),
-        )
-        for at, operand in zip(_operands(node), operands):
-            if _is_list(operand) and not takes_lists:
-                raise self._error(f"{sign} takes numbers, and this is a list. {_PICK}", at)
+        self._check_lists(node, sign, operation, operands)
         try:
             result = operation(*operands)
         except (TypeError, ValueError, OverflowError) as error:
@@ -325,6 +335,19 @@ class Expression:
         if not all(isinstance(x, (Value, float, bool)) for x in each):
             raise self._error("This gives no single number.", node)
         return result
+
+    def _check_lists(self, node: ast.expr, sign: str, operation: Any, operands: list[Any]) -> None:
+        if operation in self._others.values():
+            return  # they say themselves what they take
+        is_pair = isinstance(operation, Pairing)
+        takes_row = isinstance(operation, Reduction) or operation in _OF_SEVERAL.values()
+        for at, entries in zip(_operands(node), operands):
+            if _is_list(entries) and not takes_row:
+                raise self._error(f"{sign} takes numbers, and this is a list. {_PICK}", at)
+            is_lone = is_pair or len(operands) == 1
+            if _is_list(entries) and (not is_lone or any(map(_is_list, entries))):
+                wanted = "two lists of numbers" if is_pair else "one list, or numbers alone"
+                raise self._error(f"{sign} takes {wanted}.", node)
 
     def _error(self, problem: str, node: ast.expr | ast.stmt) -> ExpressionError:
         line = self.text.encode()  # Python counts bytes

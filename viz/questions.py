@@ -18,11 +18,11 @@ from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
 from glassgrad.engine import NOT_COMPUTED, TABLE, ChangedDataError, Operation, Value, grad
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.misuse import name as name_of
-from glassgrad.engine.misuse import real
 from glassgrad.engine.op import HARD_PLACE
 from glassgrad.engine.text import describe, function_name, told
-from glassgrad.engine.tree import scalar_of
+from glassgrad.engine.tree import is_sequence, leaves_of, scalar_of
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.derivation import derivation
 from glassgrad.viz.diagram import Node
@@ -81,6 +81,10 @@ def number(answer: Any, role: str) -> float:
         )
     if type(answer).__name__.startswith("bool"):  # numpy's too
         raise TypeError(f"{role} is a number, not {describe(answer)}.")
+    if is_sequence(answer):
+        parts = leaves_of(answer) if hasattr(answer, "__len__") else []
+        meant = told(parts[0]) if len(parts) == 1 and is_real(parts[0]) else "one number"
+        raise TypeError(f"{role} takes a real number, not {describe(answer)}. Write {meant}.")
     return real(answer, role)
 
 
@@ -379,7 +383,8 @@ _OF_USES: tuple[tuple[_Gives, str], ...] = (
      "That is the contribution of {operand} in {node} alone: every use sends one."),
     (lambda q, e: q.right[0] - e.through,
      "The use of {operand} in {node} is left out: every use sends a contribution."),
-    (lambda q, e: q.right[0] - q.gradients[e.operand.index] * e.reach,
+    (lambda q, e: q.right[0] - q.gradients[e.operand.index] * e.reach
+     if e.operand is not q.target else None,
      "What comes by way of {operand} is missing: every path to {target} counts."),
 )  # fmt: skip
 """Where several paths lead to the node that is differentiated by."""
