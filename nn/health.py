@@ -17,7 +17,7 @@ activations should pass all of them, whatever its seed, so that a verdict is wor
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -284,9 +284,11 @@ class _Layers:
         self._computed, self._read = dict[str, None](), list[str]()
         seen: set[Value] = set()  # one that is used in several places belongs to the first
         for path, part in self._parts.items():
-            layer = self._place(path).layer
-            held = [x for _, x in walk(part, deep=False) if is_parameter(x) and x not in seen]
-            layer.values += held
+            layer, _, unit = self._place(path)
+            held = [x for _, x in walk(part, deep=False) if is_parameter(x)]
+            if unit is not None:
+                layer.values_of_unit[unit] += held
+            layer.values += [x for x in held if x not in seen]
             seen.update(held)
 
     def in_order(self) -> list[_Layer]:
@@ -364,10 +366,13 @@ def _is_activation(node: Value) -> bool:
 
 @dataclass
 class _Layer:
-    """What is found of a layer: its parameters, and each unit's outputs, with their samples."""
+    """What is found of a layer: its parameters, also by unit, and each unit's outputs, with their
+    samples.
+    """
 
     name: str
     values: list[Value] = field(default_factory=list)
+    values_of_unit: dict[str, list[Value]] = field(default_factory=lambda: defaultdict(list))
     outputs: dict[str, list[tuple[int, Value]]] = field(default_factory=lambda: defaultdict(list))
 
     def measured(self, samples: int, gradients: Mapping[Value, float]) -> LayerHealth:
@@ -419,18 +424,20 @@ class _Layer:
         return found, always
 
     def _are_alike(self, gradients: Mapping[Value, float]) -> bool:
-        units = len(self.outputs)
-        if units < 2:
+        if len(self.outputs) < 2:
             return False
         first, *others = (
-            [(sample, node.data, gradients.get(node, 0.0)) for sample, node in made]
-            for made in self.outputs.values()
+            (
+                [value.data for value in self.values_of_unit.get(unit, ())],
+                [(sample, node.data, gradients.get(node, 0.0)) for sample, node in made],
+            )
+            for unit, made in self.outputs.items()
         )
         if any(other != first for other in others):
             return False
-        # Units that are off are equal too: of their parameters each number is then there for all.
-        counts = Counter(value.data for value in self.values).values()
-        return all(n % units == 0 for n in counts) and (bool(counts) or any(x for _, x, _ in first))
+        # Units that are off tell nothing of parameters of which no one knows whose they are.
+        is_known = self.values_of_unit or len({value.data for value in self.values}) == 1
+        return bool(is_known) or any(number for _, number, _ in first[1])
 
 
 def scaled(of: Callable[[Vector], Any], numbers: Any) -> float | None:

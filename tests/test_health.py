@@ -368,6 +368,12 @@ def test_units_of_a_layer_without_neurons_are_compared(rows, alike):
     assert ("identical" in kinds(health)) is alike
 
 
+def test_a_layer_norm_that_gives_zeros_is_not_identical():
+    model = Sequential(LayerNorm(2), "relu", Layer(2, 3, seed=1), Layer(3, 1, seed=2))
+    health = check_health(model, mse, [[1, 1], [2, 2], [3, 3]], [0, 1, 0])
+    assert "identical" not in kinds(health)
+
+
 def test_a_last_layer_of_zeros_learns():
     """The gradients of its units differ by class, and part them: softmax regression from zeros."""
     model = network([2, 3], init="zeros")
