@@ -37,6 +37,7 @@ from glassgrad import (
     draw,
     grad,
     grad_vector,
+    linear,
     softmax,
     tanh,
     topological_order,
@@ -211,6 +212,7 @@ def test_parts_in_a_row():
     assert numbers_of(model(x)) == numbers_of(model[3](hidden))
     assert [type(part) for part in model] == [MLP, Elementwise, Elementwise, Layer]
     assert len(model) == 4
+    assert repr(Sequential(linear, tanh)) == "Sequential(linear → tanh, 0 parameters)"
     assert model[-1] is model.parts[3]
     assert [type(part) for part in model[1:4]] == [Elementwise, Elementwise, Layer]
     assert numbers_of(model[:3](x)) == [v.data for v in hidden]
