@@ -292,7 +292,7 @@ class Checkpoint(Hook):
         try:
             data = unsealed(self.path, SCHEMA, "checkpoint")
         except ValueError as fault:
-            raise self._refusal(_told(fault)) from None
+            raise self._refusal(str(fault).rstrip(".")) from None
         self._compare(data)
         try:
             takes = [part.taker_of(data) for part in self._parts]

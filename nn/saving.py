@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -144,14 +144,17 @@ def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
     return write_file(path, content, durable=True)
 
 
-def unsealed(path: Path, schema: str, kind: str, older: Sequence[str] = ()) -> dict[str, Any]:
+def unsealed(
+    path: Path, schema: str, kind: str, older: Iterable[str] = (), remedy: str = ""
+) -> dict[str, Any]:
     """What a file says, if it is of this schema, and is what was written to the last bit; or of an
     older one, which had no digest.
+
+    A remedy ends the refusal of a file that was changed; who gives none has one of its own.
     """
     content = plain_file(path).read_bytes()
     changed = ValueError(
-        "is cut off, damaged or was changed: its digest is not that of what it says. Take a copy "
-        f"of the {kind}, or write it again."
+        f"is cut off, damaged or was changed: its digest is not that of what it says.{remedy}"
     )
     is_sealed = seal(content)
     if is_sealed is False:
@@ -172,7 +175,8 @@ def unsealed(path: Path, schema: str, kind: str, older: Sequence[str] = ()) -> d
 
 def read(path: Path) -> ModelFile:
     """What a model file says, if it has no fields but those of its schema."""
-    data = unsealed(path, SCHEMA, "model file", OLDER)
+    remedy = " Take a copy of the model file, or write it again."
+    data = unsealed(path, SCHEMA, "model file", OLDER, remedy)
     try:
         found: ModelFile = decode(ModelFile, data)
     except ValueError as fault:
