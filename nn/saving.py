@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,8 +61,8 @@ from glassgrad.nn.activation import linear, row_of
 from glassgrad.nn.parts import Found, Holder, title, walk
 
 SCHEMA = "glassgrad-model/3"
-OLDER = ("glassgrad-model/1", "glassgrad-model/2")
-"""What is read too: files from before there were digests, and at first builds."""
+OLDER = {"glassgrad-model/1": {"build", "digest"}, "glassgrad-model/2": {"digest"}}
+"""The older schemas that are read too, with the fields that they did not have yet."""
 _FROZEN = re.compile(r", (\d+ )?frozen(?=\)$)")
 _DEEPEST = 40
 """Modules inside modules that a build may have."""
@@ -145,7 +145,7 @@ def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
 
 
 def unsealed(
-    path: Path, schema: str, kind: str, older: Iterable[str] = (), remedy: str = ""
+    path: Path, schema: str, kind: str, older: Sequence[str] = (), remedy: str = ""
 ) -> dict[str, Any]:
     """What a file says, if it is of this schema, and is what was written to the last bit; or of an
     older one, which had no digest.
@@ -176,7 +176,9 @@ def unsealed(
 def read(path: Path) -> ModelFile:
     """What a model file says, if it has no fields but those of its schema."""
     remedy = " Take a copy of the model file, or write it again."
-    data = unsealed(path, SCHEMA, "model file", OLDER, remedy)
+    data = unsealed(path, SCHEMA, "model file", [*OLDER], remedy)
+    for field in sorted(OLDER.get(data["schema"], set()) & data.keys()):
+        raise ValueError(f"is no model file: it has a field {quoted(field)}.")
     try:
         found: ModelFile = decode(ModelFile, data)
     except ValueError as fault:
