@@ -165,12 +165,20 @@ def unsealed(
         raise ValueError(f"is cut off, damaged or no {kind}: {fault}.") from None
     found = data.get("schema") if isinstance(data, dict) else None
     if found != schema and found not in older:
+        update = " Update glassgrad." * _is_newer(found, schema)
         raise ValueError(
-            f"is no {kind} that this version reads: its schema is {told(found)}, and not {schema}."
+            f"is no {kind} that this version reads: its schema is {told(found)}, and not "
+            f"{schema}.{update}"
         )
     if not is_sealed and found == schema:
         raise changed
     return dict(data)
+
+
+def _is_newer(found: object, schema: str) -> bool:
+    stem, number = schema.split("/")
+    theirs = re.fullmatch(f"{stem}/([1-9][0-9]{{0,8}})", found) if isinstance(found, str) else None
+    return theirs is not None and int(theirs[1]) > int(number)
 
 
 def read(path: Path) -> ModelFile:

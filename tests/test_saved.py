@@ -144,7 +144,7 @@ BAD = {
     "a later version": (
         '{"schema": "glassgrad-model/9", "more": 1}',
         "no model file that this version reads: its schema is 'glassgrad-model/9', and not "
-        "glassgrad-model/3.",
+        "glassgrad-model/3. Update glassgrad.",
     ),
     "no digest": (
         '{"schema": "glassgrad-model/3", "parameters": {"w.0": 1, "b": 2}}',
