@@ -111,6 +111,11 @@ def _part(part: Any) -> Module:
         return part
     if isinstance(part, str) or part is linear or row_of(part) is not None:
         return Elementwise(part)
+    if isinstance(part, type):
+        raise TypeError(
+            f"A part of Sequential is an object, not the class {part.__name__}. Write "
+            f"{part.__name__}(...)."
+        )
     raise TypeError(
         "A part of Sequential is a module or the name of an activation, not "
         f"{describe(part)}. Write parts one by one, Sequential(*parts), and for a function a class "

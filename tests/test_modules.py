@@ -548,7 +548,7 @@ def test_nothing_is_learned_of_nan(learn, broken):
 REFUSED = [
     (Sequential, ValueError, "Sequential(...) of nothing computes nothing"),
     (lambda: Sequential("rleu"), ValueError, "There is no activation 'rleu'."),
-    (lambda: Sequential(Layer), TypeError, "Sequential is a module or the name of an activation,"),
+    (lambda: Sequential(Layer), TypeError, "not the class Layer. Write Layer(...)."),
     (lambda: Sequential([Layer(1, 1)]), TypeError, "Write parts one by one, Sequential(*parts)"),
     (lambda: Sequential(sum), TypeError, "and for a function a class derived from Module."),
     (lambda: Sequential(None), TypeError, "or the name of an activation, not NoneType None."),
