@@ -17,7 +17,7 @@ activations should pass all of them, whatever its seed, so that a verdict is wor
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -28,8 +28,14 @@ import numpy as np
 from glassgrad import engine
 from glassgrad.engine import NOT_COMPUTED, Scope, Value, data_vector
 from glassgrad.engine.backward import order_of, sweep
-from glassgrad.engine.compile.result import Replay, Total
-from glassgrad.engine.context import ORDINARY, call_in, is_traced, without_neuron
+from glassgrad.engine.context import (
+    ORDINARY,
+    Context,
+    Observer,
+    call_in,
+    is_traced,
+    without_neuron,
+)
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
@@ -202,34 +208,52 @@ def check_health(
     count = min(whole(most, "check_health(most=...)"), len(given))
     chosen = given.of(np.linspace(0, len(given) - 1, count).round().astype(int))
     with training(modules_of(model), False):
-        layers, losses, closed = call_in(ORDINARY, _measured, model, loss, [*chosen.pairs()])
+        layers, losses = call_in(ORDINARY, _measured, model, loss, [*chosen.pairs()])
     mean = scaled(np.mean, losses) if np.isfinite(losses).all() else None
-    return Health(count, mean, tuple(layers), _verdicts(layers, losses, closed))
+    return Health(count, mean, tuple(layers), _verdicts(layers, losses))
+
+
+class _Watch(Observer):
+    """Keeps the gradients that a loss changes when it calls `backward()`. While somebody observes,
+    compiled functions run as they are written, so that the nodes inside are there to be looked at.
+    """
+
+    def __init__(self, parameters: Sequence[Value]) -> None:
+        self.before = {parameter: parameter.grad for parameter in parameters}
+
+    def used(self, what: str, node: Value) -> None:
+        if what == "calls backward() of":
+            for each in order_of(node):
+                self.before.setdefault(each, each.grad)
 
 
 def _measured(
     model: Module, loss: Callable[[Any, Any], Any], samples: Sequence[tuple[Any, Any]]
-) -> tuple[list[LayerHealth], list[float], list[str]]:
-    """The layers as they compute, the loss of each sample, and the layers inside compiled code."""
-    parameters = model.parameters()
-    before = [parameter.grad for parameter in parameters]
+) -> tuple[list[LayerHealth], list[float]]:
+    """The layers as they compute, and the loss of each sample."""
+
+    def run() -> list[Value]:
+        return [_checked(loss(model(x), target)) for x, target in samples]
+
+    watch = _Watch(model.parameters())
     try:
-        losses = [_checked(loss(model(x), target)) for x, target in samples]
+        losses = call_in(Context(observers=(watch,)), run)
     finally:
-        for parameter, gradient in zip(parameters, before):  # a loss may call backward()
-            parameter.grad = gradient
+        for value, gradient in watch.before.items():
+            value.grad = gradient
+        watch.before.clear()  # modules remember the context of their last call
     total: Value = engine.mean(losses)
     order = order_of(total)
     # As backward() computes them, which would write them into the nodes.
     sent = {} if total.is_constant else sweep(order, 1.0)
     gradients = {node: float(by) for node, by in sent.items() if by is not NOT_COMPUTED}
     layers = _Layers(model)
-    closed = layers.take(order, losses)
+    layers.take(order, losses)
     found = [layer.measured(len(losses), gradients) for layer in layers.in_order()]
     last = [x.unit_gradient_size for x in found if x.parameters and x.units][-1:]
     if last and last[0]:
         found = [replace(x, relative=ratio_of(x.unit_gradient_size, last[0])) for x in found]
-    return found, [one.data for one in losses], closed
+    return found, [one.data for one in losses]
 
 
 def _checked(found: Any) -> Value:
@@ -260,9 +284,11 @@ class _Layers:
         self._computed, self._read = dict[str, None](), list[str]()
         seen: set[Value] = set()  # one that is used in several places belongs to the first
         for path, part in self._parts.items():
-            layer = self._place(path).layer
-            held = [x for _, x in walk(part, deep=False) if is_parameter(x) and x not in seen]
-            layer.values += held
+            layer, _, unit = self._place(path)
+            held = [x for _, x in walk(part, deep=False) if is_parameter(x)]
+            if unit is not None:
+                layer.values_of_unit[unit] += held
+            layer.values += [x for x in held if x not in seen]
             seen.update(held)
 
     def in_order(self) -> list[_Layer]:
@@ -273,14 +299,10 @@ class _Layers:
         layers = (self._layers[name] for name in names)
         return [layer for layer in layers if layer.values or layer.outputs]
 
-    def take(self, order: list[Value], losses: Sequence[Value]) -> list[str]:
-        """Find the outputs of layers among the nodes, which come sample by sample; those layers
-        that use parameters in a compiled function.
-        """
-        known = {value for layer in self._layers.values() for value in layer.values}
+    def take(self, order: list[Value], losses: Sequence[Value]) -> None:
+        """Find the outputs of layers among the nodes, which come sample by sample."""
         placed: dict[Value, _Place] = {}
         outputs: set[Value] = set()
-        closed: dict[str, None] = {}
         for node in order:
             if not (parents := node.parents):
                 continue
@@ -293,8 +315,6 @@ class _Layers:
                 placed[node] = place
                 if _is_activation(node):
                     outputs.add(node)
-                if isinstance(node.operation, (Replay, Total)) and not known.isdisjoint(parents):
-                    closed.setdefault(place.layer.name)
         ends, sample = set(losses), 0
         counts: dict[str, int] = defaultdict(int)
         for node in order:
@@ -311,7 +331,6 @@ class _Layers:
         met = set(order)
         self._read = [n for n, x in self._layers.items() if not met.isdisjoint(x.values)]
         self._read = [name for name in self._read if name not in self._computed]
-        return list(closed)
 
     def _place_of(self, node: Value, placed: Mapping[Value, _Place]) -> _Place | None:
         place = self._place_in(node.scope)
@@ -347,10 +366,13 @@ def _is_activation(node: Value) -> bool:
 
 @dataclass
 class _Layer:
-    """What is found of a layer: its parameters, and each unit's outputs, with their samples."""
+    """What is found of a layer: its parameters, also by unit, and each unit's outputs, with their
+    samples.
+    """
 
     name: str
     values: list[Value] = field(default_factory=list)
+    values_of_unit: dict[str, list[Value]] = field(default_factory=lambda: defaultdict(list))
     outputs: dict[str, list[tuple[int, Value]]] = field(default_factory=lambda: defaultdict(list))
 
     def measured(self, samples: int, gradients: Mapping[Value, float]) -> LayerHealth:
@@ -402,18 +424,20 @@ class _Layer:
         return found, always
 
     def _are_alike(self, gradients: Mapping[Value, float]) -> bool:
-        units = len(self.outputs)
-        if units < 2:
+        if len(self.outputs) < 2:
             return False
         first, *others = (
-            [(sample, node.data, gradients.get(node, 0.0)) for sample, node in made]
-            for made in self.outputs.values()
+            (
+                [value.data for value in self.values_of_unit.get(unit, ())],
+                [(sample, node.data, gradients.get(node, 0.0)) for sample, node in made],
+            )
+            for unit, made in self.outputs.items()
         )
         if any(other != first for other in others):
             return False
-        # Units that are off are equal too: of their parameters each number is then there for all.
-        counts = Counter(value.data for value in self.values).values()
-        return all(n % units == 0 for n in counts) and (bool(counts) or any(x for _, x, _ in first))
+        # Units that are off tell nothing of parameters of which no one knows whose they are.
+        is_known = self.values_of_unit or len({value.data for value in self.values}) == 1
+        return bool(is_known) or any(number for _, number, _ in first[1])
 
 
 def scaled(of: Callable[[Vector], Any], numbers: Any) -> float | None:
@@ -438,17 +462,8 @@ def ratio_of(number: float | None, to: float | None) -> float | None:
 # What the numbers mean.
 
 
-def _verdicts(
-    layers: Sequence[LayerHealth], losses: Sequence[float], closed: Sequence[str]
-) -> tuple[str, ...]:
+def _verdicts(layers: Sequence[LayerHealth], losses: Sequence[float]) -> tuple[str, ...]:
     found = [*_broken(layers, losses), *_still(layers, len(losses))]
-    if closed:
-        uses = "uses" if len(closed) == 1 else "use"
-        said = (
-            f"closed: {some_of(closed)} {uses} parameters inside a compiled function, where no "
-            "units are looked at. Check the model without compiled."
-        )
-        found = [said, *found]
     found += [*_flow(layers, losses, is_explained=bool(found))]
     return tuple(found) or (HEALTHY,)
 

@@ -45,7 +45,7 @@ from glassgrad.engine.text import clipped, function_name, some_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
 from glassgrad.nn.history import Epoch, History, Hook, after_epochs, warn
-from glassgrad.nn.module import Module
+from glassgrad.nn.module import Module, lines_of
 from glassgrad.nn.objective import Objective, checked_penalty, standing_at
 from glassgrad.nn.optimiser import Optimiser, options_of
 from glassgrad.nn.samples import Samples, plain
@@ -292,7 +292,7 @@ class Checkpoint(Hook):
         try:
             data = unsealed(self.path, SCHEMA, "checkpoint")
         except ValueError as fault:
-            raise self._refusal(_told(fault)) from None
+            raise self._refusal(str(fault).rstrip(".")) from None
         self._compare(data)
         try:
             takes = [part.taker_of(data) for part in self._parts]
@@ -339,7 +339,7 @@ def description_of(
     trained = set(map(id, objective.parameters))
     others = [p for p in objective.model.parameters() if id(p) not in trained or p.is_frozen]
     found: dict[str, Any] = {
-        "model": repr(objective.model),
+        "model": "\n".join(lines_of(objective.model)),
         "frozen parameters": _digest([parameter.data for parameter in others]),
         "loss": function_name(objective.loss),
         "loss of a made-up output": _loss_of_made_up(objective, samples),

@@ -28,7 +28,7 @@ from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.text import describe, function_name
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
-from glassgrad.nn.activation import Activation, activation_function, row_of
+from glassgrad.nn.activation import Activation, activation_function, linear, row_of
 from glassgrad.nn.checks import (
     below_one,
     misses,
@@ -109,8 +109,13 @@ class Sequential(Module):
 def _part(part: Any) -> Module:
     if isinstance(part, Module):
         return part
-    if isinstance(part, str) or row_of(part) is not None:
+    if isinstance(part, str) or part is linear or row_of(part) is not None:
         return Elementwise(part)
+    if isinstance(part, type):
+        raise TypeError(
+            f"A part of Sequential is an object, not the class {part.__name__}. Write "
+            f"{part.__name__}(...)."
+        )
     raise TypeError(
         "A part of Sequential is a module or the name of an activation, not "
         f"{describe(part)}. Write parts one by one, Sequential(*parts), and for a function a class "

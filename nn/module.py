@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 _MOST_SCOPES = 100
+_LONGEST = 4000
+"""A module shows itself in so many characters."""
 
 
 def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -294,15 +297,20 @@ class Module(Holder):
         return scopes[parent]
 
     def __repr__(self) -> str:
-        return "\n".join(_lines(self, set()))
+        text = "\n".join(lines_of(self))
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes that a copy or a pickle takes along."""
         return {name: x for name, x in vars(self).items() if name not in self._not_copied}
 
 
-def _lines(module: Module, seen: set[int]) -> list[str]:
-    """A module as a line and its parts as a tree below, unless it describes itself."""
+def lines_of(module: Module, seen: set[int] | None = None) -> list[str]:
+    """A module as a line and its parts as a tree below, unless it describes itself.
+
+    Equal parts in a row are shown as one, as "members.0 … members.7, each: MLP(...)".
+    """
+    seen = set() if seen is None else seen
     seen.add(id(module))
     about = module.extra_repr()
     lines = [f"{type(module).__name__}({about}{', ' * bool(about)}{_size(module)})"]
@@ -310,11 +318,14 @@ def _lines(module: Module, seen: set[int]) -> list[str]:
         return lines
     parts = [(path, part) for path, part in walk(module, deep=False) if isinstance(part, Holder)]
     trees = [
-        (path, _lines(cast("Module", part), seen)) for path, part in parts if id(part) not in seen
+        (path, lines_of(cast("Module", part), seen)) for path, part in parts if id(part) not in seen
     ]
-    for i, (path, below) in enumerate(trees):
-        fork, side = ("└─ ", "   ") if i == len(trees) - 1 else ("├─ ", "│  ")
-        lines += [f"{fork}{path}: {below[0]}", *(side + line for line in below[1:])]
+    groups = [(below, list(same)) for below, same in groupby(trees, key=lambda named: named[1])]
+    for i, (below, same) in enumerate(groups):
+        first, last = same[0][0], same[-1][0]
+        which = first if len(same) == 1 else f"{first} … {last}, each"
+        fork, side = ("└─ ", "   ") if i == len(groups) - 1 else ("├─ ", "│  ")
+        lines += [f"{fork}{which}: {below[0]}", *(side + line for line in below[1:])]
     return lines
 
 

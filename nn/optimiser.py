@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -115,14 +115,18 @@ class Optimiser:
     def __setattr__(self, name: str, thing: Any) -> None:
         """Refuse to set an option here, where nothing would read it."""
         if name in self.OPTIONS and name != "learning_rate":
-            raise AttributeError(
-                f"{name} is an option of the groups of {type(self).__name__}: write "
-                f"optimiser.groups[0].{name} = ..."
-            )
+            raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
         meant = "learning_rate" if name == "lr" else similar(name, self.OPTIONS)
         if meant and name != meant and not hasattr(self, name):
             raise AttributeError(f"{type(self).__name__} has no {name}. Did you mean {meant}?")
         super().__setattr__(name, thing)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).OPTIONS:
+                raise self._misplaced(name, f"read optimiser.groups[0].{name}.")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def step(self) -> None:
         """Move all parameters whose gradient has been computed, or none if that fails."""
@@ -251,6 +255,10 @@ class Optimiser:
             f"an array of real numbers of shape {shape}, one for each parameter: return numbers - "
             "..."
         )
+
+    def _misplaced(self, option: str, remedy: str) -> AttributeError:
+        kind = type(self).__name__
+        return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
     def _row(self, role: str, numbers: Any) -> Vector:
         check_unmasked(numbers, f"moved({role}=...)")

@@ -111,20 +111,23 @@ def _parts(thing: Any, prefix: str, snapshots: list[tuple[Any, Any]]) -> list[tu
         copy = held.copy()
         snapshots.append((thing, copy))
         return [(f"{prefix}{name}", x) for name, x in copy.items() if name not in skipped]
-    if isinstance(thing, (list, tuple)) or (
-        isinstance(thing, np.ndarray) and thing.dtype == object
-    ):
-        entries = [*thing] if isinstance(thing, (list, tuple)) else thing.tolist()
+    if isinstance(thing, (list, tuple)):
+        entries = [*thing]
         snapshots.append((thing, entries))
-        return [(f"{prefix}{i}", x) for i, x in enumerate(entries)]
-    return []
+    elif isinstance(thing, np.ndarray) and thing.dtype == object:
+        array = thing.copy()
+        snapshots.append((thing, array))
+        entries = array.tolist() if array.ndim else []
+    else:
+        return []
+    return [(f"{prefix}{i}", x) for i, x in enumerate(entries)]
 
 
 class Found:
     """The parts below a holder as one walk came by them, to be used as long as they are the same.
 
-    What each list and dict holds, of attributes too, is compared with the copy that the walk went
-    through. Where parts are in containers of other kinds, every use walks again.
+    What each list, dict and array holds, of attributes too, is compared with the copy that the walk
+    went through. Where parts are in containers of other kinds, every use walks again.
 
     Args:
         root: the holder.
@@ -151,7 +154,7 @@ class Found:
         self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
         self._root = id(root)
         containers = [(x, copy) for x, copy in snapshots if not isinstance(x, Holder)]
-        is_known = all(type(x) in (list, dict, tuple) for x, _ in containers)
+        is_known = all(map(_is_comparable, (x for x, _ in containers)))
         self._is_sure = is_known and self.twice is None
         self._dicts = [x for x, _ in containers if isinstance(x, dict)]
         lists = [(x, copy) for x, copy in containers if isinstance(x, list)]
@@ -161,7 +164,9 @@ class Found:
         self._lists = [x for x, _ in lists if id(x) not in are_rows]
         others = [copy for x, copy in lists if id(x) not in are_rows]
         dicts = [copy for x, copy in containers if isinstance(x, dict)]
-        self._contents = _contents(dicts, others)
+        arrays = [(x, copy) for x, copy in containers if isinstance(x, np.ndarray)]
+        self._arrays = [x for x, _ in arrays]
+        self._contents = _contents(dicts, others, [copy for _, copy in arrays])
         holders = [(x, copy) for x, copy in snapshots if isinstance(x, Holder)]
         self._attributes = [_own(root, holders[0][1]), *[copy for _, copy in holders[1:]]]
         self._revision = revision
@@ -198,7 +203,7 @@ class Found:
             and (is_quick or _are_same(_contents(attributes), _contents(self._attributes)))
             and (
                 not self._contents[0]
-                or _are_same(_contents(self._dicts, self._lists), self._contents)
+                or _are_same(_contents(self._dicts, self._lists, self._arrays), self._contents)
             )
             and not any(map(is_parameter, self._others))
         )
@@ -225,14 +230,15 @@ def _own(root: Holder, attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _contents(
-    dicts: list[dict[Any, Any]], lists: Sequence[list[Any]] = ()
-) -> tuple[list[int], list[Any]]:
-    """How much dicts and lists hold, and what, under which names."""
+    dicts: list[dict[Any, Any]], lists: Sequence[list[Any]] = (), arrays: Sequence[Any] = ()
+) -> tuple[list[Any], list[Any]]:
+    """How much dicts, lists and arrays hold, and what, under which names."""
     held = [*dicts, *map(dict.values, dicts), *lists]
-    return [*map(len, held)], [*chain.from_iterable(held)]
+    sizes = [*map(len, held), *[x.shape for x in arrays]]
+    return sizes, [*chain.from_iterable([*held, *[x.ravel().tolist() for x in arrays]])]
 
 
-def _are_same(now: tuple[list[int], list[Any]], before: tuple[list[int], list[Any]]) -> bool:
+def _are_same(now: tuple[list[Any], list[Any]], before: tuple[list[Any], list[Any]]) -> bool:
     return now[0] == before[0] and all(map(is_, now[1], before[1]))
 
 
@@ -246,6 +252,13 @@ def _counts_changes(snapshot: tuple[Any, Any]) -> bool:
 def _is_plain(thing: Any) -> bool:
     """Whether what equals it has the same parts."""
     return type(thing) in (bool, int, float, str, NoneType, list, tuple) or is_only_itself(thing)
+
+
+def _is_comparable(container: Any) -> bool:
+    """Whether it is looked through in the way of its type, and not in one of its own."""
+    if isinstance(container, tuple):
+        return type(container).__iter__ is tuple.__iter__
+    return type(container) in (list, dict, np.ndarray)
 
 
 def _first_twice(names: list[str]) -> str | None:

@@ -61,8 +61,8 @@ from glassgrad.nn.activation import linear, row_of
 from glassgrad.nn.parts import Found, Holder, title, walk
 
 SCHEMA = "glassgrad-model/3"
-OLDER = ("glassgrad-model/1", "glassgrad-model/2")
-"""What is read too: files from before there were digests, and at first builds."""
+OLDER = {"glassgrad-model/1": {"build", "digest"}, "glassgrad-model/2": {"digest"}}
+"""The older schemas that are read too, with the fields that they did not have yet."""
 _FROZEN = re.compile(r", (\d+ )?frozen(?=\)$)")
 _DEEPEST = 40
 """Modules inside modules that a build may have."""
@@ -144,14 +144,17 @@ def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
     return write_file(path, content, durable=True)
 
 
-def unsealed(path: Path, schema: str, kind: str, older: Sequence[str] = ()) -> dict[str, Any]:
+def unsealed(
+    path: Path, schema: str, kind: str, older: Sequence[str] = (), remedy: str = ""
+) -> dict[str, Any]:
     """What a file says, if it is of this schema, and is what was written to the last bit; or of an
     older one, which had no digest.
+
+    A remedy ends the refusal of a file that was changed; who gives none has one of its own.
     """
     content = plain_file(path).read_bytes()
     changed = ValueError(
-        "is cut off, damaged or was changed: its digest is not that of what it says. Take a copy "
-        f"of the {kind}, or write it again."
+        f"is cut off, damaged or was changed: its digest is not that of what it says.{remedy}"
     )
     is_sealed = seal(content)
     if is_sealed is False:
@@ -162,17 +165,28 @@ def unsealed(path: Path, schema: str, kind: str, older: Sequence[str] = ()) -> d
         raise ValueError(f"is cut off, damaged or no {kind}: {fault}.") from None
     found = data.get("schema") if isinstance(data, dict) else None
     if found != schema and found not in older:
+        update = " Update glassgrad." * _is_newer(found, schema)
         raise ValueError(
-            f"is no {kind} that this version reads: its schema is {told(found)}, and not {schema}."
+            f"is no {kind} that this version reads: its schema is {told(found)}, and not "
+            f"{schema}.{update}"
         )
     if not is_sealed and found == schema:
         raise changed
     return dict(data)
 
 
+def _is_newer(found: object, schema: str) -> bool:
+    stem, number = schema.split("/")
+    theirs = re.fullmatch(f"{stem}/([1-9][0-9]{{0,8}})", found) if isinstance(found, str) else None
+    return theirs is not None and int(theirs[1]) > int(number)
+
+
 def read(path: Path) -> ModelFile:
     """What a model file says, if it has no fields but those of its schema."""
-    data = unsealed(path, SCHEMA, "model file", OLDER)
+    remedy = " Take a copy of the model file, or write it again."
+    data = unsealed(path, SCHEMA, "model file", [*OLDER], remedy)
+    for field in sorted(OLDER.get(data["schema"], set()) & data.keys()):
+        raise ValueError(f"is no model file: it has a field {quoted(field)}.")
     try:
         found: ModelFile = decode(ModelFile, data)
     except ValueError as fault:

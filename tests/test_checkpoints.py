@@ -361,5 +361,5 @@ def test_a_checkpoint_without_a_digest_is_refused(path: Path) -> None:
     data = json.loads(content)
     del data["digest"]
     file.path.write_text(json_text(data))
-    with pytest.raises(ValueError, match="its digest is not that of what it says"):
+    with pytest.raises(ValueError, match=r"not that of what it says\. Nothing is changed; give"):
         file.resume()

@@ -37,6 +37,7 @@ from glassgrad import (
     draw,
     grad,
     grad_vector,
+    linear,
     softmax,
     tanh,
     topological_order,
@@ -211,6 +212,7 @@ def test_parts_in_a_row():
     assert numbers_of(model(x)) == numbers_of(model[3](hidden))
     assert [type(part) for part in model] == [MLP, Elementwise, Elementwise, Layer]
     assert len(model) == 4
+    assert repr(Sequential(linear, tanh)) == "Sequential(linear → tanh, 0 parameters)"
     assert model[-1] is model.parts[3]
     assert [type(part) for part in model[1:4]] == [Elementwise, Elementwise, Layer]
     assert numbers_of(model[:3](x)) == [v.data for v in hidden]
@@ -546,7 +548,7 @@ def test_nothing_is_learned_of_nan(learn, broken):
 REFUSED = [
     (Sequential, ValueError, "Sequential(...) of nothing computes nothing"),
     (lambda: Sequential("rleu"), ValueError, "There is no activation 'rleu'."),
-    (lambda: Sequential(Layer), TypeError, "Sequential is a module or the name of an activation,"),
+    (lambda: Sequential(Layer), TypeError, "not the class Layer. Write Layer(...)."),
     (lambda: Sequential([Layer(1, 1)]), TypeError, "Write parts one by one, Sequential(*parts)"),
     (lambda: Sequential(sum), TypeError, "and for a function a class derived from Module."),
     (lambda: Sequential(None), TypeError, "or the name of an activation, not NoneType None."),

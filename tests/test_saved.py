@@ -144,13 +144,15 @@ BAD = {
     "a later version": (
         '{"schema": "glassgrad-model/9", "more": 1}',
         "no model file that this version reads: its schema is 'glassgrad-model/9', and not "
-        "glassgrad-model/3.",
+        "glassgrad-model/3. Update glassgrad.",
     ),
     "no digest": (
         '{"schema": "glassgrad-model/3", "parameters": {"w.0": 1, "b": 2}}',
         "its digest is not that of what it says. Take a copy of the model file,",
     ),
     "a field": (sealed({"schema": SCHEMA, "more": 1}), 'has a field "more"'),
+    "a field of later": (sealed({"schema": "glassgrad-model/2"}), 'it has a field "digest".'),
+    "a build of later": ('{"schema": "glassgrad-model/1", "build": {}}', 'it has a field "build".'),
     "no parameters": (sealed({"schema": SCHEMA}), 'it lacks "parameters"'),
     "twice": ('{"w.0": 1, "w.0": 2}', 'has "w.0" twice'),
     "NaN": ('{"w.0": NaN}', "has NaN, which is not JSON"),
