@@ -133,8 +133,8 @@ REFUSED = [
     pytest.param("1.0", r"float\(text\)", id="str"),
     pytest.param(None, "Give a number", id="None"),
     pytest.param(Decimal(1), r"float\(x\)", id="Decimal"),
-    pytest.param([1.0], "one Value per element", id="list"),
-    pytest.param((1.0,), "one Value per element", id="tuple"),
+    pytest.param([1.0], "elements one by one", id="list"),
+    pytest.param((1.0,), "elements one by one", id="tuple"),
 ]
 
 
@@ -157,7 +157,7 @@ def test_what_is_no_real_number_is_refused_with_the_remedy(thing: object, remedy
 
 @pytest.mark.parametrize("array", [np.ones(2), np.array([1.0]), np.array([1j])], ids=repr)
 def test_an_array_is_no_number(array: np.ndarray) -> None:
-    with pytest.raises(TypeError, match="one Value per element"):
+    with pytest.raises(TypeError, match="elements one by one"):
         Value(array)
 
 
