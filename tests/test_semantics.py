@@ -157,7 +157,7 @@ def test_what_is_no_real_number_is_refused_with_the_remedy(thing: object, remedy
 
 @pytest.mark.parametrize("array", [np.ones(2), np.array([1.0]), np.array([1j])], ids=repr)
 def test_an_array_is_no_number(array: np.ndarray) -> None:
-    with pytest.raises(TypeError, match="elements one by one"):
+    with pytest.raises(TypeError, match="one Value per element"):
         Value(array)
 
 
