@@ -116,9 +116,10 @@ class Optimiser:
         """Refuse to set an option here, where nothing would read it."""
         if name in self.OPTIONS and name != "learning_rate":
             raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
-        meant = "learning_rate" if name == "lr" else similar(name, self.OPTIONS)
-        if meant and name != meant and not hasattr(self, name):
-            raise AttributeError(f"{type(self).__name__} has no {name}. Did you mean {meant}?")
+        if name[0] != "_" and name not in self.OPTIONS and not hasattr(self, name):
+            meant = "learning_rate" if name == "lr" else similar(name, self.OPTIONS)
+            if meant:
+                raise AttributeError(f"{type(self).__name__} has no {name}. Did you mean {meant}?")
         super().__setattr__(name, thing)
 
     if not TYPE_CHECKING:
