@@ -7,16 +7,14 @@ a loss, on diamonds and on random graphs. No verdict on a graph may hold the rig
 import math
 import random
 import re
-import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import reduce
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import pytest
-from lecture import lecture_neuron
+from lecture import instructions, lecture_neuron
 from programs import by_engine, random_program
 
 import glassgrad
@@ -445,24 +443,6 @@ def test_long_graphs_are_checked_too(count: int) -> None:
         y = y * 1.001
     assert check(1.001**count, of=y, by=x)
     assert len(check(0.123, of=y, by=x).text) < 260
-
-
-def instructions(run: Callable[[], Any]) -> int:
-    """How many instructions of Python a call takes: as time, but the same each time."""
-    found, before = 0, sys.gettrace()
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        nonlocal found
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        found += event == "opcode"
-        return trace
-
-    sys.settrace(trace)
-    try:
-        run()
-    finally:
-        sys.settrace(before)
-    return found
 
 
 LARGE: dict[str, Callable[[Value, int], Value]] = {

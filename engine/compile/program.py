@@ -188,7 +188,6 @@ class Frame:
 
     def __init__(self, pool: Pool, samples: int, share: float | None) -> None:
         self.key = samples, share
-        self.samples = samples
         self.quietly, self._totalled = np.errstate(all="ignore")(Frame.run), pool.totalled
         with np.errstate(all="ignore"):
             given, self._fill = pool.make(samples, share)
