@@ -5,7 +5,7 @@ from typing import Any
 from browsing import Pages
 from stepping import document, shared
 
-from glassgrad import Backprop, Value, backprop
+from glassgrad import MLP, Backprop, Value, backprop
 from glassgrad.engine.printing import printing
 
 PICTURE = """root => {
@@ -77,3 +77,35 @@ def test_a_wrong_gradient_stands_beside_the_right_one(new_page: Pages) -> None:
     one.root.get_by_role("button", name="inner nodes never zeroed").click()
     assert one.root.evaluate(PICTURE) == []
     assert any(one.root.locator(".gg-wrong-gradient").all_text_contents())
+
+
+IN_DISCS = """root => {
+  const all = (q, of = root) => [...of.querySelectorAll(q)], found = [];
+  const rect = part => part.getBoundingClientRect();
+  root.stage.go(root.stage.count - 1);
+  for (const disc of all(".gg-disc")) {
+    const outline = rect(disc.querySelector(".gg-outline")), radius = outline.width / 2;
+    for (const text of all(".gg-value, .gg-gradient", disc)) {
+      const box = rect(text), scale = radius / disc.querySelector(".gg-outline").getBBox().width * 2;
+      // Digits reach from the line they stand on to seven tenths of their size above it.
+      const size = parseFloat(getComputedStyle(text).fontSize) * scale;
+      const line = outline.top + parseFloat(text.getAttribute("y")) * scale;
+      const middle = outline.top + radius;
+      const off = Math.max(Math.abs(line - middle), Math.abs(line - 0.7 * size - middle));
+      if (box.width / 2 > Math.sqrt(radius ** 2 - off ** 2)) { found.push(text.textContent); }
+    }
+  }
+  return found;
+}"""
+
+
+def test_numbers_stay_within_the_circles_of_a_network(new_page: Pages) -> None:
+    model = MLP(2, [4, 3, 1], seed=1)
+    for place, parameter in enumerate(model.parameters()):
+        parameter.data *= (1.0, -1e-2, 1e-4, 1e5)[place % 4]
+    loss = (model([-0.0123, -1234567.0]) - 1.0) ** 2
+    for size in ({"width": 1280, "height": 720}, {"width": 360, "height": 640}):
+        one = document(new_page, backprop(loss), viewport=size, reduced_motion="reduce")
+        shown = one.root.locator(".gg-disc text").all_text_contents()
+        assert any(len(number) > 7 for number in shown)
+        assert one.root.evaluate(IN_DISCS) == []

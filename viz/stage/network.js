@@ -297,10 +297,10 @@ function networkPictureIn(graph, network, isDown, most, pick, adjust) {
       const isSent = isLoss ? isSeeded : at >= 0 && (has("backward", at) || (isResult && isSeeded));
       const role = roleAt(step, i), isHidden = isAsked && role === "receiver";
       const isOld = moved.length > 0 && (at >= first || isLoss);
-      put(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
+      fit(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
       tell(disc.group, "gg-stale", isOld);
       put(disc.old, isOld ? "(old)" : "");
-      put(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
+      fit(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
         isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
       tell(disc.group, "role", role);
       disc.adjusted?.();
@@ -316,6 +316,11 @@ function networkPictureIn(graph, network, isDown, most, pick, adjust) {
       tell(line.group, "gg-negative", weight < 0);
       light(line, isBack ? "backward" : isForth ? "forward" : "", 0.6 + 5 * min(1, isFinite(share) ? share : 1));
     });
+  }
+
+  function fit(text, number) {
+    put(text, number);
+    tell(text, "gg-long", number.length > 7); /* in letters of the usual size it would cross the outline */
   }
 
   /* With the discs of a step the names of their layers are seen. */
