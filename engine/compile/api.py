@@ -18,15 +18,21 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, Batch, as_values
+from glassgrad.engine.compile.arguments import (
+    Arguments,
+    Batch,
+    Shape,
+    called_as_written,
+    one_shape,
+    one_value,
+    outputs_of,
+)
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
-from glassgrad.engine.compile.outputs import one_by_one, one_value
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import array_of_results, result_of, total_of
-from glassgrad.engine.compile.stages import stages_of
 from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, leaves_only
-from glassgrad.engine.context import current, no_grad
+from glassgrad.engine.context import current, is_traced, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.reductions import sum as add_up
@@ -97,20 +103,13 @@ class Compiled:
 
     def __call__(self, /, *args: Any, **named: Any) -> Value:
         """The result as a Value whose parents are the Values that it depends on."""
-
-        def replayed() -> Value:
+        if self._is_replayed():
             given = Arguments.of(args, named, self.title)
-            wanted = NOTHING
-            if current().recording:
-                wanted = CAPTURED | INPUT if given.values else CAPTURED
-            return result_of(self._cache.served(given, wanted=wanted)[0], given)
-
-        def as_written() -> Value:
-            values, by_name = as_values(args, named)
-            return one_value(self.title, self.function(*values, **by_name))
-
-        result: Value = self._either(replayed, as_written)
-        return result
+            wanted = CAPTURED | INPUT if given.values else CAPTURED
+            parts = self._cache.served(given, wanted=wanted if current().recording else NOTHING)
+            if parts is not None:
+                return result_of(parts[0], given)
+        return one_value(self.title, called_as_written(self.function, (args, named)))
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -142,12 +141,12 @@ class Compiled:
             found[:] = results()
             return found
 
-        def replayed() -> Value:
+        if self._is_replayed():
             wanted = CAPTURED if current().recording else NOTHING
             parts = self._cache.served(samples, share=share, wanted=wanted)
-            return total_of(self.title, samples.size, parts)
-
-        return self._either(replayed, lambda: add_up(results()) * share)
+            if parts is not None:
+                return total_of(self.title, samples.size, parts)
+        return add_up(results()) * share
 
     def map(self, *batch: Any) -> Any:
         """The results for all samples as an array of numbers: no Values, and no gradients.
@@ -177,11 +176,11 @@ class Compiled:
         """
         samples = Batch.of(batch, "map")
 
-        def replayed() -> Any:
+        if self._is_replayed():
             parts = self._cache.served(samples, has_several=True)
-            return array_of_results(self.title, samples.size, parts)
-
-        return self._either(replayed, lambda: one_by_one(self.title, self.function, samples))
+            if parts is not None:
+                return array_of_results(self.title, samples.size, parts)
+        return self._one_by_one(samples)
 
     def value_and_grad(
         self,
@@ -299,8 +298,8 @@ class Compiled:
         """
         if most_lines is not None:
             whole(most_lines, "most_lines")
-        programs = self.programs()
-        return stages_of(*programs[self.chosen(number)], most_lines)
+        recording, program = self.programs()[self.chosen(number)]
+        return recording.stages(program, most_lines)
 
     def programs(self) -> list[tuple[Recording, Program]]:
         """Each program made so far, with the recording that it was made of."""
@@ -329,13 +328,27 @@ class Compiled:
         """What was recorded, one for each structure of arguments and way through comparisons."""
         return [case.recording for case in self._cache.cases()]
 
-    def _either(self, replayed: Callable[[], Any], as_written: Callable[[], Any]) -> Any:
-        """What a recording gives; or the function as it is written, where none can serve or single
-        nodes count, as for the recording of another function and inside `trap()`.
+    def _is_replayed(self) -> bool:
+        """Whether recordings serve; not where single nodes count, as for the recording of another
+        function and inside `trap()`.
         """
-        if current().observers:
-            return as_written()
-        return self._cache.trusted(replayed, as_written)
+        return not current().observers and self._cache.why_eager is None
+
+    def _one_by_one(self, samples: Batch) -> Any:
+        """What `map` gives, as it is written; Values, if another function is recorded."""
+        found: list[Value] = []
+        shapes: list[Shape] = []
+        for place in range(samples.size):
+            result = called_as_written(self.function, samples.sample(place))
+            values, shape = outputs_of(self.title, result)
+            found += values
+            shapes.append(shape)
+        whole = (samples.size, *one_shape(self.title, shapes))
+        if not is_traced():
+            return np.array([value.data for value in found]).reshape(whole)
+        array = np.empty(len(found), object)
+        array[:] = found
+        return array.reshape(whole)
 
 
 def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:

@@ -7,9 +7,11 @@ spread it over devices, and PyTorch runs it wherever its tensors lie: `docs/dist
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,10 +26,67 @@ from glassgrad.engine.text import describe
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.value import Value, is_parameter
 
-_COMPARES = (
-    "{} compares, or uses an integer as an index. On arrays of another library than numpy all "
-    "samples take one way: choose with maximum, where or clip instead of an if."
-)
+_ZERO = np.zeros(1)
+
+
+class Places:
+    """How an array of parameters and the captured numbers of a program belong together.
+
+    Attributes:
+        captured: of each captured number the place in the array, or behind it, where all captured
+            numbers follow, if it is no parameter.
+        parameters: of each parameter the place in the gradient by the captured numbers, or behind
+            it, where a zero follows, if it is not read.
+    """
+
+    def __init__(self, of: tuple[Value, ...], values: Sequence[Value]) -> None:
+        self.of, size, count = of, len(of), len(values)
+        place = {id(value): i for i, value in enumerate(of)}
+        known = [place.get(id(value), size + i) for i, value in enumerate(values)]
+        self.captured = np.array(known, int)
+        mine = np.flatnonzero(self.captured < size)
+        self.parameters = np.full(size, count)
+        self.parameters[self.captured[mine]] = mine
+        self.is_read, self.is_covered = len(mine) > 0, len(mine) == count
+        self.is_in_order = np.array_equal(self.captured, np.arange(size))
+
+    @staticmethod
+    def among(recording: Recording, program: Program, of: tuple[Value, ...]) -> Places:
+        """Those of a program, which keeps them for the parameters that were last asked for."""
+        known: Places | None = program.places
+        if known is None or known.of is not of:
+            recording.check_leaves(of)
+            known = program.places = Places(of, program.values)
+        return known
+
+    def read(self, array: Any, program: Program) -> Any:
+        """The captured numbers that an array of parameters means."""
+        if self.is_in_order:
+            return array
+        if not self.is_covered:
+            array = np.concatenate((array, program.numbers()))
+        return array.take(self.captured)
+
+    def back(self, gradient: Any) -> Any:
+        """The gradient by the parameters."""
+        if self.is_in_order and gradient is not None:
+            return gradient
+        parts = (_ZERO,) if gradient is None else (gradient, _ZERO)
+        return np.concatenate(parts).take(self.parameters)
+
+
+@dataclass
+class _Point:
+    """The numbers of an array in place of those that parameters have."""
+
+    parameters: tuple[Value, ...]
+    array: Any
+
+    def __call__(self) -> dict[int, float]:
+        return dict(zip(map(id, self.parameters), self.array.tolist()))
+
+    def numbers(self, recording: Recording, program: Program) -> Any:
+        return Places.among(recording, program, self.parameters).read(self.array, program)
 
 
 class Evaluation:
@@ -38,10 +97,31 @@ class Evaluation:
         self._parameters, self._reduction = parameters, reduction
 
     def __call__(self, array: Any, *batch: Any) -> tuple[float, Any]:
-        given = _numbers(array)
-        self._check_shape(given.shape)
+        parameters, point = self._parameters, _Point(self._parameters, _numbers(array))
+        self._check_shape(point.array.shape)
         samples = Batch.of(batch)
-        return self._cache.trusted(lambda: self._evaluated(given, samples), self._cache.refuse)
+        share = self._share(samples.size)
+        parts = self._cache.served(samples, share=share, wanted=CAPTURED, at=point)
+        if parts is None:
+            self._cache.refuse()
+        total, gradient, is_read = 0.0, None, not parameters
+        for part in parts:
+            places = Places.among(part.recording, part.program, parameters)
+            slopes = places.back(part.gradient)
+            gradient = slopes if gradient is None else gradient + slopes
+            total += part.total
+            is_read = is_read or places.is_read
+        if not is_read:
+            raise ValueError(
+                f"{self._cache.title} reads none of the parameters that value_and_grad was given. "
+                "Give those of the model that it reads now."
+            )
+        if is_trapping():
+            self._check_finite(total, gradient)
+        return total, gradient
+
+    def _share(self, size: int) -> float:
+        return 1.0 / size if self._reduction == "mean" else 1.0
 
     def _check_shape(self, shape: Any) -> None:
         if tuple(shape) != (len(self._parameters),):
@@ -62,42 +142,6 @@ class Evaluation:
             f"value_and_grad of {self._cache.title} gives {what}. To see in which operation it "
             f"arose, call {self._cache.title} on the samples one by one inside trap()."
         )
-
-    def _evaluated(self, given: Any, samples: Batch) -> tuple[float, Any]:
-        parameters = self._parameters
-
-        def numbers(recording: Recording, program: Program) -> Any:
-            places = recording.places(program, parameters)
-            return places.read(given, lambda: recording.numbers(program))
-
-        total, gradient, is_read = 0.0, None, not parameters
-        parts = self._cache.served(
-            samples,
-            share=1.0 / samples.size if self._reduction == "mean" else 1.0,
-            wanted=CAPTURED,
-            numbers_of=numbers,
-            at=lambda: _by_address(parameters, given),
-        )
-        for part in parts:
-            places = part.recording.places(part.program, parameters)
-            gradient = places.add(gradient, part.gradient)
-            total += part.total
-            is_read = is_read or len(places.mine) > 0
-        if not is_read:
-            raise ValueError(
-                f"{self._cache.title} reads none of the parameters that value_and_grad was given. "
-                "Give those of the model that it reads now."
-            )
-        if gradient is None:
-            gradient = np.zeros(len(parameters))
-        if is_trapping():
-            self._check_finite(total, gradient)
-        return total, gradient
-
-
-def _by_address(values: Iterable[Value], array: Any) -> dict[int, float]:
-    """The numbers of an array as those of Values."""
-    return dict(zip(map(id, values), array.tolist()))
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
@@ -129,7 +173,7 @@ class ArrayFunction(Evaluation):
         super().__init__(cache, parameters, reduction)
         check_module(namespace)
         self._namespace = namespace
-        self._runs: dict[tuple[Program, Library], Callable[..., Any]] = {}
+        self._runs: WeakKeyDictionary[Program, dict[Library, Any]] = WeakKeyDictionary()
 
     def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
         host = library(self._namespace, array)
@@ -143,61 +187,46 @@ class ArrayFunction(Evaluation):
                     f"in an array, not {each.dtype}. Give its numbers as floats."
                 )
         with np.errstate(all="ignore"), host.silence():
-            return self._cache.trusted(
-                lambda: self._evaluated_by(host, given, arrays), self._cache.refuse
-            )
+            found = self._cache.trusted(lambda: self._evaluated(host, given, arrays))
+        return found or self._cache.refuse()
 
-    def _evaluated_by(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+    def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+        cache = self._cache
         kinds = [(tuple(each.shape), "d" if host.is_float(each) else "l") for each in arrays]
         structure, size = structure_of("value_and_grad", *kinds), arrays[0].shape[0]
-        rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
-        inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
-        numbers = lambda: _by_address(self._parameters, host.in_numpy(given))
-        at = None if is_traced else numbers
+        at = None if is_traced else _Point(self._parameters, host.in_numpy(given))
         sample: Callable[[], Sample] = lambda: sample_of([host.first(each) for each in arrays], 0)
-        case, _ = next(self._cache.candidates(structure, sample, at=at), (None, False))
-        if case is None:
-            raise self._cache.too_many(structure)
+        case, _ = next(cache.candidates(structure, sample, at=at))
         if case.recording.guards:
-            raise CompilationError(_COMPARES.format(self._cache.title))
+            raise CompilationError(
+                f"{cache.title} compares, or uses an integer as an index. On arrays of another "
+                "library than numpy all samples take one way: choose with maximum, where or clip "
+                "instead of an if."
+            )
         began = perf_counter()
-        results, value, gradient = self._run(host, case.recording, given, inputs)
-        if not is_traced and self._cache.is_due(case, began):
-            ours = [float(host.in_numpy(results[0]))]
-            self._cache.audit(case, sample(), ours, at)
+        program = case.recording.program(INPUT, CAPTURED)
+        runs = self._runs.setdefault(program, {})
+        if host not in runs:
+            runs[host] = self._wired(host, case.recording, program)
+        rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
+        inputs, share = host.function("concatenate")(rows, 1), self._share(size)
+        shares = host.function("zeros")((size, 1)) + share
+        result, gradient = runs[host](given, inputs, shares)
+        results = host.function("broadcast_to")(result, (size,))
+        value = results.sum() * share
+        if not is_traced and cache.is_due(case, began):
+            cache.audit(case, sample(), [float(host.in_numpy(results[0]))], at)
         if is_trapping() and not is_traced:
             self._check_finite(float(host.in_numpy(value)), host.in_numpy(gradient))
         return value, gradient
 
-    def _run(
-        self, host: Library, recording: Recording, given: Any, inputs: Any
-    ) -> tuple[Any, Any, Any]:
-        size = inputs.shape[0]
-        share = 1.0 / size if self._reduction == "mean" else 1.0
-        program = recording.program(INPUT, CAPTURED)
-        run = self._runs.get((program, host))
-        if run is None:
-            run = self._runs[program, host] = self._wired(host, recording, program)
-        result, gradient = run(given, inputs, host.function("zeros")((size, 1)) + share)
-        results = host.function("broadcast_to")(result, (size,))
-        return results, results.sum() * share, gradient
-
     def _wired(self, host: Library, recording: Recording, program: Program) -> Callable[..., Any]:
-        """The program as a function of parameters, inputs and the share of each sample.
-
-        Behind the parameters follow all captured Values, if some are none, and a zero behind the
-        gradient.
-        """
-        values, count = recording.values(program), len(self._parameters)
-        places = recording.places(program, self._parameters)
-        captured = count + np.arange(len(values))
-        captured[places.mine] = places.theirs
-        parameters = np.full(count, len(values))
-        parameters[places.theirs] = places.mine
+        """The program as a function of parameters, inputs and the share of each sample."""
+        places, values = Places.among(recording, program, self._parameters), program.values
         run, join = host.executed(program, self._cache.title), host.function("concatenate")
         order, captured, parameters = map(
-            host.array, (program.orders["input"], captured, parameters)
+            host.array, (program.orders["input"], places.captured, places.parameters)
         )
 
         def wired(given: Any, inputs: Any, shares: Any) -> Any:
