@@ -274,7 +274,11 @@ BATCHES: dict[str, tuple[tuple[Any, ...], type[Exception], str]] = {
     "complex numbers": (([1j],), TypeError, "real numbers"),
     "Values": (([w],), TypeError, r"\[0\] is Value.*numbers of Values"),
     "a dict": (({"x": [1.0]},), ValueError, "a row a sample, not dict"),
-    "one number": ((3.0,), ValueError, r"Argument 1 of \w+\(...\) is an array, a row a sample, not float"),
+    "one number": (
+        (3.0,),
+        ValueError,
+        r"Argument 1 .* a row a sample, not float",
+    ),
     "nothing": ((), ValueError, r"\w+\(...\) takes an array for each argument.*not nothing"),
     "no samples": (([],), ValueError, "no samples"),
     "two numbers of samples": (([1.0], [1.0, 2.0]), ValueError, "the arguments have 1, 2"),

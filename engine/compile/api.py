@@ -46,9 +46,12 @@ REDUCTIONS = ("mean", "sum", "none")
 class Compiled:
     """A function of numbers and Values that runs as an array program; made by `compiled`."""
 
-    def __init__(self, function: Callable[..., Any], audit: bool = True) -> None:
+    def __init__(
+        self, function: Callable[..., Any], audit: bool = True, of: Compiled | None = None
+    ) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function, self._is_audited = function, audit
+        self._of = of  # what stands in the class, if this is the method of one object
         self._cache = Cache(self.title, function, audit)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
@@ -58,21 +61,21 @@ class Compiled:
         if not isinstance(method, MethodType) or method is self.function:
             return self
         holder = method.__self__
-        kept = getattr(holder, "__dict__", {}).get(METHODS, {})
-        made: Any = kept.get(self)
-        if made is None or made.function.__self__ is not holder:  # a shallow copy took them along
-            made = Compiled(method, self._is_audited)
-            mine = {of: each for of, each in kept.items() if each.function.__self__ is holder}
+        kept = getattr(holder, "__dict__", {}).get(METHODS)
+        if kept is None or kept.holder is not holder:
+            kept = _Methods(holder)
             if isinstance(holder, type):
-                setattr(holder, METHODS, _Methods({**mine, self: made}))
+                setattr(holder, METHODS, kept)
             elif hasattr(holder, "__dict__"):
-                vars(holder)[METHODS] = _Methods({**mine, self: made})
-        return made
+                vars(holder)[METHODS] = kept
+        if self not in kept:
+            kept[self] = Compiled(method, self._is_audited, self)
+        return kept[self]
 
     def __deepcopy__(self, memo: Any) -> Compiled:
         """A copy without recordings, if what it runs is copied, as the object of a method is."""
         inside = deepcopy(self.function, memo)
-        return self if inside is self.function else Compiled(inside, self._is_audited)
+        return self if inside is self.function else Compiled(inside, self._is_audited, self._of)
 
     def __copy__(self) -> Compiled:
         return self
@@ -84,13 +87,12 @@ class Compiled:
         with suppress(AttributeError):
             if module is not None and operator.attrgetter(path)(module) is self:
                 return path
-        owner = getattr(self.function, "__self__", None)
-        kept = getattr(owner, "__dict__", {}).get(METHODS, {})
-        for kind in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
-            for name, thing in vars(kind).items():
-                found = getattr(thing, "__func__", thing)  # it may be a classmethod
-                if isinstance(found, Compiled) and kept.get(found) is self:
-                    return _method_of, (owner, kind, name)
+        if self._of is not None:
+            owner: Any = getattr(self.function, "__self__", None)
+            for kind in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
+                for name, thing in vars(kind).items():
+                    if getattr(thing, "__func__", thing) is self._of:  # it may be a classmethod
+                        return _method_of, (owner, kind, name)
         return Compiled, (self.function, self._is_audited)
 
     def __repr__(self) -> str:
@@ -383,10 +385,15 @@ def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
 
 
 class _Methods(dict[Compiled, Compiled]):
-    """The compiled methods of an object, by what stands in its class. Copies do not take them."""
+    """The compiled methods of an object, by what stands in its class. A copy that takes them along
+    has others.
+    """
+
+    def __init__(self, holder: Any) -> None:
+        self.holder = holder
 
     def __reduce__(self) -> Any:
-        return _Methods, ()
+        return _Methods, (None,)
 
 
 def _method_of(owner: Any, kind: type, name: str) -> Any:

@@ -61,6 +61,14 @@ _ELSEWHERE = (
     " in another thread, or in a context of its own, where it cannot be recorded: a number would "
     "be frozen. Compute it in the thread of the call."
 )
+_LOOKED_AT = (
+    ", which would happen only while it is recorded. Print, or look at nodes, outside of it, or "
+    "call the function as it is written: f.function(...)."
+)
+_IN_A_BLOCK = (
+    " in a block such as trap() inside, which would be open only while it is recorded. Open it "
+    "around the call: then the function runs as it is written."
+)
 _TEXT = "reads the repr of"
 _OF_A_NODE = ("reads .label of", "reads .parents of", _TEXT)
 _POS = TABLE["pos"]
@@ -109,7 +117,6 @@ class Trace:
         shape: that of the result; () for one Value.
         has_several: whether it may return several numbers, for `map`.
         origins: where each computed node was made, in their order; None where nobody can say.
-        reads: what it reads that no program repeats, and where; None if nothing.
     """
 
     title: str
@@ -120,7 +127,6 @@ class Trace:
     shape: Shape = ()
     has_several: bool = False
     origins: Sequence[Origin | None] = ()
-    reads: str | None = None
     _redefined: int = field(default_factory=lambda: len(redefined))
 
     @cached_property
@@ -194,7 +200,6 @@ class Tracer(Observer):
             floats, and what stands for its result.
         guards: the comparisons.
         results, shape: what it gave.
-        reads: what it does that no program repeats, such as to read a text; None if nothing.
     """
 
     repeats = True
@@ -205,7 +210,6 @@ class Tracer(Observer):
         self._fault: CompilationError | None = None
         self._made: set[int] = set()
         self._others: dict[int, Value] = {}  # alive, so that no address is used twice
-        self.reads: str | None = None
         self.inputs: list[Value] = []
         self.rows: list[Operation] = []
         self.operands: list[tuple[Any, ...]] = []
@@ -247,7 +251,7 @@ class Tracer(Observer):
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
         if len(current().observers) > 1:
-            self.reads = "opens a block such as trap() inside, in which nodes are looked at"
+            self._refuse("computes", node, _IN_A_BLOCK)
         if node.is_constant:
             if operation is not _POS:
                 self.rows.append(operation)
@@ -276,8 +280,8 @@ class Tracer(Observer):
         """Stop where a recording could not be repeated."""
         if what not in _OF_A_NODE:
             self._refuse(what, node, _REMEDIES[what.split(maxsplit=1)[0]])
-        elif what == _TEXT or self._depends_on_this_run(node):  # a parameter's stay what they are
-            self.reads = f"{what} {name(node)}{_place()}"
+        elif what == _TEXT or self._depends_on_this_run(node):  # those of parameters stay
+            self._refuse(what, node, _LOOKED_AT)
 
     def used_elsewhere(self, what: str, node: Any) -> None:
         """Stop where work on the nodes of this run is given to another thread."""
@@ -322,13 +326,13 @@ class Tracer(Observer):
         """What the run did; the nodes themselves are needed no more."""
         compared = chain.from_iterable((guard.left, guard.right) for guard in self.guards)
         roots = [each if isinstance(each, Value) else _nearest(each) for each in compared]
-        made = [*self.inputs, *self.nodes]
         read = [*chain.from_iterable(self.operands), *self.results, *roots]
-        known = set(map(id, made))
-        leaves = {id(each): each for each in read if id(each) not in known}
+        addresses = list(map(id, read))
+        order = dict(zip(map(id, chain(self.inputs, self.nodes)), count()))
+        leaves = {key: each for key, each in zip(addresses, read) if key not in order}
         outside = [*leaves.values()]
-        order = dict(zip([*leaves, *map(id, made)], count()))
-        places = np.fromiter(map(order.__getitem__, map(id, read)), np.intp, len(read))
+        order.update(zip(leaves, count(-len(outside))))  # they come first
+        places = np.fromiter(map(order.__getitem__, addresses), np.intp, len(read)) + len(outside)
         captured: list[Value] = []
         constants: list[tuple[Value, float]] = []
         codes: list[int] = []
@@ -364,7 +368,6 @@ class Tracer(Observer):
             self.shape,
             self.has_several,
             self._origins(),
-            self.reads,
         )
 
     def _origins(self) -> list[Origin | None]:
