@@ -21,7 +21,15 @@ from benchmarks import irregular, moons
 from benchmarks.sequences import gpt_program, rnn_program
 from benchmarks.steps import COMPILED, HAND, Step
 from glassgrad import Value, compiled
-from glassgrad.engine.compile import arguments, cache, passes, program, trace, value_and_grad
+from glassgrad.engine.compile import (
+    arguments,
+    cache,
+    passes,
+    program,
+    recording,
+    trace,
+    value_and_grad,
+)
 from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
 
 WORKLOADS: dict[str, Callable[[str], Step]] = {
@@ -36,8 +44,8 @@ IRREGULAR = 100_000
 PARTS = {
     "reading the batch": (arguments.Batch, "of"),
     "finding the recording: guards": (cache.Case, "holds"),
-    "reading the parameters": (value_and_grad.Places, "read"),
-    "the gradient in their order": (value_and_grad.Places, "back"),
+    "reading the parameters": (recording.Places, "read"),
+    "the gradient in their order": (recording.Places, "back"),
     "the program's frame: copies, errors, is all finite": (program.Program, "run"),
     "which samples it serves, is an audit due": (cache.Cache, "served"),
     "all else": (value_and_grad.Evaluation, "__call__"),
@@ -51,7 +59,7 @@ STAGES = {
     "layout": (program, "laid_out"),
     "array instructions": (program, "lowered"),
     "those of the gradient": (program, "gradients"),
-    "memory, source text and its compilation": (program, "NumpySource"),
+    "memory, source text and its compilation": (program.NumpySource, "with_memory"),
 }
 
 
@@ -139,7 +147,7 @@ def lines_of(step: Step, made: program.Program) -> dict[str, float]:
     clocked = copy(made)
     clocked.make = names["program"]
     frame = program.Frame(clocked, samples.size, 1.0 / samples.size)
-    places = value_and_grad.Places.among(case.recording, made, evaluation._parameters)
+    places = case.recording.places(made, evaluation._parameters)
     numbers = places.read(given[0], made)
     inputs = made.in_order(samples.rows)
     for _ in range(ROUNDS):

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from time import perf_counter, thread_time
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from glassgrad.engine.compile.audit import difference
 from glassgrad.engine.compile.graph import Numbers
 from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.recording import Point, Recording
 from glassgrad.engine.compile.trace import At
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.provenance import is_of_user
@@ -66,15 +66,6 @@ class LimitError(CompilationError):
 
 class _StaleError(Exception):
     """An audit found what its first argument tells, since the call that is its second."""
-
-
-class Point(Protocol):
-    """Where other numbers of Values count than their own; it is called as an `At`."""
-
-    def __call__(self) -> dict[int, float]: ...
-
-    def numbers(self, recording: Recording, program: Program) -> Any:
-        """Those of the captured Values that a program reads."""
 
 
 class Part(NamedTuple):

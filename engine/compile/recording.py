@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter, thread_time
 from typing import Any
@@ -88,7 +89,15 @@ class Recording(Trace):
     def programs(self) -> list[Program]:
         return list(self._programs.values())
 
-    def check_leaves(self, parameters: Sequence[Value]) -> None:
+    def places(self, program: Program, parameters: tuple[Value, ...]) -> Places:
+        """Where parameters stand in a program, which keeps that of those last asked for."""
+        known: Places | None = program.places
+        if known is None or known.of is not parameters:
+            self._check_leaves(parameters)
+            known = program.places = Places(parameters, program.values)
+        return known
+
+    def _check_leaves(self, parameters: Sequence[Value]) -> None:
         """Refuse gradients by parameters from which a captured Value was computed: a part would be
         missing.
         """
@@ -172,6 +181,60 @@ class Recording(Trace):
             names[became[node]] = f"s{node}"
         new = iter(range(len(self.graph), len(self.graph) + len(names)))
         return [name or f"s{next(new)}" for name in names]
+
+
+_ZERO = np.zeros(1)
+
+
+class Places:
+    """How an array of parameters and the captured numbers of a program belong together.
+
+    Attributes:
+        captured: of each captured number the place in the array, or behind it, where all captured
+            numbers follow, if it is no parameter.
+        parameters: of each parameter the place in the gradient by the captured numbers, or behind
+            it, where a zero follows, if it is not read.
+    """
+
+    def __init__(self, of: tuple[Value, ...], values: Sequence[Value]) -> None:
+        self.of, size, count = of, len(of), len(values)
+        place = {id(value): i for i, value in enumerate(of)}
+        known = [place.get(id(value), size + i) for i, value in enumerate(values)]
+        self.captured = np.array(known, int)
+        mine = np.flatnonzero(self.captured < size)
+        self.parameters = np.full(size, count)
+        self.parameters[self.captured[mine]] = mine
+        self.is_read, self.is_covered = len(mine) > 0, len(mine) == count
+        self.is_in_order = np.array_equal(self.captured, np.arange(size))
+
+    def read(self, array: Any, program: Program) -> Any:
+        """The captured numbers that an array of parameters means."""
+        if self.is_in_order:
+            return array
+        if not self.is_covered:
+            array = np.concatenate((array, program.numbers()))
+        return array.take(self.captured)
+
+    def back(self, gradient: Any) -> Any:
+        """The gradient by the parameters."""
+        if self.is_in_order and gradient is not None:
+            return gradient
+        parts = (_ZERO,) if gradient is None else (gradient, _ZERO)
+        return np.concatenate(parts).take(self.parameters)
+
+
+@dataclass
+class Point:
+    """The numbers of an array in place of those that parameters have; called, it is an `At`."""
+
+    parameters: tuple[Value, ...]
+    array: Any
+
+    def __call__(self) -> dict[int, float]:
+        return dict(zip(map(id, self.parameters), self.array.tolist()))
+
+    def numbers(self, recording: Recording, program: Program) -> Any:
+        return recording.places(program, self.parameters).read(self.array, program)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ spread it over devices, and PyTorch runs it wherever its tensors lie: `docs/dist
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
 from typing import Any
@@ -19,74 +18,12 @@ from glassgrad.engine.compile.arguments import Batch, Sample, sample_of, structu
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, Cache
 from glassgrad.engine.compile.libraries import Library, check_module, library
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.recording import Point, Recording
 from glassgrad.engine.errors import CompilationError, NonFiniteError
 from glassgrad.engine.misuse import name
 from glassgrad.engine.text import describe
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.value import Value, is_parameter
-
-_ZERO = np.zeros(1)
-
-
-class Places:
-    """How an array of parameters and the captured numbers of a program belong together.
-
-    Attributes:
-        captured: of each captured number the place in the array, or behind it, where all captured
-            numbers follow, if it is no parameter.
-        parameters: of each parameter the place in the gradient by the captured numbers, or behind
-            it, where a zero follows, if it is not read.
-    """
-
-    def __init__(self, of: tuple[Value, ...], values: Sequence[Value]) -> None:
-        self.of, size, count = of, len(of), len(values)
-        place = {id(value): i for i, value in enumerate(of)}
-        known = [place.get(id(value), size + i) for i, value in enumerate(values)]
-        self.captured = np.array(known, int)
-        mine = np.flatnonzero(self.captured < size)
-        self.parameters = np.full(size, count)
-        self.parameters[self.captured[mine]] = mine
-        self.is_read, self.is_covered = len(mine) > 0, len(mine) == count
-        self.is_in_order = np.array_equal(self.captured, np.arange(size))
-
-    @staticmethod
-    def among(recording: Recording, program: Program, of: tuple[Value, ...]) -> Places:
-        """Those of a program, which keeps them for the parameters that were last asked for."""
-        known: Places | None = program.places
-        if known is None or known.of is not of:
-            recording.check_leaves(of)
-            known = program.places = Places(of, program.values)
-        return known
-
-    def read(self, array: Any, program: Program) -> Any:
-        """The captured numbers that an array of parameters means."""
-        if self.is_in_order:
-            return array
-        if not self.is_covered:
-            array = np.concatenate((array, program.numbers()))
-        return array.take(self.captured)
-
-    def back(self, gradient: Any) -> Any:
-        """The gradient by the parameters."""
-        if self.is_in_order and gradient is not None:
-            return gradient
-        parts = (_ZERO,) if gradient is None else (gradient, _ZERO)
-        return np.concatenate(parts).take(self.parameters)
-
-
-@dataclass
-class _Point:
-    """The numbers of an array in place of those that parameters have."""
-
-    parameters: tuple[Value, ...]
-    array: Any
-
-    def __call__(self) -> dict[int, float]:
-        return dict(zip(map(id, self.parameters), self.array.tolist()))
-
-    def numbers(self, recording: Recording, program: Program) -> Any:
-        return Places.among(recording, program, self.parameters).read(self.array, program)
 
 
 class Evaluation:
@@ -97,7 +34,7 @@ class Evaluation:
         self._parameters, self._reduction = parameters, reduction
 
     def __call__(self, array: Any, *batch: Any) -> tuple[float, Any]:
-        parameters, point = self._parameters, _Point(self._parameters, _numbers(array))
+        parameters, point = self._parameters, Point(self._parameters, _numbers(array))
         self._check_shape(point.array.shape)
         samples = Batch.of(batch)
         share = self._share(samples.size)
@@ -106,7 +43,7 @@ class Evaluation:
             self._cache.refuse()
         total, gradient, is_read = 0.0, None, not parameters
         for part in parts:
-            places = Places.among(part.recording, part.program, parameters)
+            places = part.recording.places(part.program, parameters)
             slopes = places.back(part.gradient)
             gradient = slopes if gradient is None else gradient + slopes
             total += part.total
@@ -195,7 +132,7 @@ class ArrayFunction(Evaluation):
         kinds = [(tuple(each.shape), "d" if host.is_float(each) else "l") for each in arrays]
         structure, size = structure_of("value_and_grad", *kinds), arrays[0].shape[0]
         is_traced = any(map(host.is_traced, (given, *arrays)))
-        at = None if is_traced else _Point(self._parameters, host.in_numpy(given))
+        at = None if is_traced else Point(self._parameters, host.in_numpy(given))
         sample: Callable[[], Sample] = lambda: sample_of([host.first(each) for each in arrays], 0)
         case, _ = next(cache.candidates(structure, sample, at=at))
         if case.recording.guards:
@@ -223,7 +160,7 @@ class ArrayFunction(Evaluation):
 
     def _wired(self, host: Library, recording: Recording, program: Program) -> Callable[..., Any]:
         """The program as a function of parameters, inputs and the share of each sample."""
-        places, values = Places.among(recording, program, self._parameters), program.values
+        places, values = recording.places(program, self._parameters), program.values
         run, join = host.executed(program, self._cache.title), host.function("concatenate")
         order, captured, parameters = map(
             host.array, (program.orders["input"], places.captured, places.parameters)
