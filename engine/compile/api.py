@@ -18,12 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from glassgrad.engine.arrays import array_of
 from glassgrad.engine.compile.arguments import (
     Arguments,
     Batch,
-    Shape,
     called_as_written,
-    one_shape,
     one_value,
     outputs_of,
 )
@@ -31,16 +30,19 @@ from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import array_of_results, result_of, total_of
-from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, leaves_only
+from glassgrad.engine.compile.value_and_grad import (
+    ArrayFunction,
+    Evaluation,
+    leaves_only,
+    share_of,
+)
 from glassgrad.engine.context import current, is_traced, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.reductions import sum as add_up
 from glassgrad.engine.revision import METHODS
-from glassgrad.engine.text import counted, describe, told
+from glassgrad.engine.text import counted, describe
 from glassgrad.engine.value import Value
-
-REDUCTIONS = ("mean", "sum", "none")
 
 
 class Compiled:
@@ -105,13 +107,12 @@ class Compiled:
 
     def __call__(self, /, *args: Any, **named: Any) -> Value:
         """The result as a Value whose parents are the Values that it depends on."""
-        if self._is_replayed():
-            given = Arguments.of(args, named, self.title)
-            wanted = CAPTURED | INPUT if given.values else CAPTURED
-            parts = self._cache.served(given, wanted=wanted if current().recording else NOTHING)
-            if parts is not None:
-                return result_of(parts[0], given)
-        return one_value(self.title, called_as_written(self.function, (args, named)))
+        given = Arguments.of(args, named, self.title)
+        wanted = CAPTURED | INPUT if given.values else CAPTURED
+        parts = self._cache.served(given, wanted=wanted if current().recording else NOTHING)
+        if parts is None:
+            return one_value(self.title, called_as_written(self.function, given.given))
+        return result_of(parts[0], given)
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -121,7 +122,7 @@ class Compiled:
             reduction: "mean" or "sum" of the results; "none" for an array of all of them.
 
         Raises:
-            CompilationError: the samples take too many ways through comparisons.
+            CompilationError: the samples take too many ways through comparisons, as in `map`.
 
         Example:
             >>> from glassgrad import Value, compiled
@@ -133,22 +134,15 @@ class Compiled:
             (1.0, 3.0)
         """
         samples = Batch.of(batch)
-        share = _share(reduction, samples.size)
-
-        def results() -> list[Value]:
-            return [self(*samples.sample(i)[0]) for i in range(samples.size)]
-
-        if reduction == "none":
-            found: Any = np.empty(samples.size, object)
-            found[:] = results()
-            return found
-
-        if self._is_replayed():
+        share = share_of(reduction, samples.size, ("mean", "sum", "none"))
+        if reduction != "none":
             wanted = CAPTURED if current().recording else NOTHING
             parts = self._cache.served(samples, share=share, wanted=wanted)
             if parts is not None:
                 return total_of(self.title, samples.size, parts)
-        return add_up(results()) * share
+        results = np.empty(samples.size, object)
+        results[:] = [self(*samples.sample(i)[0]) for i in range(samples.size)]
+        return results if reduction == "none" else add_up(results.tolist()) * share
 
     def map(self, *batch: Any) -> Any:
         """The results for all samples as an array of numbers: no Values, and no gradients.
@@ -165,7 +159,7 @@ class Compiled:
 
         Raises:
             CompilationError: what is returned is no such list, or differs in shape from sample to
-                sample; or the samples take too many ways through comparisons.
+                sample.
 
         Example:
             >>> from glassgrad import Value, compiled
@@ -177,12 +171,14 @@ class Compiled:
                    [6., 5.]])
         """
         samples = Batch.of(batch, "map")
-
-        if self._is_replayed():
-            parts = self._cache.served(samples, has_several=True)
-            if parts is not None:
-                return array_of_results(self.title, samples.size, parts)
-        return self._one_by_one(samples)
+        parts = self._cache.served(samples, has_several=True)
+        if parts is not None:
+            return array_of_results(self.title, samples.size, parts)
+        written = [called_as_written(self.function, samples.sample(i)) for i in range(samples.size)]
+        values, shape = outputs_of(self.title, written)
+        if is_traced():
+            return array_of(values, shape)
+        return np.array([value.data for value in values]).reshape(shape)
 
     def value_and_grad(
         self,
@@ -210,8 +206,7 @@ class Compiled:
             >>> loss.value_and_grad([w])([2.0], [1.0, 2.0], [1.0, 3.0])
             (1.0, array([3.]))
         """
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
+        share_of(reduction, 1)
         parameters = leaves_only(parameters)
         if namespace is not np:
             return ArrayFunction(self._cache, parameters, reduction, namespace)
@@ -330,28 +325,6 @@ class Compiled:
         """What was recorded, one for each structure of arguments and way through comparisons."""
         return [case.recording for case in self._cache.cases()]
 
-    def _is_replayed(self) -> bool:
-        """Whether recordings serve; not where single nodes count, as for the recording of another
-        function and inside `trap()`.
-        """
-        return not current().observers and self._cache.why_eager is None
-
-    def _one_by_one(self, samples: Batch) -> Any:
-        """What `map` gives, as it is written; Values, if another function is recorded."""
-        found: list[Value] = []
-        shapes: list[Shape] = []
-        for place in range(samples.size):
-            result = called_as_written(self.function, samples.sample(place))
-            values, shape = outputs_of(self.title, result)
-            found += values
-            shapes.append(shape)
-        whole = (samples.size, *one_shape(self.title, shapes))
-        if not is_traced():
-            return np.array([value.data for value in found]).reshape(whole)
-        array = np.empty(len(found), object)
-        array[:] = found
-        return array.reshape(whole)
-
 
 def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
     """The same function, recorded at its first call and run as an array program from then on.
@@ -400,9 +373,3 @@ def _method_of(owner: Any, kind: type, name: str) -> Any:
     """A compiled method from a pickle."""
     place = (None, owner) if isinstance(owner, type) else (owner, type(owner))
     return vars(kind)[name].__get__(*place)
-
-
-def _share(reduction: str, size: int) -> float:
-    if reduction not in REDUCTIONS:
-        raise ValueError(f'reduction is "mean", "sum" or "none", not {told(reduction)}.')
-    return 1.0 / size if reduction == "mean" else 1.0

@@ -266,11 +266,7 @@ def called_as_written(function: Callable[..., Any], sample: Sample) -> Any:
 def _as_value(number: Any) -> Value:
     if isinstance(number, Value):
         return number
-    if is_whole(number):
-        real(number, "a compiled function")
-        _check_exact(number, number, "An argument of a compiled function")
-        return WholeConstant(number)
-    return constant(real(number, "a compiled function"))
+    return WholeConstant(number) if is_whole(number) else constant(float(number))
 
 
 # Many calls.

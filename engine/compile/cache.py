@@ -29,6 +29,7 @@ from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Point, Recording
 from glassgrad.engine.compile.trace import At
+from glassgrad.engine.context import current
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.provenance import is_of_user
 
@@ -197,7 +198,8 @@ class Cache:
         at: Point | None = None,
     ) -> list[Part] | None:
         """The parts of a batch, or of a call, each with what serves it; what none does is recorded.
-        None where the function runs as it is written.
+        None where the function runs as it is written, as where single nodes count: while another
+        function is recorded, and inside `trap()`.
 
         Args:
             calls: the arguments.
@@ -206,6 +208,8 @@ class Cache:
             has_several: whether the function may return several numbers.
             at: where other numbers count than those of the Values.
         """
+        if at is None and current().observers:
+            return None
         batched, seed = INPUT if isinstance(calls, Batch) else NOTHING, share if wanted else None
 
         def parts() -> list[Part]:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain
-from operator import is_
+from operator import getitem, is_
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -301,19 +301,16 @@ def own_attributes(thing: Any) -> Mapping[str, Any]:
     return found
 
 
-def _property(thing: Any, name: str, missing: Any) -> Any:
-    """What a property gives; where it refuses, as a name that is not bound yet, what is missing."""
+def _quietly(get: Callable[[Any, Any], Any], thing: Any, name: Any, missing: Any) -> Any:
+    """What is there; where that is refused, as a name that is not bound yet, what is missing."""
     try:
-        return getattr(thing, name)
+        return get(thing, name)
     except Exception:
         return missing
 
 
-def _item(container: Any, place: int, missing: Any) -> Any:
-    try:
-        return container[place]
-    except Exception:  # it is shorter now, or a class of the user's own counts otherwise
-        return missing
+_property = partial(_quietly, getattr)
+_item = partial(_quietly, getitem)
 
 
 def _attributes(module: Any, missing: Any = None) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Point, Recording
 from glassgrad.engine.errors import CompilationError, NonFiniteError
 from glassgrad.engine.misuse import name
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import describe, told
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.value import Value, is_parameter
 
@@ -37,7 +37,7 @@ class Evaluation:
         parameters, point = self._parameters, Point(self._parameters, _numbers(array))
         self._check_shape(point.array.shape)
         samples = Batch.of(batch)
-        share = self._share(samples.size)
+        share = share_of(self._reduction, samples.size)
         parts = self._cache.served(samples, share=share, wanted=CAPTURED, at=point)
         if parts is None:
             self._cache.refuse()
@@ -56,9 +56,6 @@ class Evaluation:
         if is_trapping():
             self._check_finite(total, gradient)
         return total, gradient
-
-    def _share(self, size: int) -> float:
-        return 1.0 / size if self._reduction == "mean" else 1.0
 
     def _check_shape(self, shape: Any) -> None:
         if tuple(shape) != (len(self._parameters),):
@@ -79,6 +76,13 @@ class Evaluation:
             f"value_and_grad of {self._cache.title} gives {what}. To see in which operation it "
             f"arose, call {self._cache.title} on the samples one by one inside trap()."
         )
+
+
+def share_of(reduction: str, size: int, kinds: Sequence[str] = ("mean", "sum")) -> float:
+    """What each result is multiplied by in a mean or a sum."""
+    if reduction not in kinds:
+        raise ValueError(f"reduction is one of {', '.join(kinds)}, not {told(reduction)}.")
+    return 1.0 / size if reduction == "mean" else 1.0
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
@@ -147,7 +151,7 @@ class ArrayFunction(Evaluation):
         if host not in runs:
             runs[host] = self._wired(host, case.recording, program)
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
-        inputs, share = host.function("concatenate")(rows, 1), self._share(size)
+        inputs, share = host.function("concatenate")(rows, 1), share_of(self._reduction, size)
         shares = host.function("zeros")((size, 1)) + share
         result, gradient = runs[host](given, inputs, shares)
         results = host.function("broadcast_to")(result, (size,))
