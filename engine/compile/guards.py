@@ -167,10 +167,10 @@ class Search:
             bound = [name in own_attributes(place) for place in places]
             if not any(bound):
                 continue
-            hiding = places[: bound.index(True) + 1]
-            for place in hiding:
+            first = bound.index(True)
+            for place in places if "super" in self.names else places[: first + 1]:
                 self._read(place, own_attributes(place).get, name)
-            if isinstance(own_attributes(hiding[-1])[name], MemberDescriptorType):
+            if isinstance(own_attributes(places[first])[name], MemberDescriptorType):
                 self._read(thing, partial(getattr, thing), name)
 
     def _read_code(self, function: FunctionType) -> None:
@@ -178,7 +178,7 @@ class Search:
         if function is not self._function and _is_foreign(function):
             return
         names = _names_in(function.__code__)
-        self.names |= names.others
+        self.names |= names.others | (names.globals & {"super"})  # which reads what is hidden
         for part in _PARTS_OF_FUNCTIONS:
             self._read(function, partial(getattr, function), part)
         self._left += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
