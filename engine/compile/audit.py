@@ -17,7 +17,7 @@ from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.trace import At, Tracer
 from glassgrad.engine.context import Context, Observer, call_in, current
 from glassgrad.engine.misuse import name
-from glassgrad.engine.value import NOT_COMPUTED, RELATIONS, Value, constant, number_of
+from glassgrad.engine.value import NOT_COMPUTED, Value, constant, number_of
 
 TOLERANCE = 1e-9
 """By how much, as a share of a number, sums in another order may differ."""
@@ -82,11 +82,10 @@ def _is_explained(recording: Recording, sample: Sample, written: list[float], at
     for node, of in leaves.items():
         leaves[node] = constant(others.get(id(of), getattr(of, "_number", of)))
     nodes = call_in(Context(False, (), current().scope), recording.replayed, leaves)
-    found = [number_of(nodes[root]) for root in recording.graph.roots.tolist()]
-    count = len(found) - 2 * len(recording.guards)
-    for guard, left, right in zip(recording.guards, found[count::2], found[count + 1 :: 2]):
-        if RELATIONS[guard.relation](left, right) != guard.outcome:
-            return True
+    roots = [number_of(nodes[root]) for root in recording.graph.roots.tolist()]
+    found, compared = recording.of_roots(roots)
+    if not all(guard.holds(left, right) for guard, left, right in compared):
+        return True
     return bool(written) and all(map(_are_near, found, written))
 
 

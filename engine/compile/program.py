@@ -26,7 +26,6 @@ from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
 from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.trace import Trace
 from glassgrad.engine.compile.vjp import gradients
-from glassgrad.engine.value import RELATIONS
 from glassgrad.engine.vectors import data_vector
 
 _MOST_BYTES = 2**26
@@ -179,21 +178,20 @@ class Program:
     def _scalar_by_scalar(self, inputs: Sequence[Any], captured: Any, share: float | None) -> Any:
         """What `run` gives, where 0 × infinity has to be told apart; see `vjp.py`."""
         walked, (given, outside) = self._walked
-        rows, guards, graph = np.concatenate(inputs, -1), self._trace.guards, self._trace.graph
+        rows, graph = np.concatenate(inputs, -1), self._trace.graph
         columns = rows.T if self.is_batched else rows[:, None]
-        size, count = max(1, _MOST_NUMBERS // len(graph)), len(graph.roots) - 2 * len(guards)
-        compared = graph.roots[count::2], graph.roots[count + 1 :: 2]
+        size = max(1, _MOST_NUMBERS // len(graph))
+        roots, compared = self._trace.of_roots(graph.roots)
         results, holds, of_inputs, of_captured = [], [], [], np.zeros((len(outside), 1))
         with np.errstate(all="ignore"):
             for start in range(0, columns.shape[1], size):
                 part = columns[:, start : start + size]
                 leaves = (given, part[: len(given)]), (outside, np.asarray(captured)[:, None])
                 numbers = walked.forward(leaves, part.shape[1])
-                results.append(numbers[graph.roots[:count]])
+                results.append(numbers[roots])
                 holds.append(np.ones(part.shape[1], bool))
-                for guard, left, right in zip(guards, *compared):
-                    outcome = RELATIONS[guard.relation](numbers[left], numbers[right])
-                    holds[-1] &= outcome == guard.outcome
+                for guard, left, right in compared:
+                    holds[-1] &= guard.holds(numbers[left], numbers[right])
                 if share is not None:
                     slopes = walked.backward(numbers, int(graph.roots[0]), share)
                     of_inputs.append(slopes[given])

@@ -25,7 +25,7 @@ from glassgrad.engine.compile.lower import described
 from glassgrad.engine.compile.memory import shape_text, slice_text
 from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.trace import At, Guard, Trace, Tracer
+from glassgrad.engine.compile.trace import At, Trace, Tracer
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import name
 from glassgrad.engine.printers import number_text
@@ -157,8 +157,8 @@ class Recording(Trace):
         recorded = [_leaf(graph, node) or f"s{node}" for node in range(len(graph))]
         names = self._names()
         sections: dict[str, Iterable[str]] = {
-            "Recorded: the scalars, as they were computed": _scalars(graph, recorded, self.guards),
-            "Passes: the scalars that are left": _scalars(self.simplified, names, self.guards),
+            "Recorded: the scalars, as they were computed": _scalars(self, graph, recorded),
+            "Passes: the scalars that are left": _scalars(self, self.simplified, names),
             "Schedule: groups of scalars that are computed together": _groups(program, names),
             "Lowered: array instructions for the values": lowered,
             "Differentiated: those for the gradients": halves["backward"],
@@ -286,16 +286,15 @@ def _leaf(graph: Graph, node: int) -> str:
     return number_text(number) if code == CONSTANT else f"{_LEAVES[code]}[{int(number)}]"
 
 
-def _scalars(graph: Graph, names: Sequence[str], guards: Sequence[Guard]) -> Iterator[str]:
+def _scalars(trace: Trace, graph: Graph, names: Sequence[str]) -> Iterator[str]:
     """Each computed scalar with its operands, then the result, and what was compared."""
     for node, operands in enumerate(graph.all_operands()):
         row = graph.row(node)
         if row is not None:
             yield f"{names[node]} = {row.name}({', '.join(names[o] for o in operands)})"
-    roots = [names[node] for node in graph.roots.tolist()]
-    count = len(roots) - 2 * len(guards)
-    yield f"result{'s' * (count != 1)}: {_listed(roots[:count])}"
-    for guard, left, right in zip(guards, roots[count::2], roots[count + 1 :: 2]):
+    results, compared = trace.of_roots([names[node] for node in graph.roots.tolist()])
+    yield f"result{'s' * (len(results) != 1)}: {_listed(results)}"
+    for guard, left, right in compared:
         yield f"holds if {left} {guard.relation} {right} is {guard.outcome}"
 
 

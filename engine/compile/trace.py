@@ -98,6 +98,10 @@ class Guard(NamedTuple):
     right: Any
     outcome: bool
 
+    def holds(self, left: Any, right: Any) -> Any:
+        """Whether other numbers, or arrays of them, compare so too."""
+        return RELATIONS[self.relation](left, right) == self.outcome
+
 
 At: TypeAlias = Callable[[], dict[int, float]] | None
 """What gives the numbers of Values by their addresses, where others count than their own."""
@@ -138,6 +142,11 @@ class Trace:
         """By the recorded nodes of the leaves the numbers of a call, and the captured Values."""
         inputs, outside = self.leaves
         return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
+
+    def of_roots(self, found: Any) -> tuple[Any, list[tuple[Guard, Any, Any]]]:
+        """What was found for each root: that of the results, and what each guard compares."""
+        count = len(found) - 2 * len(self.guards)
+        return found[:count], list(zip(self.guards, found[count::2], found[count + 1 :: 2]))
 
     def is_current(self) -> bool:
         """Whether its operations, and the numbers of constants from outside, are what they were."""
