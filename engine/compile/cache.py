@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -210,47 +210,53 @@ class Cache:
         """
         if at is None and current().observers:
             return None
-        batched, seed = INPUT if isinstance(calls, Batch) else NOTHING, share if wanted else None
-
-        def parts() -> list[Part]:
-            found: list[Part] = []
-            left = _all_of(calls.size)
-            sample = lambda: calls.sample(int(left[0]))
-            for case, is_new in self.candidates(calls.structure, sample, has_several, at):
-                recording, began = case.recording, perf_counter()
-                program = recording.program(batched, wanted)
-                numbers = at.numbers(recording, program) if at else program.numbers()
-                inputs, places = program.in_order(calls.rows), left
-                if len(left) < calls.size:
-                    inputs = [each[left] for each in inputs]
-                result, total, holds, *slopes = program.run(inputs, numbers, seed)
-                left = left[:0]
-                if recording.guards:
-                    serves = np.array(np.broadcast_to(holds, len(places)))
-                    serves[0] |= is_new  # its own sample too, where a tie comes out otherwise
-                    places, left = places[serves], places[~serves]
-                    if not len(places):
-                        continue
-                    if len(left):
-                        inputs = [each[serves] for each in inputs]
-                        result, total, _, *slopes = program.run(inputs, numbers, seed)
-                if self.is_due(case, began):
-                    place = case.uses % len(places)  # another one each time
-                    ours = result[place] if np.ndim(result) > has_several else result
-                    given = calls.sample(int(places[place]))
-                    self.audit(case, given, np.ravel(ours).tolist(), at)
-                one = recording, program, places, numbers, result, total * share, *slopes
-                found.append(Part(*one))
-                if not len(left):
-                    break
-            return found
-
         try:
-            return self.trusted(parts)
+            return self.trusted(partial(self._parts, calls, share, wanted, has_several, at))
         except LimitError:
-            if batched:
+            if isinstance(calls, Batch):
                 raise
             return None
+
+    def _parts(
+        self,
+        calls: Arguments | Batch,
+        share: float,
+        wanted: frozenset[str],
+        has_several: bool,
+        at: Point | None,
+    ) -> list[Part]:
+        batched, seed = INPUT if isinstance(calls, Batch) else NOTHING, share if wanted else None
+        parts: list[Part] = []
+        left = _all_of(calls.size)
+        sample = lambda: calls.sample(int(left[0]))
+        for case, is_new in self.candidates(calls.structure, sample, has_several, at):
+            recording, began = case.recording, perf_counter()
+            program = recording.program(batched, wanted)
+            numbers = at.numbers(recording, program) if at else program.numbers()
+            inputs, places = program.in_order(calls.rows), left
+            if len(left) < calls.size:
+                inputs = [each[left] for each in inputs]
+            result, total, holds, *slopes = program.run(inputs, numbers, seed)
+            left = left[:0]
+            if recording.guards:
+                serves = np.array(np.broadcast_to(holds, len(places)))
+                serves[0] |= is_new  # its own sample too, where a tie comes out otherwise
+                places, left = places[serves], places[~serves]
+                if not len(places):
+                    continue
+                if len(left):
+                    inputs = [each[serves] for each in inputs]
+                    result, total, _, *slopes = program.run(inputs, numbers, seed)
+            if self.is_due(case, began):
+                place = case.uses % len(places)  # another one each time
+                ours = result[place] if np.ndim(result) > has_several else result
+                given = calls.sample(int(places[place]))
+                self.audit(case, given, np.ravel(ours).tolist(), at)
+            one = recording, program, places, numbers, result, total * share, *slopes
+            parts.append(Part(*one))
+            if not len(left):
+                break
+        return parts
 
     def candidates(
         self,
