@@ -59,7 +59,7 @@ STAGES = {
     "layout": (program, "laid_out"),
     "array instructions": (program, "lowered"),
     "those of the gradient": (program, "gradients"),
-    "memory, source text and its compilation": (program.NumpySource, "with_memory"),
+    "memory and source text": (program.NumpySource, "with_memory"),
 }
 
 
