@@ -21,7 +21,15 @@ from benchmarks import irregular, moons
 from benchmarks.sequences import gpt_program, rnn_program
 from benchmarks.steps import COMPILED, HAND, Step
 from glassgrad import Value, compiled
-from glassgrad.engine.compile import arguments, cache, passes, program, recording, value_and_grad
+from glassgrad.engine.compile import (
+    arguments,
+    cache,
+    passes,
+    program,
+    recording,
+    trace,
+    value_and_grad,
+)
 from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
 
 WORKLOADS: dict[str, Callable[[str], Step]] = {
@@ -37,21 +45,21 @@ PARTS = {
     "reading the batch": (arguments.Batch, "of"),
     "finding the recording: guards": (cache.Case, "holds"),
     "reading the parameters": (recording.Places, "read"),
-    "the gradient in their order": (recording.Places, "add"),
+    "the gradient in their order": (recording.Places, "back"),
     "the program's frame: copies, errors, is all finite": (program.Program, "run"),
     "which samples it serves, is an audit due": (cache.Cache, "served"),
     "all else": (value_and_grad.Evaluation, "__call__"),
 }
 """The parts of a call, each as what holds a function and its name."""
 STAGES = {
-    "the function itself, observed": (recording, "traced_run"),
-    "the graph of what was observed": (recording, "graph_of"),
+    "the function itself, observed": (trace.Tracer, "run"),
+    "the graph of what was observed": (trace.Tracer, "trace"),
     "what is around the function": (cache, "Guards"),
     **{f"pass {step.__name__}": (passes, step.__name__) for step in passes.PASSES},
     "layout": (program, "laid_out"),
     "array instructions": (program, "lowered"),
     "those of the gradient": (program, "gradients"),
-    "memory, source text and its compilation": (program, "Pool"),
+    "memory and source text": (program.NumpySource, "with_memory"),
 }
 
 
@@ -92,8 +100,8 @@ def timed(run: Callable[[], Any]) -> float:
 
 def parts_of(step: Step, whole: float) -> dict[str, float]:
     """What each part of a call takes by itself, and each of the longest lines of its program."""
-    made, pool = program_of(step)
-    (frame,) = next(iter(pool.free.values()))
+    made = program_of(step)
+    (frame,) = next(iter(made.free.values()))
     parts = {**PARTS, "the program": (frame, "_fill")}
     least = dict.fromkeys(parts, float("inf"))
     for _ in range(ROUNDS):
@@ -103,7 +111,7 @@ def parts_of(step: Step, whole: float) -> dict[str, float]:
             least[name] = min(least[name], 1e6 * time)
     scale = whole / sum(least.values())
     least = {name: scale * time for name, time in least.items()}
-    lines = sorted(lines_of(step, made, pool).items(), key=lambda line: -line[1])
+    lines = sorted(lines_of(step, made).items(), key=lambda line: -line[1])
     scale = least.pop("the program") / sum(time for _, time in lines)
     shown, others = lines[:LONGEST], lines[LONGEST:]
     rest = {f"{len(others)} other lines": sum(time for _, time in others)} if others else {}
@@ -111,14 +119,13 @@ def parts_of(step: Step, whole: float) -> dict[str, float]:
     return {**{name: scale * time for name, time in by_line.items()}, **least}
 
 
-def program_of(step: Step) -> tuple[program.Program, program.Pool]:
-    """The program of a step, and its buffers."""
+def program_of(step: Step) -> program.Program:
     (case,) = step.run.func._cache.cases()  # type: ignore[attr-defined]
-    made = case.recording.program(cache.INPUT, cache.CAPTURED)
-    return made, made._pool
+    made: program.Program = case.recording.program(cache.INPUT, cache.CAPTURED)
+    return made
 
 
-def lines_of(step: Step, made: program.Program, pool: program.Pool) -> dict[str, float]:
+def lines_of(step: Step, made: program.Program) -> dict[str, float]:
     """The least time of each line of a program, run with a clock behind every one."""
     evaluation, given = step.run.func, step.run.args  # type: ignore[attr-defined]
     samples, (case,) = arguments.Batch.of(given[1:]), evaluation._cache.cases()
@@ -137,11 +144,11 @@ def lines_of(step: Step, made: program.Program, pool: program.Pool) -> dict[str,
 
     names = {**NAMESPACE, **ON_NUMPY, **made.arrays, "_at": clock}
     exec(compile("\n".join(text), "<clocked>", "exec"), names)
-    clocked = copy(pool)
+    clocked = copy(made)
     clocked.make = names["program"]
     frame = program.Frame(clocked, samples.size, 1.0 / samples.size)
     places = case.recording.places(made, evaluation._parameters)
-    numbers = places.read(given[0], lambda: case.recording.numbers(made))
+    numbers = places.read(given[0], made)
     inputs = made.in_order(samples.rows)
     for _ in range(ROUNDS):
         at[0] = perf_counter()

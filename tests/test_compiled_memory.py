@@ -153,12 +153,12 @@ def test_what_all_samples_share_counts_for_each_of_them(case: str, written: str)
 def test_buffers_that_are_kept_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     f = compiled(lambda x: engine.sum((WEIGHTS[0] * x * k).tanh() for k in range(20)), audit=False)
     f.over(SAMPLES[:, 0])
-    ((pool,),) = [[each._pool for each in r.programs()] for r in f.recordings]
-    monkeypatch.setattr(program, "_MOST_BYTES", int(100 * pool._bytes))
+    ((made,),) = [r.programs() for r in f.recordings]
+    monkeypatch.setattr(program, "_MOST_BYTES", int(100 * made._bytes))
     for size in (10, 60, 95, 90, 80, 101, 70, 60, 10, 99):
         eager = engine.mean([f.function(x) for x in np.linspace(0.0, 1.0, size).tolist()])
         agree(eager, f.over(np.linspace(0.0, 1.0, size)))
-        kept = [frame.key[0] for frames in pool.free.values() for frame in frames]
+        kept = [frame.key[0] for frames in made.free.values() for frame in frames]
         assert sum(kept) <= 200
         assert (size in kept) == (size <= 100)
 

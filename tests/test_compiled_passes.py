@@ -21,15 +21,13 @@ from glassgrad.engine.compile.passes import (
     shortened,
     simplified,
 )
-from glassgrad.engine.compile.trace import Tracer, graph_of
+from glassgrad.engine.compile.trace import Tracer
 
 
 def recorded(function: Callable[..., Any], *numbers: float) -> tuple[Graph, list[Value]]:
     """The graph of a function of inputs, and the Values that it captured."""
-    inputs = [Value(x) for x in numbers]
-    tracer = Tracer("f", inputs)
-    graph, captured, _ = graph_of(tracer, tracer.run(function, *inputs), inputs)
-    return graph, captured
+    trace = Tracer("f").run(function, numbers, {}).trace()
+    return trace.graph, [*trace.captured]
 
 
 def value(graph: Graph, inputs: Sequence[float], captured: Sequence[Value]) -> float:

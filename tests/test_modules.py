@@ -42,7 +42,7 @@ from glassgrad import (
     tanh,
     topological_order,
 )
-from glassgrad.engine.compile.guards import _search
+from glassgrad.engine.compile.guards import Search
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.tree import leaves_of, like
 from glassgrad.nn.layers import Elementwise, noise_from
@@ -646,4 +646,4 @@ def test_what_libraries_name_is_not_looked_through() -> None:
     holder = SimpleNamespace(loss=loss, pytest=pytest, modules=sys.modules)
     of_libraries = (softmax, cross_entropy, np.mean, partial(np.mean, axis=0), copy.deepcopy)
     for function in (*of_libraries, loss, lambda x: 1.0 * holder.loss(x)):
-        assert len(_search(function).seen) < 60
+        assert len(Search(function).seen) < 60

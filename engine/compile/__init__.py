@@ -1,13 +1,12 @@
 """`compiled`: the same scalar code, run as a handful of array operations.
 
     api.py           `compiled(f)`: what users call
-    arguments.py     the arguments of a call, or of many, as numbers
+    arguments.py     what a call is given, or many are, and what they give, as numbers
     cache.py         the recordings of a function, and which of them serve a call
-    audit.py         a sample by the function as it is written, to find what guards do not see
     guards.py        what is looked at before: names, lists and modules around the function
-    recording.py     one run as a graph, and the programs made of it; stages.py, all as text
+    audit.py         a sample by the function as it is written, to find what guards do not see
     trace.py         what is recorded while the function runs
-    outputs.py       what it gives
+    recording.py     that, the programs made of it, and all of it as text
     result.py        the result as a Value
     value_and_grad.py the value and the gradient by an array of parameters
 
@@ -27,7 +26,11 @@
     libraries.py     the same instructions on arrays of PyTorch and JAX
 
 Each part is a step from scalars to an array program, and the list is in that order. Start with
-`api.py`, then follow a recording from `trace.py` on.
+`api.py`, then follow a recording from `trace.py` on. A call of `f.over(X)` is: `Batch.of`, its
+numbers; `Cache.served`, which finds a `Case` whose `Guards` hold, or makes one (`Tracer.run`, a
+`Trace`, a `Recording`); `Program.run`; now and then `difference`, the audit; and `total_of`, the
+Value. That of `f.value_and_grad(...)` reads a `Point` in place of the numbers of the parameters,
+and brings the gradient back into their order by `Places`.
 """
 
 from glassgrad.engine.compile.api import Compiled as Compiled

@@ -18,31 +18,42 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments, Batch, as_values
+from glassgrad.engine.arrays import array_of
+from glassgrad.engine.compile.arguments import (
+    Arguments,
+    Batch,
+    called_as_written,
+    one_value,
+    outputs_of,
+)
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, NOTHING, Cache
-from glassgrad.engine.compile.outputs import one_by_one, one_value
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.result import array_of_results, result_of, total_of
-from glassgrad.engine.compile.stages import stages_of
-from glassgrad.engine.compile.value_and_grad import ArrayFunction, Evaluation, leaves_only
-from glassgrad.engine.context import current, no_grad
+from glassgrad.engine.compile.value_and_grad import (
+    ArrayFunction,
+    Evaluation,
+    leaves_only,
+    share_of,
+)
+from glassgrad.engine.context import current, is_traced, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.reductions import sum as add_up
 from glassgrad.engine.revision import METHODS
-from glassgrad.engine.text import counted, describe, told
+from glassgrad.engine.text import counted, describe
 from glassgrad.engine.value import Value
-
-REDUCTIONS = ("mean", "sum", "none")
 
 
 class Compiled:
     """A function of numbers and Values that runs as an array program; made by `compiled`."""
 
-    def __init__(self, function: Callable[..., Any], audit: bool = True) -> None:
+    def __init__(
+        self, function: Callable[..., Any], audit: bool = True, of: Compiled | None = None
+    ) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function, self._is_audited = function, audit
+        self._of = of  # what stands in the class, if this is the method of one object
         self._cache = Cache(self.title, function, audit)
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
@@ -52,21 +63,21 @@ class Compiled:
         if not isinstance(method, MethodType) or method is self.function:
             return self
         holder = method.__self__
-        kept = getattr(holder, "__dict__", {}).get(METHODS, {})
-        made: Any = kept.get(self)
-        if made is None or made.function.__self__ is not holder:  # a shallow copy took them along
-            made = Compiled(method, self._is_audited)
-            mine = {of: each for of, each in kept.items() if each.function.__self__ is holder}
+        kept = getattr(holder, "__dict__", {}).get(METHODS)
+        if kept is None or kept.holder is not holder:
+            kept = _Methods(holder)
             if isinstance(holder, type):
-                setattr(holder, METHODS, _Methods({**mine, self: made}))
+                setattr(holder, METHODS, kept)
             elif hasattr(holder, "__dict__"):
-                vars(holder)[METHODS] = _Methods({**mine, self: made})
-        return made
+                vars(holder)[METHODS] = kept
+        if self not in kept:
+            kept[self] = Compiled(method, self._is_audited, self)
+        return kept[self]
 
     def __deepcopy__(self, memo: Any) -> Compiled:
         """A copy without recordings, if what it runs is copied, as the object of a method is."""
         inside = deepcopy(self.function, memo)
-        return self if inside is self.function else Compiled(inside, self._is_audited)
+        return self if inside is self.function else Compiled(inside, self._is_audited, self._of)
 
     def __copy__(self) -> Compiled:
         return self
@@ -78,13 +89,12 @@ class Compiled:
         with suppress(AttributeError):
             if module is not None and operator.attrgetter(path)(module) is self:
                 return path
-        owner = getattr(self.function, "__self__", None)
-        kept = getattr(owner, "__dict__", {}).get(METHODS, {})
-        for kind in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
-            for name, thing in vars(kind).items():
-                found = getattr(thing, "__func__", thing)  # it may be a classmethod
-                if isinstance(found, Compiled) and kept.get(found) is self:
-                    return _method_of, (owner, kind, name)
+        if self._of is not None:
+            owner: Any = getattr(self.function, "__self__", None)
+            for kind in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
+                for name, thing in vars(kind).items():
+                    if getattr(thing, "__func__", thing) is self._of:  # it may be a classmethod
+                        return _method_of, (owner, kind, name)
         return Compiled, (self.function, self._is_audited)
 
     def __repr__(self) -> str:
@@ -97,20 +107,12 @@ class Compiled:
 
     def __call__(self, /, *args: Any, **named: Any) -> Value:
         """The result as a Value whose parents are the Values that it depends on."""
-
-        def replayed() -> Value:
-            given = Arguments.of(args, named, self.title)
-            wanted = NOTHING
-            if current().recording:
-                wanted = CAPTURED | INPUT if given.values else CAPTURED
-            return result_of(self._cache.served(given, wanted=wanted)[0], given)
-
-        def as_written() -> Value:
-            values, by_name = as_values(args, named)
-            return one_value(self.title, self.function(*values, **by_name))
-
-        result: Value = self._either(replayed, as_written)
-        return result
+        given = Arguments.of(args, named, self.title)
+        wanted = CAPTURED | INPUT if given.values else CAPTURED
+        parts = self._cache.served(given, wanted=wanted if current().recording else NOTHING)
+        if parts is None:
+            return one_value(self.title, called_as_written(self.function, given.given))
+        return result_of(parts[0], given)
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
         """The function over a batch of samples.
@@ -120,7 +122,7 @@ class Compiled:
             reduction: "mean" or "sum" of the results; "none" for an array of all of them.
 
         Raises:
-            CompilationError: the samples take too many ways through comparisons.
+            CompilationError: the samples take too many ways through comparisons, as in `map`.
 
         Example:
             >>> from glassgrad import Value, compiled
@@ -132,22 +134,15 @@ class Compiled:
             (1.0, 3.0)
         """
         samples = Batch.of(batch)
-        share = _share(reduction, samples.size)
-
-        def results() -> list[Value]:
-            return [self(*samples.sample(i)[0]) for i in range(samples.size)]
-
-        if reduction == "none":
-            found: Any = np.empty(samples.size, object)
-            found[:] = results()
-            return found
-
-        def replayed() -> Value:
+        share = share_of(reduction, samples.size, ("mean", "sum", "none"))
+        if reduction != "none":
             wanted = CAPTURED if current().recording else NOTHING
             parts = self._cache.served(samples, share=share, wanted=wanted)
-            return total_of(self.title, samples.size, parts)
-
-        return self._either(replayed, lambda: add_up(results()) * share)
+            if parts is not None:
+                return total_of(self.title, samples.size, parts)
+        results = np.empty(samples.size, object)
+        results[:] = [self(*samples.sample(i)[0]) for i in range(samples.size)]
+        return results if reduction == "none" else add_up(results.tolist()) * share
 
     def map(self, *batch: Any) -> Any:
         """The results for all samples as an array of numbers: no Values, and no gradients.
@@ -164,7 +159,7 @@ class Compiled:
 
         Raises:
             CompilationError: what is returned is no such list, or differs in shape from sample to
-                sample; or the samples take too many ways through comparisons.
+                sample.
 
         Example:
             >>> from glassgrad import Value, compiled
@@ -176,12 +171,14 @@ class Compiled:
                    [6., 5.]])
         """
         samples = Batch.of(batch, "map")
-
-        def replayed() -> Any:
-            parts = self._cache.served(samples, has_several=True)
+        parts = self._cache.served(samples, has_several=True)
+        if parts is not None:
             return array_of_results(self.title, samples.size, parts)
-
-        return self._either(replayed, lambda: one_by_one(self.title, self.function, samples))
+        written = [called_as_written(self.function, samples.sample(i)) for i in range(samples.size)]
+        values, shape = outputs_of(self.title, written)
+        if is_traced():
+            return array_of(values, shape)
+        return np.array([value.data for value in values]).reshape(shape)
 
     def value_and_grad(
         self,
@@ -209,8 +206,7 @@ class Compiled:
             >>> loss.value_and_grad([w])([2.0], [1.0, 2.0], [1.0, 3.0])
             (1.0, array([3.]))
         """
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f'reduction is "mean" or "sum" here, not {told(reduction)}.')
+        share_of(reduction, 1)
         parameters = leaves_only(parameters)
         if namespace is not np:
             return ArrayFunction(self._cache, parameters, reduction, namespace)
@@ -299,8 +295,8 @@ class Compiled:
         """
         if most_lines is not None:
             whole(most_lines, "most_lines")
-        programs = self.programs()
-        return stages_of(*programs[self.chosen(number)], most_lines)
+        recording, program = self.programs()[self.chosen(number)]
+        return recording.stages(program, most_lines)
 
     def programs(self) -> list[tuple[Recording, Program]]:
         """Each program made so far, with the recording that it was made of."""
@@ -328,14 +324,6 @@ class Compiled:
     def recordings(self) -> list[Recording]:
         """What was recorded, one for each structure of arguments and way through comparisons."""
         return [case.recording for case in self._cache.cases()]
-
-    def _either(self, replayed: Callable[[], Any], as_written: Callable[[], Any]) -> Any:
-        """What a recording gives; or the function as it is written, where none can serve or single
-        nodes count, as for the recording of another function and inside `trap()`.
-        """
-        if current().observers:
-            return as_written()
-        return self._cache.trusted(replayed, as_written)
 
 
 def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
@@ -370,19 +358,18 @@ def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
 
 
 class _Methods(dict[Compiled, Compiled]):
-    """The compiled methods of an object, by what stands in its class. Copies do not take them."""
+    """The compiled methods of an object, by what stands in its class. A copy that takes them along
+    has others.
+    """
+
+    def __init__(self, holder: Any) -> None:
+        self.holder = holder
 
     def __reduce__(self) -> Any:
-        return _Methods, ()
+        return _Methods, (None,)
 
 
 def _method_of(owner: Any, kind: type, name: str) -> Any:
     """A compiled method from a pickle."""
     place = (None, owner) if isinstance(owner, type) else (owner, type(owner))
     return vars(kind)[name].__get__(*place)
-
-
-def _share(reduction: str, size: int) -> float:
-    if reduction not in REDUCTIONS:
-        raise ValueError(f'reduction is "mean", "sum" or "none", not {told(reduction)}.')
-    return 1.0 / size if reduction == "mean" else 1.0

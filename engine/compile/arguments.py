@@ -1,4 +1,4 @@
-"""The arguments of a compiled function, of one call or of a batch of them, as numbers.
+"""What a call is given, or many calls are, and what they give, as numbers.
 
 Floats, Values and arrays are inputs: they may be other numbers in every call. Integers are inputs
 too, unless they are used as an index or a count: that is a guard. Lists, tuples, dicts and
@@ -15,36 +15,45 @@ from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from numbers import Number
-from types import FunctionType, MethodType, ModuleType
+from types import MethodType, ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from glassgrad.engine.arrays import ValueArray, has_parts
+from glassgrad.engine.arrays import ValueArray, check_unmasked, has_parts
+from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import endless, is_module, numbers_of, taken_apart
 from glassgrad.engine.value import Constant, Value, constant
 
+Sample = tuple[tuple[Any, ...], Mapping[str, Any]]
+"""The arguments of one call: those by position, and those by name."""
+Shape = tuple[int, ...]
 _FIXED = (bool, np.bool_, str, bytes, type(None), type(...), range, Enum)
 """What belongs to a recording as it is, and is told apart by its type and what it says."""
-_OBJECTS = (type, ModuleType, FunctionType, MethodType)
+_IN_ITS_OWN_WAY = (
+    *(Number, datetime.date, datetime.time, datetime.timedelta),
+    *(np.datetime64, np.timedelta64),
+)
+"""What holds a number in a way of its own."""
 _EXACT = 2**53
 """Up to here a float is exactly one whole number."""
+_DEEPEST = 30
+"""Arrays of numpy have hardly more axes."""
+
+
+# Whole numbers.
 
 
 class _Whole:
     """A whole number among Values, which may be an index too, and is compared by number."""
 
     __slots__ = ()
-    whole: int
-
-    def __init__(self, number: Any) -> None:
-        super().__init__(number)  # type: ignore[call-arg]  # that of Value
-        self.whole = int(number)  # type: ignore[misc]  # in the slots of the classes derived
+    _number: float
 
     def __index__(self) -> int:
-        return self.whole
+        return int(self._number)
 
     def __int__(self) -> int:
         return self.__index__()
@@ -65,21 +74,34 @@ class _Whole:
 class Integer(_Whole, Value):
     """The place of an integer argument: a Value that may also be an index."""
 
-    __slots__ = ("whole",)
+    __slots__ = ()
 
     def __index__(self) -> int:
-        assert self == self._number  # the comparison is a guard
-        return self.whole
+        self.__eq__(self._number)  # the comparison is a guard
+        return super().__index__()
 
 
 class WholeConstant(_Whole, Constant):
     """The same where nothing is recorded, or by another function: a constant."""
 
-    __slots__ = ("whole",)
+    __slots__ = ()
 
 
-Sample = tuple[tuple[Any, ...], Mapping[str, Any]]
-"""The arguments of one call: those by position, and those by name."""
+def is_whole(number: Any) -> bool:
+    """Whether a number is one of those that may be an index."""
+    return isinstance(number, (int, np.integer))
+
+
+def _check_exact(least: Any, most: Any, role: str) -> None:
+    """Refuse whole numbers that floats do not tell apart."""
+    if not -_EXACT <= int(least) <= int(most) <= _EXACT:
+        raise TypeError(
+            f"{role} holds whole numbers beyond 2⁵³, which floats do not tell apart. Give "
+            "np.asarray(..., float), if that is meant."
+        )
+
+
+# One call.
 
 
 @dataclass
@@ -139,7 +161,10 @@ class Arguments:
         elif _is_fixed(thing):
             self.key.append(exactly(thing))
         elif is_real(thing):
-            self._read_number(thing, role)
+            self.key.append(int if is_whole(thing) else float)
+            self.numbers.append(real(thing, "A compiled function"))
+            if is_whole(thing):
+                _check_exact(thing, thing, role)
         elif kind in (np.ndarray, ValueArray) and thing.dtype != object:
             self._read_array(thing, role)
         elif (apart := taken_apart(thing)) and not (
@@ -160,12 +185,6 @@ class Arguments:
         else:
             self.key.append(Same(thing))
 
-    def _read_number(self, number: Any, role: str) -> None:
-        self.key.append(int if is_whole(number) else float)
-        self.numbers.append(real(number, "A compiled function"))
-        if is_whole(number):
-            _check_exact(np.array([number], object), role)
-
     def _read_array(self, array: Any, role: str) -> None:
         if array.dtype.kind not in "fiub":
             raise TypeError(
@@ -173,8 +192,8 @@ class Arguments:
             )
         holds_whole = array.dtype.kind in "iu"
         self.key += [np.ndarray, array.shape, int if holds_whole else float]
-        if holds_whole:
-            _check_exact(array, role)
+        if holds_whole and array.size:
+            _check_exact(array.min(), array.max(), role)
         self.numbers += array.astype(float).ravel().tolist()
 
 
@@ -207,6 +226,22 @@ def exactly(thing: Any) -> Any:
     return (tuple, *map(exactly, thing)) if type(thing) is tuple else (type(thing), thing)
 
 
+def _is_fixed(thing: Any) -> bool:
+    """Whether it belongs to a recording as it is; not a text with attributes of its own."""
+    if isinstance(thing, (str, bytes)) and not isinstance(thing, Enum):
+        return not getattr(thing, "__dict__", None)
+    return isinstance(thing, _FIXED)
+
+
+def _holds_numbers(thing: Any) -> bool:
+    """Whether it holds numbers in its own way, and so belongs to no recording as it is."""
+    if isinstance(thing, ModuleType) or is_module(thing) or callable(thing):
+        return False
+    if isinstance(thing, _IN_ITS_OWN_WAY) or is_dataclass(thing):
+        return True
+    return has_parts(type(thing)) or hasattr(type(thing), "__array__")
+
+
 def rebuilt(thing: Any, number: Callable[[Any], Any]) -> Any:
     """An argument with something else in place of every number and Value."""
     if isinstance(thing, _FIXED):
@@ -219,55 +254,22 @@ def rebuilt(thing: Any, number: Callable[[Any], Any]) -> Any:
     return thing if apart is None else apart.make([rebuilt(x, number) for x in apart.parts])
 
 
-def as_values(args: Iterable[Any], named: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments as the function itself gets them, where it runs as it is written: Values.
-
-    They are those that were given, and a constant for each plain number.
+def called_as_written(function: Callable[..., Any], sample: Sample) -> Any:
+    """What the function itself gives for the Values that were given, and a constant for each plain
+    number.
     """
-    return [rebuilt(x, _as_value) for x in args], {
-        n: rebuilt(x, _as_value) for n, x in named.items()
-    }
+    args, named = sample
+    by_name = {name: rebuilt(thing, _as_value) for name, thing in named.items()}
+    return function(*[rebuilt(thing, _as_value) for thing in args], **by_name)
 
 
 def _as_value(number: Any) -> Value:
     if isinstance(number, Value):
         return number
-    return (
-        WholeConstant(number) if is_whole(number) else constant(real(number, "a compiled function"))
-    )
+    return WholeConstant(number) if is_whole(number) else constant(float(number))
 
 
-def is_whole(number: Any) -> bool:
-    """Whether a number is one of those that may be an index."""
-    return isinstance(number, (int, np.integer))
-
-
-def _check_exact(array: Any, role: str) -> None:
-    """Refuse whole numbers that floats do not tell apart."""
-    if array.size and not -_EXACT <= int(array.min()) <= int(array.max()) <= _EXACT:
-        raise TypeError(
-            f"{role} holds whole numbers beyond 2⁵³, which floats do not tell apart. Give "
-            "np.asarray(..., float), if that is meant."
-        )
-
-
-def _is_fixed(thing: Any) -> bool:
-    """Whether it belongs to a recording as it is; not a text with attributes of its own."""
-    if isinstance(thing, (str, bytes)) and not isinstance(thing, Enum):
-        return not getattr(thing, "__dict__", None)
-    return isinstance(thing, _FIXED)
-
-
-def _holds_numbers(thing: Any) -> bool:
-    """Whether it holds numbers in its own way, and so belongs to no recording as it is."""
-    if isinstance(thing, _OBJECTS) or is_module(thing) or callable(thing):
-        return False
-    if isinstance(thing, (Number, *_TIMES)) or is_dataclass(thing):
-        return True
-    return has_parts(type(thing)) or hasattr(type(thing), "__array__")
-
-
-_TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+# Many calls.
 
 
 @dataclass(slots=True)
@@ -291,7 +293,7 @@ class Batch:
         arrays = [
             each
             if type(each) is np.ndarray and each.ndim and each.dtype.kind == "f"
-            else _read(each, f"Argument {place} of {title}(...)")
+            else _read_argument(each, f"Argument {place} of {title}(...)")
             for place, each in enumerate(batch, 1)
         ]
         structure = structure_of(title, *[(array.shape, array.dtype.char) for array in arrays])
@@ -303,26 +305,19 @@ class Batch:
         return sample_of(self.arrays, index)
 
 
-def _read(argument: Any, title: str) -> Any:
-    if type(argument) is np.ndarray and argument.ndim and argument.dtype.kind in "iu":
-        _check_exact(argument, title)  # at once, as the classes of all samples are such an array
-        return argument
-    if isinstance(argument, Mapping):
-        raise TypeError(f"{title} is a dict; give arrays, with the samples along the first axis.")
-    if is_real(argument) or (isinstance(argument, np.ndarray) and not argument.ndim):
-        raise ValueError(
-            f"{title} is one number, without an axis of samples. Repeat it, for example "
-            "np.full(len(x), 3.0), or let the function read it from around it."
-        )
-    array = numbers_of(argument, title, "A batch holds numbers: let the function read all else.")
-    if array.dtype.kind in "iu":
-        _check_exact(array, title)
+def _read_argument(argument: Any, role: str) -> Any:
+    array = argument  # at once, as the classes of all samples are such an array
+    if not (type(argument) is np.ndarray and argument.size and argument.dtype.kind in "iu"):
+        hint = "A batch holds numbers: let the function read all else."
+        array = numbers_of(argument, role, hint)
+    if array.dtype.kind in "iu" and array.size:
+        _check_exact(array.min(), array.max(), role)
     # What is true in one sample and false in another is no part of the structure.
     return array.astype(int) if array.dtype.kind == "b" else array
 
 
 @lru_cache(maxsize=100)
-def structure_of(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, ...]:
+def structure_of(title: str, *kinds: tuple[Shape, str]) -> tuple[Any, ...]:
     """The structure of the arguments of one call, by the shapes and types of the arrays of a batch.
 
     What has no samples, or different numbers of them, is refused.
@@ -332,7 +327,10 @@ def structure_of(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, 
             f"{title}(...) takes an array for each argument of the function, not nothing."
         )
     if not all(shape for shape, _ in kinds):
-        raise ValueError(f"An argument of {title}(...) is one number, without an axis of samples.")
+        raise ValueError(
+            f"An argument of {title}(...) is one number, without an axis of samples. Repeat it, "
+            "for example np.full(len(x), 3.0), or let the function read it from around it."
+        )
     counts = [shape[0] for shape, _ in kinds]
     if len(set(counts)) > 1:
         listed = ", ".join(map(str, counts))
@@ -346,3 +344,49 @@ def structure_of(title: str, *kinds: tuple[tuple[int, ...], str]) -> tuple[Any, 
 def sample_of(arrays: Sequence[Any], index: int) -> Sample:
     samples = (array[index] for array in arrays)
     return tuple([s if isinstance(s, np.ndarray) else s.item() for s in samples]), {}
+
+
+# What a function gives: one Value for a call; for a sample in `map`, numbers nested in lists.
+
+
+def outputs_of(title: str, result: Any, depth: int = _DEEPEST) -> tuple[list[Value], Shape]:
+    """The Values of a result, one after the other, and its shape: () for a Value or a number, one
+    length more for each level of lists, tuples and arrays around them.
+    """
+    check_unmasked(result, f"The result of {title}")
+    if isinstance(result, np.ndarray) and result.ndim == 0:
+        result = result.item()
+    if isinstance(result, Value):
+        return [result], ()
+    if is_real(result):
+        return [constant(real(result, f"{title}.map(...)"))], ()
+    if not isinstance(result, (list, tuple, np.ndarray)) or len(result) == 0 or not depth:
+        raise CompilationError(
+            f"{title} returned {describe(result)}. For map a function returns a Value, a number, "
+            "or lists of them, which are not empty."
+        )
+    parts = [outputs_of(title, part, depth - 1) for part in result]
+    shape = one_shape(title, [shape for _, shape in parts])
+    return [value for values, _ in parts for value in values], (len(parts), *shape)
+
+
+def one_value(title: str, result: Any) -> Value:
+    if isinstance(result, Value):
+        return result
+    raise CompilationError(
+        f"{title} returned {describe(result)}. A compiled function returns one Value; "
+        f"of a list, return the sum, or its elements by functions of their own. "
+        f"{title}.map(...) gives the numbers of a list, over samples."
+    )
+
+
+def one_shape(title: str, shapes: list[Shape]) -> Shape:
+    """The shape of the parts of a list, or of the results for all samples."""
+    first = shapes[0]
+    for shape in shapes:
+        if shape != first:
+            raise CompilationError(
+                f"{title} returned results of shapes {first} and {shape}, which map cannot put "
+                "into one array. Return as many numbers in every list, and for every sample."
+            )
+    return first

@@ -16,19 +16,20 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter, thread_time
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
 from glassgrad.engine.compile.arguments import Arguments, Batch, Sample, objects_in
-from glassgrad.engine.compile.audit import Difference, difference
+from glassgrad.engine.compile.audit import difference
+from glassgrad.engine.compile.graph import Numbers
 from glassgrad.engine.compile.guards import Guards
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.result import Part
+from glassgrad.engine.compile.recording import Point, Recording
 from glassgrad.engine.compile.trace import At
+from glassgrad.engine.context import current
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.provenance import is_of_user
 
@@ -47,17 +48,47 @@ _LONG = 0.003
 _SHARE = 0.05
 _FREE = 0.03
 """Seconds: as much in any case, since the one time that was taken may have been a slow one."""
+_STRUCTURES = (
+    f"was called with {MOST_STRUCTURES} structures of arguments",
+    "An object that is a new one in each call is a structure of its own: pass numbers.",
+)
+_WAYS = (
+    f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or what it "
+    "reads from around it, and a sample takes one more",
+    "Choose with maximum, where or clip instead of an if, call it once for each index, and pass "
+    "what changes as an argument.",
+)
+"""Why no recordings are made of other structures, or beside these; and the remedy."""
 
 
-class AsWrittenError(Exception):
-    """The function cannot be recorded, only run as it is written; caught by `Cache.trusted`."""
+class LimitError(CompilationError):
+    """No recording serves, and none is made any more; a single call then runs as it is written."""
 
 
-class StaleError(Exception):
-    """An audit found a difference; caught by `Cache.trusted`."""
+class _StaleError(Exception):
+    """An audit found what its first argument tells, since the call that is its second."""
 
-    def __init__(self, difference: Difference, since: int) -> None:
-        self.difference, self.since = difference, since
+
+class Part(NamedTuple):
+    """The samples of a batch that one recording serves; those of a call are one.
+
+    Attributes:
+        places: which samples they are.
+        numbers: those of the captured Values.
+        result: the result of each; without an axis of samples if it is the same for all.
+        total: the sum of results × share, for their sum or their mean.
+        of_inputs: the gradient by the arguments of the sum of results × share, if it was wanted.
+        gradient: that by the captured Values.
+    """
+
+    recording: Recording
+    program: Program
+    places: Numbers
+    numbers: Any
+    result: Any
+    total: float
+    of_inputs: Any
+    gradient: Any
 
 
 class Case:
@@ -111,35 +142,51 @@ class Cache:
         self.calls, self.must_audit = 0, False
         self.why_eager: str | None = None
 
-    def trusted(self, attempt: Callable[[], T], eagerly: Callable[[], T]) -> T:
-        """What a call gives; if an audit in it finds a difference, what it gives recorded anew."""
+    def cases(self) -> list[Case]:
+        """All of them, in the order in which they were made, structure by structure."""
+        return [case for cases in self._cases.values() for case in cases]
+
+    def trusted(self, attempt: Callable[[], T]) -> T | None:
+        """What an attempt gives; if an audit in it finds a difference, what it gives recorded anew.
+        None where the function runs as it is written.
+        """
         self.calls += 1
         if self.why_eager is not None:
-            return eagerly()
+            return None
         try:
             return attempt()
-        except AsWrittenError:
-            return eagerly()
-        except StaleError as stale:
-            first = stale
+        except _StaleError as stale:
+            told, since = stale.args
         self.faults += 1
         must_audit, self.must_audit = self.must_audit, True
         self._cases = {}
         try:
-            try:
-                found = attempt()
-            except AsWrittenError:
-                found = eagerly()
-        except StaleError:
-            self._tell_of_state(first)
-            return eagerly()
+            found = attempt()
+        except _StaleError:
+            self.why_eager = (
+                "it does not depend on its arguments alone, but on random numbers, on which of two "
+                "equal Values it is given, or on state that it keeps"
+            )
+            _warn(
+                f"{told} Recorded anew it differs again: {self.why_eager}. Results since call "
+                f"{since} may be wrong. From now on it runs as it is written, which is slow. Pass "
+                f"what it draws or keeps as an argument, then call {self.title}.reset()."
+            )
+            return None
         except BaseException:  # Ctrl-C, say; earlier results may be wrong all the same
-            self._tell_of_change(first, "")
+            self._tell_of_change(told, since, "")
             raise
         finally:
             self.must_audit = must_audit
-        self._tell_of_change(first, ", and this result is right")
+        self._tell_of_change(told, since, ", and this result is right")
         return found
+
+    def _tell_of_change(self, told: str, since: int, outcome: str) -> None:
+        _warn(
+            f"{told} Something that it reads beside its arguments has changed, unnoticed, since "
+            f"call {since}: results after that may be wrong. It is recorded anew{outcome}. Pass "
+            f"what changes as an argument, or call {self.title}.reset() after a change."
+        )
 
     def served(
         self,
@@ -147,55 +194,69 @@ class Cache:
         *,
         share: float = 1.0,
         wanted: frozenset[str] = NOTHING,
-        numbers_of: Callable[[Recording, Program], Any] = Recording.numbers,
         has_several: bool = False,
-        at: At = None,
-    ) -> list[Part]:
+        at: Point | None = None,
+    ) -> list[Part] | None:
         """The parts of a batch, or of a call, each with what serves it; what none does is recorded.
+        None where the function runs as it is written, as where single nodes count: while another
+        function is recorded, and inside `trap()`.
 
         Args:
             calls: the arguments.
             share: what the results are multiplied by, for their sum or their mean.
             wanted: the kinds of leaves whose gradients are computed.
-            numbers_of: the numbers of the captured Values that a program reads.
             has_several: whether the function may return several numbers.
-            at: gives the numbers of Values, where others count than their own.
+            at: where other numbers count than those of the Values.
         """
+        if at is None and current().observers:
+            return None
+        try:
+            return self.trusted(partial(self._parts, calls, share, wanted, has_several, at))
+        except LimitError:
+            if isinstance(calls, Batch):
+                raise
+            return None
+
+    def _parts(
+        self,
+        calls: Arguments | Batch,
+        share: float,
+        wanted: frozenset[str],
+        has_several: bool,
+        at: Point | None,
+    ) -> list[Part]:
+        batched, seed = INPUT if isinstance(calls, Batch) else NOTHING, share if wanted else None
         parts: list[Part] = []
-        left, batched = _all_of(calls.size), INPUT if isinstance(calls, Batch) else NOTHING
+        left = _all_of(calls.size)
         sample = lambda: calls.sample(int(left[0]))
         for case, is_new in self.candidates(calls.structure, sample, has_several, at):
             recording, began = case.recording, perf_counter()
             program = recording.program(batched, wanted)
-            seed = share if wanted else None
-            numbers = numbers_of(recording, program)
-            inputs = program.in_order(calls.rows)
+            numbers = at.numbers(recording, program) if at else program.numbers()
+            inputs, places = program.in_order(calls.rows), left
             if len(left) < calls.size:
                 inputs = [each[left] for each in inputs]
             result, total, holds, *slopes = program.run(inputs, numbers, seed)
-            serves, places = None, left
+            left = left[:0]
             if recording.guards:
-                serves = np.array(np.broadcast_to(holds, len(left)))
+                serves = np.array(np.broadcast_to(holds, len(places)))
                 serves[0] |= is_new  # its own sample too, where a tie comes out otherwise
-                if not serves.any():
+                places, left = places[serves], places[~serves]
+                if not len(places):
                     continue
-                if serves.all():
-                    serves = None
-            if serves is not None:
-                places, inputs = left[serves], [each[serves] for each in inputs]
-                result, total, _, *slopes = program.run(inputs, numbers, seed)
+                if len(left):
+                    inputs = [each[serves] for each in inputs]
+                    result, total, _, *slopes = program.run(inputs, numbers, seed)
             if self.is_due(case, began):
                 place = case.uses % len(places)  # another one each time
                 ours = result[place] if np.ndim(result) > has_several else result
-                self.audit(case, calls.sample(int(places[place])), np.ravel(ours).tolist(), at)
-            found = (places, numbers, result, total * share, *slopes)
-            parts.append(Part(recording, program, *found))
-            if serves is None:
-                return parts
-            left = left[~serves]
-        if batched:
-            raise self.too_many(calls.structure, has_several)
-        raise AsWrittenError
+                given = calls.sample(int(places[place]))
+                self.audit(case, given, np.ravel(ours).tolist(), at)
+            one = recording, program, places, numbers, result, total * share, *slopes
+            parts.append(Part(*one))
+            if not len(left):
+                break
+        return parts
 
     def candidates(
         self,
@@ -206,12 +267,13 @@ class Cache:
     ) -> Iterator[tuple[Case, bool]]:
         """The cases that may serve a call, and whether each was recorded for it just now.
 
-        Those that hold come first; what they do not serve is recorded. It ends where too many are
+        Those that hold come first; what they do not serve is recorded, until too many are
         remembered to make another. `sample` gives the arguments to record next.
         """
-        cases = self._cases_of(structure, has_several)
-        if cases is None:
-            return
+        key = structure, has_several
+        if key not in self._cases and len(self._cases) >= MOST_STRUCTURES:
+            raise self._too_many(_STRUCTURES)
+        cases = self._cases.setdefault(key, [])
         tried = 0
         while tried < len(cases):
             case = cases[tried]
@@ -224,19 +286,9 @@ class Cache:
             recording = Recording(
                 self.title, self.function, args, named, has_several=has_several, at=at
             )
-            if recording.reads is not None:
-                self.why_eager = f"it {recording.reads}, which no program repeats"
-                _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
-                raise AsWrittenError
             guards = Guards(self.function, objects_in(structure))
             yield self._case_of(cases, recording, guards), True
-
-    def _cases_of(self, structure: tuple[Any, ...], has_several: bool) -> list[Case] | None:
-        key = structure, has_several
-        found = self._cases.get(key)
-        if found is None and len(self._cases) < MOST_STRUCTURES:
-            found = self._cases.setdefault(key, [])
-        return found
+        raise self._too_many(_WAYS)
 
     def _case_of(self, cases: list[Case], recording: Recording, guards: Guards) -> Case:
         """The case of a new recording: one that is known, if the same was recorded there."""
@@ -246,10 +298,6 @@ class Cache:
                 return case
         cases.append(Case(recording, guards, self.calls))
         return cases[-1]
-
-    def cases(self) -> list[Case]:
-        """All of them, in the order in which they were made, structure by structure."""
-        return [case for cases in self._cases.values() for case in cases]
 
     def is_due(self, case: Case, began: float) -> bool:
         """Count a run of a program that began then, and say whether it is audited."""
@@ -265,18 +313,17 @@ class Cache:
     def audit(self, case: Case, sample: Sample, ours: Sequence[float], at: At = None) -> None:
         """Compare what the program of a case gave for a sample with what the function gives."""
         began = thread_time()  # that of other programs does not count
-        found = difference(self.title, self.function, case.recording, sample, ours, at=at)
+        found = difference(self.function, case.recording, sample, ours, at)
         if found is not None:
-            raise StaleError(found, case.verified)
+            raise _StaleError(found, case.verified)
         case.due, case.verified = 2 * case.uses, self.calls
         seconds = thread_time() - began
         case.cost = min(case.cost, seconds)
         case.audit_seconds += seconds
 
-    def too_many(self, structure: tuple[Any, ...], has_several: bool = False) -> CompilationError:
-        """The error of a batch that no recording serves, and for which none can be made."""
-        why, remedy = _STRUCTURES if self._cases_of(structure, has_several) is None else _WAYS
-        return CompilationError(f"{self.title} {why}. {remedy}")
+    def _too_many(self, limit: tuple[str, str]) -> LimitError:
+        why, remedy = limit
+        return LimitError(f"{self.title} {why}. {remedy}")
 
     def refuse(self) -> NoReturn:
         """Say why it cannot be recorded, where a recording is needed."""
@@ -294,41 +341,8 @@ class Cache:
             lines.append(f"{self.title} runs as written: {self.why_eager}")
         return lines
 
-    def _tell_of_change(self, stale: StaleError, outcome: str) -> None:
-        _warn(
-            f"{stale.difference.told(self.title)} Something that it reads beside its arguments has "
-            f"changed, unnoticed, since call {stale.since}: results after that may be wrong. It is "
-            f"recorded anew{outcome}. Pass what changes as an argument, or call "
-            f"{self.title}.reset() after a change."
-        )
-
-    def _tell_of_state(self, first: StaleError) -> None:
-        self.why_eager = (
-            "it does not depend on its arguments alone, but on random numbers, on which of two "
-            "equal Values it is given, or on state that it keeps"
-        )
-        _warn(
-            f"{first.difference.told(self.title)} Recorded anew it differs again: "
-            f"{self.why_eager}. Results since call {first.since} may be wrong. From now on it runs "
-            "as it is written, which is slow. Pass what it draws or keeps as an argument, then "
-            f"call {self.title}.reset()."
-        )
-
 
 _all_of = lru_cache(maxsize=8)(np.arange)
-
-
-_STRUCTURES = (
-    f"was called with {MOST_STRUCTURES} structures of arguments",
-    "An object that is a new one in each call is a structure of its own: pass numbers.",
-)
-_WAYS = (
-    f"took {MOST_RECORDINGS} ways, by comparisons of Values, integers as an index, or what it "
-    "reads from around it, and a sample takes one more",
-    "Choose with maximum, where or clip instead of an if, call it once for each index, and pass "
-    "what changes as an argument.",
-)
-"""Why no recordings are made of other structures, or beside these; and the remedy."""
 
 
 def _warn(text: str) -> None:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain
-from operator import is_
+from operator import getitem, is_
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -54,62 +54,65 @@ class Guards:
 
     def __init__(self, function: Callable[..., Any], objects: Iterable[Any]) -> None:
         self._revision = STRUCTURE.revision
-        found = _search(function, objects)
-        self._reads = list(found.reads.values())
+        found = Search(function, objects)
         self._lists = [each for each in found.containers if _is_quick(each)]
         self._copies = [each.copy() for each in self._lists]
-        self._others = [(each, _parts(each)) for each in found.containers if not _is_quick(each)]
-        self._modules = [(module, _attributes(module)) for module in found.modules]
+        others = [each for each in found.containers if not _is_quick(each)]
+        self._reads = [*found.reads.values(), *[(_parts, each, _parts(each)) for each in others]]
+        self._modules = [(_attributes, each, _attributes(each)) for each in found.modules]
 
     def hold(self) -> bool:
-        for get, name, before in self._reads:
-            now = get(name, _MISSING)
-            if now is not before and not _is_same(now, before):
-                return False
+        if not _are_as_before(self._reads):
+            return False
         if self._lists and not hold_same(self._lists, self._copies):
             return False
-        for each, parts in self._others:
-            if not _are_same(_parts(each), parts):
-                return False
-        return STRUCTURE.revision == self._revision or self._are_modules_unchanged()
-
-    def _are_modules_unchanged(self) -> bool:
-        """Whether what was changed somewhere is nothing here: another module, or back again."""
+        if STRUCTURE.revision == self._revision:
+            return True
         revision = STRUCTURE.revision
-        for module, before in self._modules:
-            now = _attributes(module)
-            if list(now) != list(before) or not _are_same([*now.values()], [*before.values()]):
-                return False
-        self._revision = revision
-        return True
+        if _are_as_before(self._modules):  # another module was changed, or it is so again
+            self._revision = revision
+            return True
+        return False
 
 
 _Read = tuple[Callable[[Any, Any], Any], Any, Any]
 """What gives the thing that a name is bound to, or the missing one; the name; and that thing."""
 
 
-class _Search:
-    """All that is named in the things that a function leads to.
+def _are_as_before(reads: Iterable[_Read]) -> bool:
+    for get, name, before in reads:
+        now = get(name, _MISSING)
+        if now is not before and not _is_same(now, before):
+            return False
+    return True
+
+
+class Search:
+    """All that is named in the things that a function and objects lead to.
 
     Attributes:
+        names: what is read by name in the code that was come by; each is looked up everywhere.
         reads: the names that are bound there, by the address of what holds them.
         containers: the lists, dicts and arrays that hold Values, modules or functions.
         modules: the modules that count changes.
         seen: all that was come by, by its `id`.
     """
 
-    def __init__(self, things: Iterable[Any], function: Any, names: set[Any]) -> None:
-        self.reads: dict[tuple[int, Any], _Read] = {}
-        self.containers: list[Any] = []
-        self.modules: list[Any] = []
-        self._function, self._names = function, names
-        self.seen: dict[int, Any] = {}  # alive, so that no address is used twice
-        self._left = list(things)
-        while self._left:
-            thing = self._left.pop()
-            if id(thing) not in self.seen:
-                self.seen[id(thing)] = thing
-                self._look_into(thing)
+    def __init__(self, function: Callable[..., Any], objects: Iterable[Any] = ()) -> None:
+        self.names, count = set[Any](_UNWRITTEN), 0
+        self._function, things = _inside(function), [function, *objects]
+        while len(self.names) != count:
+            count = len(self.names)
+            self.reads: dict[tuple[int, Any], _Read] = {}
+            self.containers: list[Any] = []
+            self.modules: list[Any] = []
+            self.seen: dict[int, Any] = {}  # alive, so that no address is used twice
+            self._left = [*things]
+            while self._left:
+                thing = self._left.pop()
+                if id(thing) not in self.seen:
+                    self.seen[id(thing)] = thing
+                    self._look_into(thing)
 
     def _look_into(self, thing: Any) -> None:
         if isinstance(thing, (*_PLAIN, Value)):
@@ -125,7 +128,7 @@ class _Search:
             self._left += [thing.__wrapped__]
         elif is_module(thing) and any(is_ours(base) for base in type(thing).__mro__):
             self.modules.append(thing)
-            self._left += [*_attributes(thing).values(), type(thing)]
+            self._left += [*_attributes(thing), type(thing)]
         else:
             self._look_into_object(thing)
         if isinstance(thing, FunctionType):
@@ -138,9 +141,9 @@ class _Search:
             self._left += [x for x in parts if isinstance(x, _CONTAINERS) or _leads(x)]
         keys: set[Any] = set()
         if isinstance(container, dict):
-            keys = self._names & container.keys()
+            keys = self.names & container.keys()
         elif not isinstance(container, np.ndarray):
-            keys = {x for x in self._names if isinstance(x, int) and -len(parts) <= x < len(parts)}
+            keys = {x for x in self.names if isinstance(x, int) and -len(parts) <= x < len(parts)}
         get = partial(dict.get if isinstance(container, dict) else _item, container)
         self._left += [get(key, None) for key in keys]
         if isinstance(container, tuple):
@@ -156,18 +159,18 @@ class _Search:
         of_itself = thing.__mro__ if isinstance(thing, type) else ()
         kinds = (*of_itself, *type(thing).__mro__)
         places = [kind for kind in kinds if not _is_foreign(kind)]
-        for name in self._names & _properties_of_ours(kinds):
+        for name in self.names & _properties_of_ours(kinds):
             self._read(thing, partial(_property, thing), name)
         if not isinstance(thing, type) and type(thing).__dictoffset__:
             places.insert(0, thing)
-        for name in self._names:
+        for name in self.names:
             bound = [name in own_attributes(place) for place in places]
             if not any(bound):
                 continue
-            hiding = places[: bound.index(True) + 1]
-            for place in hiding:
+            first = bound.index(True)
+            for place in places if "super" in self.names else places[: first + 1]:
                 self._read(place, own_attributes(place).get, name)
-            if isinstance(own_attributes(hiding[-1])[name], MemberDescriptorType):
+            if isinstance(own_attributes(places[first])[name], MemberDescriptorType):
                 self._read(thing, partial(getattr, thing), name)
 
     def _read_code(self, function: FunctionType) -> None:
@@ -175,7 +178,7 @@ class _Search:
         if function is not self._function and _is_foreign(function):
             return
         names = _names_in(function.__code__)
-        self._names |= names.others
+        self.names |= names.others | (names.globals & {"super"})  # which reads what is hidden
         for part in _PARTS_OF_FUNCTIONS:
             self._read(function, partial(getattr, function), part)
         self._left += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
@@ -192,17 +195,6 @@ class _Search:
         found = get(name, _MISSING)
         self.reads.setdefault((id(holder), name), (get, name, found))
         self._left += [found]
-
-
-def _search(function: Callable[..., Any], objects: Iterable[Any] = ()) -> _Search:
-    """The search from a function and objects on, for all names in the code that it comes by."""
-    things, names = [function, *objects], set[Any](_UNWRITTEN)
-    inside = _inside(function)
-    while True:
-        count = len(names)
-        found = _Search(things, inside, names)
-        if len(names) == count:
-            return found
 
 
 def _is_foreign(thing: Any) -> bool:
@@ -309,41 +301,39 @@ def own_attributes(thing: Any) -> Mapping[str, Any]:
     return found
 
 
-def _property(thing: Any, name: str, missing: Any) -> Any:
-    """What a property gives; where it refuses, as a name that is not bound yet, what is missing."""
+def _quietly(get: Callable[[Any, Any], Any], thing: Any, name: Any, missing: Any) -> Any:
+    """What is there; where that is refused, as a name that is not bound yet, what is missing."""
     try:
-        return getattr(thing, name)
+        return get(thing, name)
     except Exception:
         return missing
 
 
-def _item(container: Any, place: int, missing: Any) -> Any:
-    try:
-        return container[place]
-    except Exception:  # it is shorter now, or a class of the user's own counts otherwise
-        return missing
+_property = partial(_quietly, getattr)
+_item = partial(_quietly, getitem)
 
 
-def _attributes(module: Any) -> dict[str, Any]:
-    """Those of a module, without what is remembered from call to call."""
+def _attributes(module: Any, missing: Any = None) -> tuple[Any, ...]:
+    """The names and things of a module, without what is remembered from call to call."""
     skipped = getattr(type(module), "_not_parts", ())
-    return {name: thing for name, thing in vars(module).items() if name not in skipped}
+    kept = [item for item in vars(module).items() if item[0] not in skipped]
+    return tuple(chain.from_iterable(kept))
 
 
-def _parts(container: Any) -> list[Any]:
+def _parts(container: Any, missing: Any = None) -> tuple[Any, ...]:
     """What a container holds, in order; of a dict also the keys."""
     if isinstance(container, dict):
-        return [*container, *container.values()]
+        return (*container, *container.values())
     if isinstance(container, np.ndarray):
-        return container.ravel().tolist() if container.dtype == object else []
-    return list(container)
+        return tuple(container.ravel().tolist()) if container.dtype == object else ()
+    return tuple(container)
 
 
 def _leads(thing: Any) -> bool:
     return isinstance(thing, Value) or callable(thing) or is_module(thing)
 
 
-def _lead_on(parts: list[Any]) -> bool:
+def _lead_on(parts: Sequence[Any]) -> bool:
     """Whether there are Values, modules or functions among parts, or in containers among them."""
     for _ in range(_DEEPEST):
         kinds = dict(zip(map(type, parts), parts))
@@ -365,12 +355,6 @@ def _is_quick(container: Any) -> bool:
     return type(container) is list and all(map(is_only_itself, container))
 
 
-def _are_same(now: list[Any], before: list[Any]) -> bool:
-    return len(now) == len(before) and (
-        all(map(is_, now, before)) or all(map(_is_same, now, before))
-    )
-
-
 def _is_same(now: Any, before: Any) -> bool:
     """Whether two things compute the same: a number by what it is, a method of the same object."""
     if now is before:
@@ -380,5 +364,7 @@ def _is_same(now: Any, before: Any) -> bool:
     if isinstance(now, _PLAIN):
         return repr(now) == repr(before)  # 0.0 is not -0.0
     if isinstance(now, tuple):
-        return _are_same(list(now), list(before))
+        return len(now) == len(before) and (
+            all(map(is_, now, before)) or all(map(_is_same, now, before))
+        )
     return isinstance(now, MethodType) and bool(now == before)

@@ -1,92 +1,79 @@
-"""`Recording`: one run of a function, as a graph, the programs made of it, and what it became.
+"""`Recording`: the trace of a function, the programs made of it, and what became of it, as text.
 
-`report` counts how many scalars became how many array operations; `stages.py` shows all stages as
-text. Next: `trace.py`, what observes the run.
+`report` counts how many scalars became how many array operations; `stages` shows every stage of a
+program. A scalar has one name in all stages, that of its place in the recording; an array has the
+name that the program gives it: `docs/compiling.md` goes through them with an example. Next:
+`program.py`.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from operator import is_
+from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter, thread_time
 from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.backward import Leaves, order_of
-from glassgrad.engine.compile.arguments import Integer, is_whole, rebuilt
-from glassgrad.engine.compile.graph import CAPTURED, INPUT, Graph
-from glassgrad.engine.compile.outputs import one_value, outputs_of
+from glassgrad.engine.backward import order_of
+from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph
+from glassgrad.engine.compile.ir import Array
+from glassgrad.engine.compile.lower import described
+from glassgrad.engine.compile.memory import shape_text, slice_text
 from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.trace import At, Guard, Tracer, graph_of
-from glassgrad.engine.define import redefined
+from glassgrad.engine.compile.trace import At, Trace, Tracer
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import name
-from glassgrad.engine.op import TABLE
+from glassgrad.engine.printers import number_text
 from glassgrad.engine.provenance import place
 from glassgrad.engine.text import counted
 from glassgrad.engine.value import Value
-from glassgrad.engine.vectors import data_vector
 
-_LONG = 64
-"""So many places in a row are copied as a slice."""
+_LEAVES = {INPUT: "input", CAPTURED: "captured"}
+_MOST = 8
+"""Of more numbers or names than these, the others are dots."""
 
 
-class Recording:
+class Recording(Trace):
     """A function as it ran once.
 
     Args:
         at: gives the numbers of Values, where others count than their own.
-        has_several: whether it may return several numbers, for `map`.
 
     Attributes:
-        graph: the scalar graph.
-        captured: the Values from outside that the function used.
-        shape: that of the result; () for one Value.
-        simplified: the same without what is not needed; see `passes.py`.
+        simplified: the graph without what is not needed; see `passes.py`.
         nodes_after: how many computed nodes there were after each pass.
-        guards: the comparisons that have to come out the same for the recording to hold.
-        origins: where each computed node was made, in their order.
         seconds: how long it took to record, and to write the programs.
         run_seconds: how long the function itself kept the processor busy.
-        reads: what it reads that no program repeats, and where; None if nothing.
     """
 
     def __init__(
         self,
         title: str,
         function: Callable[..., Any],
-        args: Any,
+        args: Sequence[Any],
         named: Mapping[str, Any],
         *,
-        at: At = None,
         has_several: bool = False,
+        at: At = None,
     ) -> None:
-        self.title, self.has_several = title, has_several
         began = perf_counter()
         with _no_collection():
-            how: dict[str, Any] = {"at": at, "has_several": has_several}
             busy = thread_time()
-            tracer, results, self.shape = traced_run(title, function, args, named, **how)
+            tracer = Tracer(title, at).run(function, args, named, has_several)
             self.run_seconds = thread_time() - busy
-            self.graph, self.captured, constants = graph_of(tracer, results, tracer.inputs)
-            self._constants = [(constant, constant._number) for constant in constants]
+            super().__init__(**vars(tracer.trace()))
             if any(value.operation is not None for value in self.captured):
-                again, others, _ = traced_run(title, function, args, named, **how)
-                _check_found(title, self.captured, tracer, graph_of(again, others, again.inputs)[1])
+                again = Tracer(title, at).run(function, args, named, has_several).trace()
+                _check_found(title, [*self.captured, *tracer.nodes], again.captured)
             self.simplified, self.nodes_after = simplified(self.graph)
-            self.reads, self.guards = tracer.reads, tracer.guards
-            self.origins = tracer.origins()
-            del tracer, results  # before the collector looks at all nodes
-        self._redefined = len(redefined)
-        self.seconds = perf_counter() - began
+            del tracer  # before the collector looks at all nodes
         self._programs: dict[Any, Program] = {}
-        self._values: dict[Program, tuple[Value, ...]] = {}
-        self._places: dict[Program, Any] = {}
+        self.seconds = perf_counter() - began
 
     def program(self, batched: frozenset[str], wanted: frozenset[str]) -> Program:
         """The program for inputs with or without samples, and for some gradients."""
@@ -94,25 +81,27 @@ class Recording:
         if program is None:
             began = perf_counter()
             with _no_collection():
-                program = self._programs[batched, wanted] = Program(
-                    self.simplified,
-                    self.graph,
-                    self.guards,
-                    batched,
-                    wanted,
-                    inputs=len(self.leaves[0]),
-                    has_several=self.has_several,
-                )
+                program = Program(self, self.simplified, batched, wanted)
+            self._programs[batched, wanted] = program
             self.seconds += perf_counter() - began
         return program
+
+    def programs(self) -> list[Program]:
+        return list(self._programs.values())
+
+    def places(self, program: Program, parameters: tuple[Value, ...]) -> Places:
+        """Where parameters stand in a program, which keeps that of those last asked for."""
+        known: Places | None = program.places
+        if known is None or known.of is not parameters:
+            self._check_leaves(parameters)
+            known = program.places = Places(parameters, program.values)
+        return known
 
     def _check_leaves(self, parameters: Sequence[Value]) -> None:
         """Refuse gradients by parameters from which a captured Value was computed: a part would be
         missing.
         """
         inner = [value for value in self.captured if value.operation is not None]
-        if not inner:
-            return
         leads = set(map(id, parameters))
         for node in order_of(*inner):
             edges = zip(node._operands, node.partials)
@@ -126,189 +115,126 @@ class Recording:
                     f"by them would lack that part. Compute it inside {self.title}, or detach it."
                 )
 
-    def is_same_as(self, other: Recording) -> bool:
-        """Whether the same was recorded: the same operations on the same Values and constants."""
-        return self.shape == other.shape and self.is_of(other.graph, other.captured, other.guards)
-
-    def is_of(self, theirs: Graph, captured: Sequence[Value], guards: Sequence[Guard]) -> bool:
-        """Whether a run gave this graph, captured the same Values, and compared alike."""
-        mine = self.graph
-        return (
-            len(mine) == len(theirs)
-            and all(map(is_, mine.rows, theirs.rows))  # to one list passes have added some
-            and len(self.captured) == len(captured)
-            and all(map(is_, self.captured, captured))
-            and [(g.relation, g.outcome) for g in self.guards]
-            == [(g.relation, g.outcome) for g in guards]
-            and all(
-                getattr(mine, part).tobytes() == getattr(theirs, part).tobytes()
-                for part in ("codes", "numbers", "starts", "operands", "roots")
-            )
-        )
-
-    def is_current(self) -> bool:
-        """Whether its operations, and the numbers of constants from outside, are what they were."""
-        for constant, number in self._constants:
-            if constant._number is not number and repr(constant._number) != repr(number):
-                return False
-        if len(redefined) == self._redefined:
-            return True
-        return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
-
-    def programs(self) -> Iterator[Program]:
-        return iter(self._programs.values())
-
-    def values(self, program: Program) -> tuple[Value, ...]:
-        """The captured Values in the order of a program."""
-        if program not in self._values:
-            order = program.orders["captured"].tolist()
-            self._values[program] = Leaves.if_so(tuple([self.captured[i] for i in order]))
-        return self._values[program]
-
-    def numbers(self, program: Program) -> Any:
-        return data_vector(self.values(program))
-
-    @cached_property
-    def leaves(self) -> tuple[list[int], list[int]]:
-        """The recorded nodes of the inputs, and those of the captured Values."""
-        return self.graph.leaves(INPUT), self.graph.leaves(CAPTURED)
-
-    def known(self, numbers: Sequence[Value | float]) -> dict[int, Any]:
-        """By the recorded nodes of the leaves the numbers of a call, and the captured Values."""
-        inputs, outside = self.leaves
-        return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
-
-    def places(self, program: Program, among: tuple[Value, ...]) -> Places:
-        known = self._places.get(program)
-        if known is None or known[0] is not among:
-            self._check_leaves(among)
-            known = self._places[program] = among, Places(self.values(program), among)
-        return known[1]
-
     def report(self) -> str:
-        graph, programs = self.graph, list(self._programs.values())
-        programs.sort(key=lambda program: program.operations)
-        became = _became(programs[0]) if programs else "no program yet"
+        became, programs = "no program yet", self.programs()
+        if programs:
+            program = min(programs, key=lambda program: program.operations)
+            became = counted(program.operations, "array operation")
+            if products := sum(group.grid is not None for group in program.layout.groups):
+                kind = "a product of matrices" if products == 1 else "products of matrices"
+                became += f", {products} of them {kind}"
+            if program.walked:
+                became += f" and {program.walked:,} scalars in between"
         title = f"{self.title}.map" if self.has_several else self.title
-        lines = [f"{title}: {graph.scalars():,} scalar operations → {became}"]
+        lines = [f"{title}: {self.graph.scalars():,} scalar operations → {became}"]
         for step, count in self.nodes_after.items():
             lines.append(f"  {step:<10}{count:>10,} nodes")
         lines[1] += f" from {counted(len(self.captured), 'captured Value')}"
         if self.guards:
             lines[1] += f", {counted(len(self.guards), 'comparison')}"
-        lines.append(f"  in {self.seconds:.3f} s, keeping {self.size() / 1e3:,.0f} kB")
+        size = self.graph.size_in_bytes() + self.simplified.size_in_bytes()
+        size += sum(program.size_in_bytes() for program in programs)
+        lines.append(f"  in {self.seconds:.3f} s, keeping {size / 1e3:,.0f} kB")
         return "\n".join(lines)
 
-    def size(self) -> int:
-        graphs = sum(graph.size_in_bytes() for graph in (self.graph, self.simplified))
-        return graphs + sum(program.size_in_bytes() for program in self._programs.values())
-
-
-def traced_run(
-    title: str,
-    function: Callable[..., Any],
-    args: Any,
-    named: Mapping[str, Any],
-    *,
-    at: At,
-    has_several: bool,
-) -> tuple[Tracer, list[Value], tuple[int, ...]]:
-    """Run a function on fresh inputs; what observed it, the results, and their shape."""
-    inputs: list[Value] = []
-
-    def as_input(number: Any) -> Value:
-        label = number.label if isinstance(number, Value) else None
-        own = number._number if isinstance(number, Value) else number
-        inputs.append(Integer(own) if is_whole(own) else Value(own, label))
-        return inputs[-1]
-
-    tracer = Tracer(title, inputs, at)
-    args = [rebuilt(each, as_input) for each in args]
-    named = {name: rebuilt(each, as_input) for name, each in named.items()}
-    try:
-        result = tracer.run(function, *args, **named)
-    except TypeError as fault:
-        takes: Any = getattr(getattr(function, "__code__", None), "co_varnames", ())
-        is_of_call = "positional argument" in str(fault)
-        if not (is_of_call and takes[:1] in (("self",), ("cls",))):
-            raise
-        raise TypeError(  # from Python 3.13 on a classmethod around it hands on nothing but calls
-            f"{fault}. If it was called without its {takes[0]}, call it on an object of the class, "
-            "and for a classmethod write @compiled above @classmethod."
-        ) from fault
-    return (tracer, *outputs_of(title, result if has_several else one_value(title, result)))
-
-
-def _check_found(
-    title: str, found: Sequence[Value], tracer: Tracer, again: Sequence[Value]
-) -> None:
-    """Refuse what was computed while the function ran, but is not among what it computed.
-
-    A node that was computed before, and is read, is the same one when the function runs again.
-    """
-    known = {id(value) for value in (*found, *tracer.nodes)}
-    for value in again:
-        if value.operation is not None and id(value) not in known:
-            raise CompilationError(
-                f"{title} reads {name(value)}, made {place(value.line)}, which was computed while "
-                f"{title} ran but in another thread, or in a context of its own, where it cannot "
-                "be recorded: its number would be frozen. Compute it in the thread of the call."
+    def stages(self, program: Program, most_lines: int | None) -> str:
+        """All stages of a program, from the recorded scalars on, in so many lines each at most."""
+        graph, (order, outputs) = self.graph, program.instructions()
+        arrays = {
+            array: array.label or array.name * (array.kind == "input") or f"t{number}"
+            for number, array in enumerate(order)
+        }
+        halves: dict[str, list[str]] = {"forward": [], "backward": []}
+        for array in order:
+            text = f"{arrays[array]} = {_instruction(array, arrays)}: {shape_text(array.shape)}"
+            halves[array.half].append(text)
+        lowered = [*halves["forward"], f"result: {arrays[outputs.result]}"]
+        for check in outputs.checks:
+            left, right = _operand(check.left, arrays), _operand(check.right, arrays)
+            lowered.append(
+                f"holds if {left} {check.relation} {right} is {check.outcome} everywhere"
             )
+        recorded = [_leaf(graph, node) or f"s{node}" for node in range(len(graph))]
+        names = self._names()
+        sections: dict[str, Iterable[str]] = {
+            "Recorded: the scalars, as they were computed": _scalars(self, graph, recorded),
+            "Passes: the scalars that are left": _scalars(self, self.simplified, names),
+            "Schedule: groups of scalars that are computed together": _groups(program, names),
+            "Lowered: array instructions for the values": lowered,
+            "Differentiated: those for the gradients": halves["backward"],
+            "Written: the program, with its memory": [
+                *program.text.rstrip("\n").split("\n"),
+                *map(_given, program.arrays, program.arrays.values()),
+            ],
+        }
+        return "\n\n".join(_section(each, [*sections[each]], most_lines) for each in sections)
+
+    def _names(self) -> list[str]:
+        """The names of the simplified nodes: those that they had when they were recorded.
+
+        Of several that became one it is the last, whose number it is: others went into that one.
+        What passes made anew is counted on.
+        """
+        names = [_leaf(self.simplified, node) for node in range(len(self.simplified))]
+        became = self.simplified.places
+        for node in np.flatnonzero((self.graph.codes >= 0) & (became >= 0)).tolist():
+            names[became[node]] = f"s{node}"
+        new = iter(range(len(self.graph), len(self.graph) + len(names)))
+        return [name or f"s{next(new)}" for name in names]
+
+
+_ZERO = np.zeros(1)
 
 
 class Places:
-    """How an array of parameters and the captured numbers of a program belong together."""
+    """How an array of parameters and the captured numbers of a program belong together.
 
-    def __init__(self, captured: Sequence[Value], parameters: Sequence[Value]) -> None:
-        place = {id(value): i for i, value in enumerate(parameters)}
-        found = [(i, place[id(v)]) for i, v in enumerate(captured) if id(v) in place]
-        self.mine, self.theirs = np.array(found, dtype=int).reshape(-1, 2).T
-        self.size, self.is_covered = len(parameters), len(found) == len(captured)
-        is_complete = self.is_covered and len(found) == len(parameters)
-        self.back = np.argsort(self.theirs) if is_complete else None
-        self.is_in_order = is_complete and np.array_equal(self.mine, self.theirs)
-        self._moves = list(_moves(self.mine, self.theirs))
+    Attributes:
+        captured: of each captured number the place in the array, or behind it, where all captured
+            numbers follow, if it is no parameter.
+        parameters: of each parameter the place in the gradient by the captured numbers, or behind
+            it, where a zero follows, if it is not read.
+    """
 
-    def read(self, parameters: Any, numbers: Callable[[], Any]) -> Any:
-        """The captured numbers; `numbers()` gives those that are no parameters, among all."""
+    def __init__(self, of: tuple[Value, ...], values: Sequence[Value]) -> None:
+        self.of, size, count = of, len(of), len(values)
+        place = {id(value): i for i, value in enumerate(of)}
+        known = [place.get(id(value), size + i) for i, value in enumerate(values)]
+        self.captured = np.array(known, int)
+        mine = np.flatnonzero(self.captured < size)
+        self.parameters = np.full(size, count)
+        self.parameters[self.captured[mine]] = mine
+        self.is_read, self.is_covered = len(mine) > 0, len(mine) == count
+        self.is_in_order = np.array_equal(self.captured, np.arange(size))
+
+    def read(self, array: Any, program: Program) -> Any:
+        """The captured numbers that an array of parameters means."""
         if self.is_in_order:
-            return parameters
-        found = np.empty(len(self.mine)) if self.is_covered else numbers()
-        for mine, theirs in self._moves:
-            found[mine] = parameters[theirs]
-        return found
+            return array
+        if not self.is_covered:
+            array = np.concatenate((array, program.numbers()))
+        return array.take(self.captured)
 
-    def add(self, total: Any, gradient: Any) -> Any:
-        """A gradient by the parameters, or None, with that by the captured numbers added."""
-        if gradient is None:
-            return total
-        if self.back is not None:
-            gradient = gradient if self.is_in_order else gradient.take(self.back)
-        else:
-            found = np.zeros(self.size)
-            for mine, theirs in self._moves:
-                found[theirs] = gradient[mine]
-            gradient = found
-        return gradient if total is None else total + gradient
+    def back(self, gradient: Any) -> Any:
+        """The gradient by the parameters."""
+        if self.is_in_order and gradient is not None:
+            return gradient
+        parts = (_ZERO,) if gradient is None else (gradient, _ZERO)
+        return np.concatenate(parts).take(self.parameters)
 
 
-def _moves(mine: Any, theirs: Any) -> Iterator[tuple[Any, Any]]:
-    """Which places belong to which: long runs as slices, which are quicker, the others at once."""
-    starts = np.flatnonzero((np.diff(mine, prepend=-2) != 1) | (np.diff(theirs, prepend=-2) != 1))
-    lengths = np.diff(starts, append=len(mine))
-    for start, length in zip(starts[lengths >= _LONG].tolist(), lengths[lengths >= _LONG].tolist()):
-        here, there = mine[start], theirs[start]
-        yield slice(here, here + length), slice(there, there + length)
-    if (is_short := np.repeat(lengths < _LONG, lengths)).any():
-        yield mine[is_short], theirs[is_short]
+@dataclass
+class Point:
+    """The numbers of an array in place of those that parameters have; called, it is an `At`."""
 
+    parameters: tuple[Value, ...]
+    array: Any
 
-def _became(program: Program) -> str:
-    products = sum(group.grid is not None for group in program.layout.groups)
-    a_product = "a product of matrices" if products == 1 else "products of matrices"
-    walked = f" and {program.walked:,} scalars in between" * bool(program.walked)
-    of_them = f", {products} of them {a_product}" * bool(products)
-    return f"{counted(program.operations, 'array operation')}{of_them}{walked}"
+    def __call__(self) -> dict[int, float]:
+        return dict(zip(map(id, self.parameters), self.array.tolist()))
+
+    def numbers(self, recording: Recording, program: Program) -> Any:
+        return recording.places(program, self.parameters).read(self.array, program)
 
 
 @contextmanager
@@ -321,3 +247,94 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _check_found(title: str, found: Sequence[Any], again: Sequence[Value]) -> None:
+    """Refuse what was computed while the function ran, but is not among what it computed.
+
+    A node that was computed before, and is read, is the same one when the function runs again.
+    """
+    known = set(map(id, found))
+    for value in again:
+        if value.operation is not None and id(value) not in known:
+            raise CompilationError(
+                f"{title} reads {name(value)}, made {place(value.line)}, which was computed while "
+                f"{title} ran but in another thread, or in a context of its own, where it cannot "
+                "be recorded: its number would be frozen. Compute it in the thread of the call."
+            )
+
+
+# The stages as text: first scalars, then arrays.
+
+
+def _section(title: str, every: list[str], most_lines: int | None) -> str:
+    shown = every[:most_lines] if every else ["none"]
+    if rest := len(every[len(shown) :]):
+        shown.append(f"… {counted(rest, 'more line')}, which stages(most_lines=None) shows too")
+    return "\n".join([title, *(f"    {line}" for line in shown)])
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join([*texts[:_MOST], *["…"] * (len(texts) > _MOST)])
+
+
+def _leaf(graph: Graph, node: int) -> str:
+    """What a leaf is called; "" for a computed node."""
+    code, number = int(graph.codes[node]), float(graph.numbers[node])
+    if code >= 0:
+        return ""
+    return number_text(number) if code == CONSTANT else f"{_LEAVES[code]}[{int(number)}]"
+
+
+def _scalars(trace: Trace, graph: Graph, names: Sequence[str]) -> Iterator[str]:
+    """Each computed scalar with its operands, then the result, and what was compared."""
+    for node, operands in enumerate(graph.all_operands()):
+        row = graph.row(node)
+        if row is not None:
+            yield f"{names[node]} = {row.name}({', '.join(names[o] for o in operands)})"
+    results, compared = trace.of_roots([names[node] for node in graph.roots.tolist()])
+    yield f"result{'s' * (len(results) != 1)}: {_listed(results)}"
+    for guard, left, right in compared:
+        yield f"holds if {left} {guard.relation} {right} is {guard.outcome}"
+
+
+def _groups(program: Program, names: Sequence[str]) -> Iterator[str]:
+    for index, group in enumerate(program.layout.groups):
+        nodes = group.nodes[group.nodes >= 0].tolist()
+        listed = [names[node] for node in islice(nodes, _MOST + 1)]
+        if group.kind == "captured":
+            labels = ["" if v.label is None else f" ({v.label})" for v in program.values]
+            listed = [name + label for name, label in zip(listed, labels)]
+        if len(group):
+            yield f"v{index}: {described(group)}: {_listed(listed)}"
+
+
+def _instruction(array: Array, names: dict[Array, str]) -> str:
+    """The kind of an instruction, what it reads, and what it needs beside arrays."""
+    given = [_operand(each, names) for each in array.operands]
+    kind = array.name if array.kind in ("call", "reduce", "partials") else array.kind
+    if array.kind == "input":
+        given.append(array.name)
+    elif array.kind == "constant":
+        given.append(_numbers(array.detail))
+    elif array.kind in ("take", "scatter"):
+        places = array.detail
+        given.append(slice_text(places) if array.is_view else f"[{_numbers(places)}]")
+    elif array.kind == "sum":
+        given.append(f"axis {array.detail}")
+    return f"{kind}({', '.join(given)})"
+
+
+def _numbers(array: Any) -> str:
+    return _listed([number_text(number) for number in array.ravel()[: _MOST + 1].tolist()])
+
+
+def _operand(operand: Array | float, names: dict[Array, str]) -> str:
+    return names[operand] if isinstance(operand, Array) else number_text(operand)
+
+
+def _given(name: str, thing: Any) -> str:
+    """An array that a program names: constants, places, or a walk."""
+    if isinstance(thing, np.ndarray):
+        return f"{name}: {_numbers(thing)}: {shape_text(thing.shape)}"
+    return f"{name}: a walk of {counted(len(thing), 'scalar')}"

@@ -8,46 +8,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from types import SimpleNamespace
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
-from glassgrad.engine.compile.arguments import Arguments
-from glassgrad.engine.compile.graph import Numbers
-from glassgrad.engine.compile.outputs import one_shape
-from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.trace import replayed
+from glassgrad.engine.compile.arguments import Arguments, one_shape
+from glassgrad.engine.compile.cache import Part
+from glassgrad.engine.compile.graph import CONSTANT, Graph
+from glassgrad.engine.compile.trace import Trace
 from glassgrad.engine.context import current
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.gradient import grad
 from glassgrad.engine.methods import node_of
 from glassgrad.engine.op import ATOM, Notation, Reduction, Wanted
-from glassgrad.engine.value import Value, as_value, constant
-
-
-class Part(NamedTuple):
-    """The samples of a batch that one recording serves; those of a call are one.
-
-    Attributes:
-        places: which samples they are.
-        numbers: those of the captured Values.
-        result: the result of each; without an axis of samples if it is the same for all.
-        total: the sum of results × share, for their sum or their mean.
-        of_inputs: the gradient by the arguments of the sum of results × share, if it was wanted.
-        gradient: that by the captured Values.
-    """
-
-    recording: Recording
-    program: Program
-    places: Numbers
-    numbers: Any
-    result: Any
-    total: float
-    of_inputs: Any
-    gradient: Any
+from glassgrad.engine.value import Value, as_value, constant, number_of
 
 
 class _Served(Reduction):
@@ -117,24 +93,22 @@ class Replay(_Served):
     """
 
     def __init__(
-        self,
-        recording: Recording,
-        program: Program,
-        leaves: Sequence[int],
-        numbers: Any,
-        operand_numbers: Sequence[float],
+        self, recording: Trace, leaves: Sequence[int], numbers: Any, operand_numbers: Any
     ) -> None:
-        self.recording, self.program = recording, program
-        self.leaves, self.numbers = leaves, numbers
+        self.recording, self.leaves, self.numbers = recording, leaves, numbers
         self.root = int(recording.graph.roots[0])
         super().__init__(recording.title, None, operand_numbers)
 
     def __reduce__(self) -> Any:
-        """A copy runs the recorded nodes once more, with the numbers that their leaves have now."""
-        known = self.recording.known(self.numbers).items()
-        numbers = {leaf: getattr(of, "_number", of) for leaf, of in known}
+        """A copy needs neither the function nor its program: leaves are constants there, with the
+        numbers that they have now.
+        """
         graph = self.recording.graph
-        return _copied, (self.name, graph, self.leaves, numbers, self.operand_numbers)
+        numbers = graph.numbers.copy()
+        for leaf, of in self.recording.known(self.numbers).items():
+            numbers[leaf] = number_of(of)
+        graph = replace(graph, codes=np.maximum(graph.codes, CONSTANT), numbers=numbers)
+        return _copied, (self.name, graph, self.leaves, self.operand_numbers)
 
     def forward(self, operands: tuple[float, ...]) -> float:
         return self.again([Value(x) for x in operands])._number
@@ -148,19 +122,15 @@ class Replay(_Served):
 
     def nodes(self, operands: Sequence[Any]) -> list[Any]:
         """All recorded nodes once more as ordinary ones, by their numbers."""
-        leaves = {**self.recording.known(self.numbers), **dict(zip(self.leaves, operands))}
-        return replayed(self.recording.graph, self.recording.origins, leaves)
+        known = self.recording.known(self.numbers)
+        return self.recording.replayed({**known, **dict(zip(self.leaves, operands))})
 
     def again(self, operands: Sequence[Any]) -> Value:
         return as_value(self.nodes(operands)[self.root], self.name)
 
 
-def _copied(title: str, graph: Any, leaves: Any, numbers: Any, operand_numbers: Any) -> Replay:
-    """A copy of a replay, which needs neither the function nor its program."""
-    origins = [None] * len(graph)
-    kept: Any = SimpleNamespace(title=title, graph=graph, captured=(), origins=origins, known=dict)
-    program: Any = None
-    return Replay(kept, program, leaves, numbers, operand_numbers)
+def _copied(title: str, graph: Graph, leaves: Any, operand_numbers: Any) -> Replay:
+    return Replay(Trace(title, graph), leaves, (), operand_numbers)
 
 
 class Total(_Served):
@@ -191,7 +161,7 @@ def result_of(part: Part, given: Arguments) -> Value:
     leaves: list[int] = []
     inputs, outside = recording.leaves
     if part.gradient is not None:
-        parents += recording.values(program)
+        parents += program.values
         partials += part.gradient.tolist()
         leaves += map(outside.__getitem__, program.orders["captured"].tolist())
     if part.of_inputs is not None:
@@ -201,7 +171,7 @@ def result_of(part: Part, given: Arguments) -> Value:
                 partials.append(slope)
                 leaves.append(inputs[place])
     numbers = [parent._number for parent in parents]
-    operation = Replay(recording, program, leaves, given.numbers, numbers)
+    operation = Replay(recording, leaves, given.numbers, numbers)
     return _node(operation, float(part.result), tuple(parents), tuple(partials))
 
 
@@ -211,13 +181,12 @@ def total_of(title: str, samples: int, parts: Sequence[Part]) -> Value:
     if not found:
         return constant(total)
     first, *others = found
-    parents, partials = first.recording.values(first.program), tuple(first.gradient.tolist())
+    parents, partials = first.program.values, tuple(first.gradient.tolist())
     numbers = first.numbers
     if others:
         slopes = dict(zip(parents, partials))
         for part in others:
-            values = part.recording.values(part.program)
-            for value, slope in zip(values, part.gradient.tolist()):
+            for value, slope in zip(part.program.values, part.gradient.tolist()):
                 slopes[value] = slopes.get(value, 0.0) + slope
         parents, partials = tuple(slopes), tuple(slopes.values())
         numbers = [parent._number for parent in parents]

@@ -1,8 +1,8 @@
-"""`Tracer`: it observes a function while it runs, and keeps its operations and comparisons.
+"""`Tracer`: it observes one run of a function; what the run did is a `Trace`.
 
 A comparison decides what the function does next, so it is a guard: the recording holds for other
 numbers as long as all comparisons come out the same. Reading a number out of a Value would freeze
-it in the recording, so that is refused.
+it in the recording, so that is refused. Next: `graph.py`, the operations as arrays.
 """
 
 from __future__ import annotations
@@ -10,14 +10,26 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, count
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from operator import is_
 from types import CodeType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from glassgrad.engine.compile.arguments import (
+    Integer,
+    Shape,
+    is_whole,
+    one_value,
+    outputs_of,
+    rebuilt,
+)
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
 from glassgrad.engine.context import Context, Observer, Tag, call_in, current, watching
+from glassgrad.engine.define import redefined
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.methods import record
 from glassgrad.engine.misuse import name
@@ -25,7 +37,7 @@ from glassgrad.engine.op import TABLE, Notation, Operation
 from glassgrad.engine.provenance import SourceLine, is_of_user, place
 from glassgrad.engine.value import RELATIONS, Value, number_of
 
-REMEDIES = {
+_REMEDIES = {
     "reads": (
         ", which would freeze a number in the recording. Compute with the Value itself, with "
         "v.detach() where no gradient should flow, and choose with maximum, where or an if on the "
@@ -45,9 +57,22 @@ REMEDIES = {
     ),
 }
 """What to do instead of what a recording cannot repeat, by the verb that names it."""
+_ELSEWHERE = (
+    " in another thread, or in a context of its own, where it cannot be recorded: a number would "
+    "be frozen. Compute it in the thread of the call."
+)
+_LOOKED_AT = (
+    ", which would happen only while it is recorded. Print, or look at nodes, outside of it, or "
+    "call the function as it is written: f.function(...)."
+)
+_IN_A_BLOCK = (
+    " in a block such as trap() inside, which would be open only while it is recorded. Open it "
+    "around the call: then the function runs as it is written."
+)
 _TEXT = "reads the repr of"
 _OF_A_NODE = ("reads .label of", "reads .parents of", _TEXT)
-DETACHED = Operation(
+_POS = TABLE["pos"]
+_DETACHED = Operation(
     "detach",
     "The number itself, through which no gradient flows.",
     scalar=lambda x: x,
@@ -56,7 +81,7 @@ DETACHED = Operation(
     notation=Notation("detach(%s)", r"\operatorname{detach}(%s)", 9),
     domain=((-3.0, 3.0),),
 )
-DETACHED.is_checked = False  # it is no row of a user's
+_DETACHED.is_checked = False  # it is no row of a user's
 
 
 class Guard(NamedTuple):
@@ -73,6 +98,10 @@ class Guard(NamedTuple):
     right: Any
     outcome: bool
 
+    def holds(self, left: Any, right: Any) -> Any:
+        """Whether other numbers, or arrays of them, compare so too."""
+        return RELATIONS[self.relation](left, right) == self.outcome
+
 
 At: TypeAlias = Callable[[], dict[int, float]] | None
 """What gives the numbers of Values by their addresses, where others count than their own."""
@@ -80,97 +109,173 @@ Origin = tuple[Tag, CodeType | None, int]
 """Where a node was made: its scope and label, the code object and the instruction."""
 
 
+@dataclass(eq=False)
+class Trace:
+    """What a function did in one run.
+
+    Attributes:
+        graph: its scalars; the roots are its results, then what it compared, two and two.
+        captured: the Values from outside that it used.
+        constants: those that no gradient flows to, with the numbers that they had.
+        guards: the comparisons that have to come out the same for it to hold.
+        shape: that of the result; () for one Value.
+        has_several: whether it may return several numbers, for `map`.
+        origins: where each computed node was made, in their order; None where nobody can say.
+    """
+
+    title: str
+    graph: Graph
+    captured: Sequence[Value] = ()
+    constants: Sequence[tuple[Value, float]] = ()
+    guards: Sequence[Guard] = ()
+    shape: Shape = ()
+    has_several: bool = False
+    origins: Sequence[Origin | None] = ()
+    _redefined: int = field(default_factory=lambda: len(redefined))
+
+    @cached_property
+    def leaves(self) -> tuple[list[int], list[int]]:
+        """The recorded nodes of the inputs, and those of the captured Values."""
+        return self.graph.leaves(INPUT), self.graph.leaves(CAPTURED)
+
+    def known(self, numbers: Sequence[Value | float]) -> dict[int, Any]:
+        """By the recorded nodes of the leaves the numbers of a call, and the captured Values."""
+        inputs, outside = self.leaves
+        return {**dict(zip(inputs, numbers)), **dict(zip(outside, self.captured))}
+
+    def of_roots(self, found: Any) -> tuple[Any, list[tuple[Guard, Any, Any]]]:
+        """What was found for each root: that of the results, and what each guard compares."""
+        count = len(found) - 2 * len(self.guards)
+        return found[:count], list(zip(self.guards, found[count::2], found[count + 1 :: 2]))
+
+    def is_current(self) -> bool:
+        """Whether its operations, and the numbers of constants from outside, are what they were."""
+        for constant, number in self.constants:
+            if constant._number is not number and repr(constant._number) != repr(number):
+                return False
+        if len(redefined) == self._redefined:
+            return True
+        return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
+
+    def is_same_as(self, other: Trace) -> bool:
+        """Whether both did the same: the same operations on the same Values and constants."""
+        mine, theirs = self.graph, other.graph
+        return (
+            (self.shape, len(mine), len(self.captured))
+            == (other.shape, len(theirs), len(other.captured))
+            and all(map(is_, mine.rows, theirs.rows))  # to one list passes have added some
+            and all(map(is_, self.captured, other.captured))
+            and [(g.relation, g.outcome) for g in self.guards]
+            == [(g.relation, g.outcome) for g in other.guards]
+            and all(
+                getattr(mine, part).tobytes() == getattr(theirs, part).tobytes()
+                for part in ("codes", "numbers", "starts", "operands", "roots")
+            )
+        )
+
+    def replayed(self, leaves: Mapping[int, Any]) -> list[Any]:
+        """All nodes once more, as ordinary ones that were made where they were; `leaves` has a
+        Value or a number for every leaf that is no constant.
+        """
+        made: list[Any] = []
+        graph, origins = self.graph, self.origins
+        numbers, first = graph.numbers.tolist(), len(graph) - len(origins)
+        for node, operands in enumerate(graph.all_operands()):
+            row = graph.row(node)
+            if row is None:
+                made.append(leaves.get(node, numbers[node]))
+            elif row is _DETACHED:
+                source = made[operands[0]]
+                made.append(source.detach() if isinstance(source, Value) else source)
+            else:
+                again = record(row, tuple([made[o] for o in operands]))
+                origin = origins[node - first] if origins else None
+                if again.operation is row and origin:  # else it was made simpler, or is a constant
+                    again._tag, again._code, again._instruction = origin
+                made.append(again)
+        return made
+
+
 class Tracer(Observer):
-    """The operations and guards of one run of a function.
+    """What it sees of one run of a function.
 
     Args:
-        inputs: the Values that stand for its arguments; it is filled before the run.
         at: gives the numbers of Values, where the function is to run as if they had those. No Value
             is touched: they are carried along beside the nodes, and comparisons come out by them.
 
     Attributes:
+        inputs: the Values that stand for its arguments.
         rows, operands, nodes: the operations in their order, the operands of each, Values or
             floats, and what stands for its result.
         guards: the comparisons.
-        reads: what it does that no program repeats, such as to read a text; None if nothing.
+        results, shape: what it gave.
     """
 
     repeats = True
 
-    def __init__(self, title: str, inputs: list[Value], at: At = None) -> None:
-        self.title, self.inputs = title, inputs
+    def __init__(self, title: str, at: At = None) -> None:
+        self.title = title
         self._at, self._computed = None if at is None else at(), 0
-        self.reads: str | None = None
         self._fault: CompilationError | None = None
-        self._known = 0
-        self._mine: dict[int, Any] = {}
-        self._others: dict[int, Any] = {}
+        self._made: set[int] = set()
+        self._others: dict[int, Value] = {}  # alive, so that no address is used twice
+        self.inputs: list[Value] = []
         self.rows: list[Operation] = []
         self.operands: list[tuple[Any, ...]] = []
         self.nodes: list[Any] = []
         self.guards: list[Guard] = []
 
-    def run(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+    def run(
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        named: Mapping[str, Any],
+        has_several: bool = False,
+    ) -> Tracer:
+        """Run a function on fresh inputs."""
+        args = [rebuilt(each, self._as_input) for each in args]
+        named = {name: rebuilt(each, self._as_input) for name, each in named.items()}
         context = Context(True, (self,), current().scope)
         try:
             watching.append(self)  # in here, as Ctrl-C may come right after it
-            found = call_in(context, function, *args, **named)
+            result = call_in(context, function, *args, **named)
+        except TypeError as fault:
+            _check_bound(fault, function)
+            raise
         finally:
             watching.remove(self)
             if self._fault is not None:  # what other threads raise may be lost there
                 raise self._fault
-        return found
+        self.has_several = has_several
+        one_or_several = result if has_several else one_value(self.title, result)
+        self.results, self.shape = outputs_of(self.title, one_or_several)
+        return self
+
+    def _as_input(self, number: Any) -> Value:
+        label = number.label if isinstance(number, Value) else None
+        own = number_of(number)
+        self.inputs.append(Integer(own) if is_whole(own) else Value(own, label))
+        return self.inputs[-1]
 
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
         if len(current().observers) > 1:
-            self.reads = "opens a block such as trap() inside, in which nodes are looked at"
+            self._refuse("computes", node, _IN_A_BLOCK)
         if node.is_constant:
             if operation is not _POS:
                 self.rows.append(operation)
                 self.operands.append(operands)
                 operands = (object(),)
                 self.nodes += operands
-            operation = DETACHED
+            operation = _DETACHED
         self.rows.append(operation)
         self.operands.append(operands)
         self.nodes.append(node)
 
-    def number_of(self, operand: Any) -> float:
-        """The number of a node, or of a Value from outside, in this run; or a plain number."""
-        if self._at is None:
-            return _own(operand)
-        if self._computed < len(self.nodes):  # they are computed only when somebody asks
-            known, rest = self._at, slice(self._computed, len(self.nodes))
-            for row, operands, node in zip(self.rows[rest], self.operands[rest], self.nodes[rest]):
-                numbers = [known[i] if (i := id(x)) in known else _own(x) for x in operands]
-                known[id(node)] = row.forward(tuple(numbers))
-            self._computed = rest.stop
-        return self._at.get(id(operand), _own(operand))
-
-    def origins(self) -> list[Origin | None]:
-        """Where each was made, and its label now; None where nobody can say."""
-        known: dict[tuple[int, int, int], Origin] = {}  # by address: hashing code takes long
-        kinds = {
-            kind: issubclass(kind, Value) and not kind.is_constant
-            for kind in set(map(type, self.nodes))
-        }
-        made = self.nodes
-        if not all(kinds.values()):
-            made = [node for node in self.nodes if kinds[type(node)]]
-        tags, codes = [node._tag for node in made], [node._code for node in made]
-        instructions = [node._instruction for node in made]
-        keys = zip(map(id, tags), map(id, codes), instructions)
-        origins = map(known.setdefault, keys, zip(tags, codes, instructions))
-        if made is self.nodes:
-            return [*origins]
-        return [next(origins) if kinds[type(node)] else None for node in self.nodes]
-
     def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
         """A comparison becomes a guard; how it comes out."""
         if relation == "is":
-            made = {id(node) for node in (*self.inputs, *self.nodes)}
-            if id(left) in made or id(right) in made:
+            if not self._addresses().isdisjoint((id(left), id(right))):
                 # The caller may have given Values, which are told apart, or numbers.
                 self.used("compares by == with another Value", left)
             return outcome
@@ -182,110 +287,111 @@ class Tracer(Observer):
 
     def used(self, what: str, node: Value) -> None:
         """Stop where a recording could not be repeated."""
-        if what in _OF_A_NODE:  # of a parameter they stay what they are
-            if what == _TEXT or self._depends_on_this_run(node):
-                self.reads = f"{what} {name(node)}{_place()}"
-            return
-        kind = what.split(maxsplit=1)[0]
-        # Kept, since the function may catch it, and go on with another number.
-        self._fault = CompilationError(
-            f"{self.title} {what} {name(node)}{_place()}{REMEDIES[kind]}"
-        )
-        raise self._fault
+        if what not in _OF_A_NODE:
+            self._refuse(what, node, _REMEDIES[what.split(maxsplit=1)[0]])
+        elif what == _TEXT or self._depends_on_this_run(node):  # those of parameters stay
+            self._refuse(what, node, _LOOKED_AT)
 
     def used_elsewhere(self, what: str, node: Any) -> None:
         """Stop where work on the nodes of this run is given to another thread."""
         if self._depends_on_this_run(node):
-            self._fault = CompilationError(
-                f"{self.title} {what} {name(node)}{_place()} in another thread, or in a context of "
-                "its own, where it cannot be recorded: a number would be frozen. Compute it in the "
-                "thread of the call."
-            )
-            raise self._fault
+            self._refuse(what, node, _ELSEWHERE)
+
+    def _refuse(self, what: str, node: Any, remedy: str) -> None:
+        # Kept, since the function may catch it, and go on with another number.
+        self._fault = CompilationError(f"{self.title} {what} {name(node)}{_place()}{remedy}")
+        raise self._fault
+
+    def _addresses(self) -> set[int]:
+        """Those of all that stands for a number of this run; what came since is added."""
+        known = max(0, len(self._made) - len(self.inputs))
+        self._made.update(map(id, (*self.inputs, *self.nodes[known:])))
+        return self._made
 
     def _depends_on_this_run(self, node: Any) -> bool:
-        made = [*self.inputs, *self.nodes[self._known :]]
-        self._known += len(made) - len(self.inputs)
-        self._mine.update(zip(map(id, made), made))
-        left = [node]
+        made, left = self._addresses(), [node]
         while left:
             each = left.pop()
-            if id(each) in self._mine:
+            if id(each) in made:
                 return True
             if isinstance(each, Value) and id(each) not in self._others:
                 self._others[id(each)] = each
                 left += each._operands
         return False
 
+    def number_of(self, operand: Any) -> float:
+        """The number of a node, or of a Value from outside, in this run; or a plain number."""
+        if self._at is None:
+            return number_of(operand)
+        if self._computed < len(self.nodes):  # they are computed only when somebody asks
+            known, rest = self._at, slice(self._computed, len(self.nodes))
+            for row, operands, node in zip(self.rows[rest], self.operands[rest], self.nodes[rest]):
+                numbers = [known[i] if (i := id(x)) in known else number_of(x) for x in operands]
+                known[id(node)] = row.forward(tuple(numbers))
+            self._computed = rest.stop
+        return self._at.get(id(operand), number_of(operand))
 
-_POS = TABLE["pos"]
+    def trace(self) -> Trace:
+        """What the run did; the nodes themselves are needed no more."""
+        compared = chain.from_iterable((guard.left, guard.right) for guard in self.guards)
+        roots = [each if isinstance(each, Value) else _nearest(each) for each in compared]
+        read = [*chain.from_iterable(self.operands), *self.results, *roots]
+        outside, places = _placed([*self.inputs, *self.nodes], read)
+        captured: list[Value] = []
+        constants: list[tuple[Value, float]] = []
+        codes: list[int] = []
+        numbers: list[float] = []
+        for leaf in outside:
+            is_fixed = type(leaf) is float or leaf.is_constant
+            codes.append(CONSTANT if is_fixed else CAPTURED)
+            numbers.append(number_of(leaf) if is_fixed else len(captured))
+            if not is_fixed:
+                captured.append(leaf)
+            elif type(leaf) is not float:
+                constants.append((leaf, leaf._number))
+        rows = {row: code for code, row in enumerate(dict.fromkeys(self.rows))}
+        codes += [INPUT] * len(self.inputs)
+        codes += map(rows.__getitem__, self.rows)
+        numbers += [*range(len(self.inputs)), *[0.0] * len(self.nodes)]
+        starts = starts_of([0] * (len(outside) + len(self.inputs)) + [*map(len, self.operands)])
+        graph = Graph(
+            rows=list(rows),
+            codes=np.array(codes, np.intp),
+            numbers=np.array(numbers, float),
+            starts=starts,
+            operands=places[: starts[-1]],
+            roots=places[starts[-1] :],
+            places=np.arange(len(codes)),
+        )
+        return Trace(
+            self.title,
+            graph,
+            captured,
+            constants,
+            self.guards,
+            self.shape,
+            self.has_several,
+            self._origins(),
+        )
 
-
-def _place() -> str:
-    """The line of the user's that is being executed."""
-    frame = sys._getframe(1)
-    while frame is not None and not is_of_user(frame.f_code):
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is None:
-        return ""
-    return f" {place(SourceLine(frame.f_code.co_filename, frame.f_lineno))}"
-
-
-def graph_of(
-    tracer: Tracer, result: Value | Sequence[Value], inputs: list[Value]
-) -> tuple[Graph, list[Value], list[Value]]:
-    """The recorded graph, the Values from outside that it captured, and constants from there."""
-    compared = chain.from_iterable((guard.left, guard.right) for guard in tracer.guards)
-    roots = [each if isinstance(each, Value) else _nearest(each) for each in compared]
-    results = [result] if isinstance(result, Value) else result
-    read = [*chain.from_iterable(tracer.operands), *results, *roots]
-    outside, places = _placed([*inputs, *tracer.nodes], read)
-    is_constant = [type(leaf) is float or leaf.is_constant for leaf in outside]
-    captured = [leaf for leaf, fixed in zip(outside, is_constant) if not fixed]
-    order = count()
-    numbers = [
-        number_of(leaf) if fixed else next(order) for leaf, fixed in zip(outside, is_constant)
-    ]
-    numbers += [*range(len(inputs)), *[0.0] * len(tracer.nodes)]
-    rows = {row: code for code, row in enumerate(dict.fromkeys(tracer.rows))}
-    codes = [CONSTANT if fixed else CAPTURED for fixed in is_constant]
-    codes += [INPUT] * len(inputs)
-    codes += map(rows.__getitem__, tracer.rows)
-    counts = [0] * (len(outside) + len(inputs)) + list(map(len, tracer.operands))
-    starts = starts_of(counts)
-    graph = Graph(
-        rows=list(rows),
-        codes=np.array(codes, np.intp),
-        numbers=np.array(numbers, float),
-        starts=starts,
-        operands=places[: starts[-1]],
-        roots=places[starts[-1] :],
-        places=np.arange(len(codes)),
-    )
-    constants = [leaf for leaf, fixed in zip(outside, is_constant) if fixed]
-    return graph, captured, [leaf for leaf in constants if type(leaf) is not float]
-
-
-def _own(operand: Any) -> float:
-    """The number that an operand has by itself, wherever the function runs."""
-    number: float = operand._number if isinstance(operand, Value) else operand
-    return number
-
-
-def _nearest(number: Any) -> float:
-    """A number that was compared, as a float; one beyond all floats is infinite."""
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf
+    def _origins(self) -> list[Origin | None]:
+        known: dict[tuple[int, int, int], Origin] = {}  # by address: hashing code takes long
+        found: list[Origin | None] = []
+        for node in self.nodes:
+            if node.__class__ is Value:
+                tag, code, instruction = node._tag, node._code, node._instruction
+                key = id(tag), id(code), instruction
+                found.append(known.setdefault(key, (tag, code, instruction)))
+            else:
+                found.append(None)
+        return found
 
 
 def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Numbers]:
     """What is read but was not made, and the place of all that is read: those first, then made."""
-    addresses, wanted = _addresses(made), _addresses(read)
-    order = np.argsort(addresses)
+    addresses, wanted = _addresses(made), _addresses(read)  # a dictionary takes three times as long
+    order, in_order = np.argsort(addresses), np.argsort(wanted)
     rising = addresses[order]
-    in_order = np.argsort(wanted)  # rising too, they are found in half the time
     near = np.empty(len(read), np.intp)
     near[in_order] = np.minimum(np.searchsorted(rising, wanted[in_order]), len(made) - 1)
     is_made = rising[near] == wanted if made else np.zeros(len(read), bool)
@@ -298,29 +404,32 @@ def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Number
 
 
 def _addresses(nodes: Sequence[Any]) -> Numbers:
-    """What nodes are told apart by, as an array: that is faster than a dictionary."""
     return np.fromiter(map(id, nodes), np.int64, len(nodes))
 
 
-def replayed(
-    graph: Graph, origins: Sequence[Origin | None], leaves: Mapping[int, Any]
-) -> list[Any]:
-    """All nodes of a recorded graph once more, as ordinary ones that were made where they were;
-    `leaves` has a Value or a number for every leaf that is no constant.
-    """
-    made: list[Any] = []
-    numbers, first = graph.numbers.tolist(), len(graph) - len(origins)
-    for node, operands in enumerate(graph.all_operands()):
-        row = graph.row(node)
-        if row is None:
-            made.append(leaves.get(node, numbers[node]))
-        elif row is DETACHED:
-            (source,) = operands
-            made.append(made[source].detach() if isinstance(made[source], Value) else made[source])
-        else:
-            again = record(row, tuple([made[o] for o in operands]))
-            origin = origins[node - first]
-            if again.operation is row and origin:  # else it was made simpler, or is a constant
-                again._tag, again._code, again._instruction = origin
-            made.append(again)
-    return made
+def _check_bound(fault: TypeError, function: Any) -> None:
+    """Say what to do where a method was called without its object."""
+    takes: Any = getattr(getattr(function, "__code__", None), "co_varnames", ())
+    if "positional argument" in str(fault) and takes[:1] in (("self",), ("cls",)):
+        raise TypeError(  # from Python 3.13 on a classmethod around it hands on nothing but calls
+            f"{fault}. If it was called without its {takes[0]}, call it on an object of the class, "
+            "and for a classmethod write @compiled above @classmethod."
+        ) from fault
+
+
+def _place() -> str:
+    """The line of the user's that is being executed."""
+    frame = sys._getframe(1)
+    while frame is not None and not is_of_user(frame.f_code):
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return ""
+    return f" {place(SourceLine(frame.f_code.co_filename, frame.f_lineno))}"
+
+
+def _nearest(number: Any) -> float:
+    """A number that was compared, as a float; one beyond all floats is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from time import perf_counter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -17,17 +18,12 @@ from glassgrad.engine.compile.arguments import Batch, Sample, sample_of, structu
 from glassgrad.engine.compile.cache import CAPTURED, INPUT, Cache
 from glassgrad.engine.compile.libraries import Library, check_module, library
 from glassgrad.engine.compile.program import Program
-from glassgrad.engine.compile.recording import Recording
+from glassgrad.engine.compile.recording import Point, Recording
 from glassgrad.engine.errors import CompilationError, NonFiniteError
 from glassgrad.engine.misuse import name
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import describe, told
 from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.value import Value, is_parameter
-
-_COMPARES = (
-    "{} compares, or uses an integer as an index. On arrays of another library than numpy all "
-    "samples take one way: choose with maximum, where or clip instead of an if."
-)
 
 
 class Evaluation:
@@ -38,10 +34,28 @@ class Evaluation:
         self._parameters, self._reduction = parameters, reduction
 
     def __call__(self, array: Any, *batch: Any) -> tuple[float, Any]:
-        given = _numbers(array)
-        self._check_shape(given.shape)
+        parameters, point = self._parameters, Point(self._parameters, _numbers(array))
+        self._check_shape(point.array.shape)
         samples = Batch.of(batch)
-        return self._cache.trusted(lambda: self._evaluated(given, samples), self._cache.refuse)
+        share = share_of(self._reduction, samples.size)
+        parts = self._cache.served(samples, share=share, wanted=CAPTURED, at=point)
+        if parts is None:
+            self._cache.refuse()
+        total, gradient, is_read = 0.0, None, not parameters
+        for part in parts:
+            places = part.recording.places(part.program, parameters)
+            slopes = places.back(part.gradient)
+            gradient = slopes if gradient is None else gradient + slopes
+            total += part.total
+            is_read = is_read or places.is_read
+        if not is_read:
+            raise ValueError(
+                f"{self._cache.title} reads none of the parameters that value_and_grad was given. "
+                "Give those of the model that it reads now."
+            )
+        if is_trapping():
+            self._check_finite(total, gradient)
+        return total, gradient
 
     def _check_shape(self, shape: Any) -> None:
         if tuple(shape) != (len(self._parameters),):
@@ -63,41 +77,12 @@ class Evaluation:
             f"arose, call {self._cache.title} on the samples one by one inside trap()."
         )
 
-    def _evaluated(self, given: Any, samples: Batch) -> tuple[float, Any]:
-        parameters = self._parameters
 
-        def numbers(recording: Recording, program: Program) -> Any:
-            places = recording.places(program, parameters)
-            return places.read(given, lambda: recording.numbers(program))
-
-        total, gradient, is_read = 0.0, None, not parameters
-        parts = self._cache.served(
-            samples,
-            share=1.0 / samples.size if self._reduction == "mean" else 1.0,
-            wanted=CAPTURED,
-            numbers_of=numbers,
-            at=lambda: _by_address(parameters, given),
-        )
-        for part in parts:
-            places = part.recording.places(part.program, parameters)
-            gradient = places.add(gradient, part.gradient)
-            total += part.total
-            is_read = is_read or len(places.mine) > 0
-        if not is_read:
-            raise ValueError(
-                f"{self._cache.title} reads none of the parameters that value_and_grad was given. "
-                "Give those of the model that it reads now."
-            )
-        if gradient is None:
-            gradient = np.zeros(len(parameters))
-        if is_trapping():
-            self._check_finite(total, gradient)
-        return total, gradient
-
-
-def _by_address(values: Iterable[Value], array: Any) -> dict[int, float]:
-    """The numbers of an array as those of Values."""
-    return dict(zip(map(id, values), array.tolist()))
+def share_of(reduction: str, size: int, kinds: Sequence[str] = ("mean", "sum")) -> float:
+    """What each result is multiplied by in a mean or a sum."""
+    if reduction not in kinds:
+        raise ValueError(f"reduction is one of {', '.join(kinds)}, not {told(reduction)}.")
+    return 1.0 / size if reduction == "mean" else 1.0
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
@@ -129,7 +114,7 @@ class ArrayFunction(Evaluation):
         super().__init__(cache, parameters, reduction)
         check_module(namespace)
         self._namespace = namespace
-        self._runs: dict[tuple[Program, Library], Callable[..., Any]] = {}
+        self._runs: WeakKeyDictionary[Program, dict[Library, Any]] = WeakKeyDictionary()
 
     def __call__(self, array: Any, *batch: Any) -> tuple[Any, Any]:
         host = library(self._namespace, array)
@@ -143,61 +128,46 @@ class ArrayFunction(Evaluation):
                     f"in an array, not {each.dtype}. Give its numbers as floats."
                 )
         with np.errstate(all="ignore"), host.silence():
-            return self._cache.trusted(
-                lambda: self._evaluated_by(host, given, arrays), self._cache.refuse
-            )
+            found = self._cache.trusted(lambda: self._evaluated(host, given, arrays))
+        return found or self._cache.refuse()
 
-    def _evaluated_by(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+    def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
+        cache = self._cache
         kinds = [(tuple(each.shape), "d" if host.is_float(each) else "l") for each in arrays]
         structure, size = structure_of("value_and_grad", *kinds), arrays[0].shape[0]
-        rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
-        inputs = host.function("concatenate")(rows, 1)
         is_traced = any(map(host.is_traced, (given, *arrays)))
-        numbers = lambda: _by_address(self._parameters, host.in_numpy(given))
-        at = None if is_traced else numbers
+        at = None if is_traced else Point(self._parameters, host.in_numpy(given))
         sample: Callable[[], Sample] = lambda: sample_of([host.first(each) for each in arrays], 0)
-        case, _ = next(self._cache.candidates(structure, sample, at=at), (None, False))
-        if case is None:
-            raise self._cache.too_many(structure)
+        case, _ = next(cache.candidates(structure, sample, at=at))
         if case.recording.guards:
-            raise CompilationError(_COMPARES.format(self._cache.title))
+            raise CompilationError(
+                f"{cache.title} compares, or uses an integer as an index. On arrays of another "
+                "library than numpy all samples take one way: choose with maximum, where or clip "
+                "instead of an if."
+            )
         began = perf_counter()
-        results, value, gradient = self._run(host, case.recording, given, inputs)
-        if not is_traced and self._cache.is_due(case, began):
-            ours = [float(host.in_numpy(results[0]))]
-            self._cache.audit(case, sample(), ours, at)
+        program = case.recording.program(INPUT, CAPTURED)
+        runs = self._runs.setdefault(program, {})
+        if host not in runs:
+            runs[host] = self._wired(host, case.recording, program)
+        rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
+        inputs, share = host.function("concatenate")(rows, 1), share_of(self._reduction, size)
+        shares = host.function("zeros")((size, 1)) + share
+        result, gradient = runs[host](given, inputs, shares)
+        results = host.function("broadcast_to")(result, (size,))
+        value = results.sum() * share
+        if not is_traced and cache.is_due(case, began):
+            cache.audit(case, sample(), [float(host.in_numpy(results[0]))], at)
         if is_trapping() and not is_traced:
             self._check_finite(float(host.in_numpy(value)), host.in_numpy(gradient))
         return value, gradient
 
-    def _run(
-        self, host: Library, recording: Recording, given: Any, inputs: Any
-    ) -> tuple[Any, Any, Any]:
-        size = inputs.shape[0]
-        share = 1.0 / size if self._reduction == "mean" else 1.0
-        program = recording.program(INPUT, CAPTURED)
-        run = self._runs.get((program, host))
-        if run is None:
-            run = self._runs[program, host] = self._wired(host, recording, program)
-        result, gradient = run(given, inputs, host.function("zeros")((size, 1)) + share)
-        results = host.function("broadcast_to")(result, (size,))
-        return results, results.sum() * share, gradient
-
     def _wired(self, host: Library, recording: Recording, program: Program) -> Callable[..., Any]:
-        """The program as a function of parameters, inputs and the share of each sample.
-
-        Behind the parameters follow all captured Values, if some are none, and a zero behind the
-        gradient.
-        """
-        values, count = recording.values(program), len(self._parameters)
-        places = recording.places(program, self._parameters)
-        captured = count + np.arange(len(values))
-        captured[places.mine] = places.theirs
-        parameters = np.full(count, len(values))
-        parameters[places.theirs] = places.mine
+        """The program as a function of parameters, inputs and the share of each sample."""
+        places, values = recording.places(program, self._parameters), program.values
         run, join = host.executed(program, self._cache.title), host.function("concatenate")
         order, captured, parameters = map(
-            host.array, (program.orders["input"], captured, parameters)
+            host.array, (program.orders["input"], places.captured, places.parameters)
         )
 
         def wired(given: Any, inputs: Any, shares: Any) -> Any:
