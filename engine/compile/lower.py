@@ -19,7 +19,7 @@ from glassgrad.engine.compile.graph import CONSTANT, Numbers
 from glassgrad.engine.compile.ir import SAMPLES, Array, Builder
 from glassgrad.engine.compile.layout import Group, Layout
 from glassgrad.engine.compile.trace import Guard
-from glassgrad.engine.op import TABLE, Pairing
+from glassgrad.engine.op import TABLE, Pairing, Reduction
 from glassgrad.engine.text import counted
 
 _LETTERS = "abcdefgh"
@@ -93,7 +93,7 @@ class _Lower:
         assert group.row is not None
         if group.grid is not None:
             return self._product(index, group)
-        if group.rows:
+        if isinstance(group.row, Reduction):
             return self._reduction(index, group)
         read = self.read if group.row.is_checked else self.operand
         operands = [
@@ -103,9 +103,9 @@ class _Lower:
 
     def _reduction(self, index: int, group: Group) -> Array:
         assert group.row is not None
-        length = len(group.operands[0]) // group.rows
+        length = len(group.operands[0]) // len(group)
         tables = [
-            self.labelled(self.table(nodes, group.rows, length), index, place)
+            self.labelled(self.table(nodes, len(group), length), index, place)
             for place, nodes in enumerate(group.operands)
         ]
         if isinstance(group.row, Pairing):

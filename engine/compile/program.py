@@ -22,7 +22,6 @@ from glassgrad.engine.compile.layout import Walked, laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
 from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
-from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.trace import Guard
 from glassgrad.engine.compile.vjp import gradients
 from glassgrad.engine.value import RELATIONS
@@ -82,13 +81,12 @@ class Program:
         self.operations = sum(group.row is not None for group in self.layout.groups)
         self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)
         places = np.append(self.layout.group_of, -1)
-        self.group_of = places[graph.places]
+        self.group_of = places[self.layout.graph.places]
 
     def _source(self, *, is_exact: bool = False) -> NumpySource:
-        layout, watched = self.layout, self.layout.padded()
-        if is_exact and watched:
-            graph, _ = simplified(self._recorded, is_exact=True)
-            layout, watched = laid_out(graph, self._batched, self.orders), []
+        layout = self.layout
+        if is_exact:
+            layout = laid_out(layout.graph, self._batched, self.orders, is_exact=True)
         builder, groups, result, checks = lowered(layout, self._guards)
         leaves = zip(layout.groups[:2], groups)
         wanted = [array if group.kind in self._wanted else None for group, array in leaves]
@@ -99,7 +97,8 @@ class Program:
         }
         found = iter(gradients(builder, result, arrays, **how) if self._wanted else [])
         slopes = [None if array is None else next(found) for array in wanted]
-        outputs = Outputs(result, checks, slopes, [a for i in watched if (a := groups[i])])
+        watched = [a for group, a in zip(layout.groups, groups) if a and not group.is_exact]
+        outputs = Outputs(result, checks, slopes, watched)
         return NumpySource(builder.arrays, outputs)
 
     @cached_property
