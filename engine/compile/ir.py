@@ -1,16 +1,16 @@
 """The array IR: what a program computes, as a list of instructions, each of which gives one array.
 
-There are fifteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
+There are thirteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
 
     input, constant     the numbers of arguments and of captured Values; those that never change
     call                a function of the table, or a kernel, element by element
     matmul              products of matrices
-    reduce, partials    a reduction of each row of a table, and its local derivatives
+    reduce              a reduction of each row of a table
     sum                 the sum along an axis, which stays with length 1
     take, join          some rows of an array; several arrays one after the other
     reshape, transpose, broadcast
     scatter             rows sent back to where they were taken
-    walk, walk_back     what is too irregular for lines, and its gradient
+    walk                what is too irregular for lines: its values, or its gradient
 
 The first axes of an array are those of scalars, the last one is that of samples: its size is
 `SAMPLES`, or 1 where all samples share the numbers. Only matrices, which are products' operands
@@ -49,7 +49,7 @@ class Array:
         kind: which instruction.
         operands: arrays, and plain numbers where a `call` has them.
         shape: the size along each axis.
-        name: of a `call`, a `reduce` or `partials` the function; of an `input` its name.
+        name: of a `call` or `reduce` the function, of a `walk` the method, of an `input` its name.
         detail: what else the instruction needs: a row of the table and its operands, a slice, an
             index, an axis, constants or a walk.
         label: what it is called in the program.
@@ -207,10 +207,6 @@ class Builder:
             return self.sum(self.reshape(table, (rows, length)), 1)
         return self.add("reduce", (table,), (rows, samples), row.kernel, row)
 
-    def partials(self, row: Operation, table: Array, result: Array) -> Array:
-        name = f"by_operands_of_{row.kernel}"
-        return self.add("partials", (table, result), table.shape, name)
-
     def sum(self, array: Array, axis: int) -> Array:
         """The sum along an axis, from the front; the axis stays, with length 1.
 
@@ -237,23 +233,35 @@ class Builder:
         return array
 
     def take(self, array: Array, places: slice | Any) -> Array:
-        """Some rows: a slice, or an array of their places."""
+        """Some rows: a slice, or an array of their places, which is a slice if they are a run."""
         if isinstance(places, np.ndarray):
-            if array.kind == "take" and not array.is_view:  # of what was taken by an index
-                (array,), places = array.arrays, array.detail[places]
-            elif (once := unshaped(array)).kind == "broadcast" and array.shape[1:] == (1,):
-                (once,), shape = once.arrays, once.shape
-                rows = np.arange(prod(once.shape)).reshape(once.shape)
-                places = np.broadcast_to(rows, shape).ravel()[places]
-                array = self.reshape(once, (prod(once.shape), 1))
+            return self._taken(array, places)
         size, *rest = array.shape
-        if isinstance(places, np.ndarray):
-            return self.add("take", (array,), (len(places), *rest), detail=places)
         count = len(range(*places.indices(size)))
         if count == size:
             return array
         part = _part_of(array, places)
         return part or self.add("take", (array,), (count, *rest), detail=places)
+
+    def _taken(self, array: Array, places: Any) -> Array:
+        if array.kind == "take" and not array.is_view:  # of what was taken by an index
+            (array,), places = array.arrays, array.detail[places]
+        elif (once := unshaped(array)).kind == "broadcast" and array.shape[1:] == (1,):
+            (once,), shape = once.arrays, once.shape
+            rows = np.arange(prod(once.shape)).reshape(once.shape)
+            places = np.broadcast_to(rows, shape).ravel()[places]
+            array = self.reshape(once, (prod(once.shape), 1))
+        run, repeat, tile = _run_of(places)
+        if run is None:
+            return self.add("take", (array,), (len(places), *array.shape[1:]), detail=places)
+        found = self.take(array, run)
+        if repeat == tile == 1:
+            return found
+        count, *rest = found.shape
+        tiles, repeats = [tile] * (tile > 1), [repeat] * (repeat > 1)
+        once = self.reshape(found, (*[1 for _ in tiles], count, *[1 for _ in repeats], *rest))
+        spread = self.broadcast(once, (*tiles, count, *repeats, *rest))
+        return self.reshape(spread, (len(places), *rest))
 
     def join(self, parts: Sequence[Array], axis: int = 0) -> Array:
         """Arrays one after the other; those without samples serve all of them.
@@ -325,7 +333,7 @@ def _is_steady(array: Array) -> bool:
     if not array.operands:
         return array.kind == "constant" or array.name == SEED
     row = array.detail[0] if array.kind == "call" and array.detail else array.detail
-    may_change = array.kind.startswith("walk") or getattr(row, "is_checked", False)
+    may_change = array.kind == "walk" or getattr(row, "is_checked", False)
     return not may_change and all(each.is_steady for each in array.arrays)
 
 
@@ -339,6 +347,22 @@ def broadcast(shapes: Iterable[Shape]) -> Shape:
                 assert found[axis] in (1, size), (found, shape)
                 found[axis] = size
     return tuple(found)
+
+
+def _run_of(places: Any) -> tuple[slice | None, int, int]:
+    """The run that places are, how often each is repeated, and how often the whole; or None."""
+    size, changes = len(places), np.flatnonzero(np.diff(places))
+    repeat = int(changes[0]) + 1 if len(changes) else size
+    again = np.flatnonzero(places[1:] == places[0])
+    period = int(again[0]) + 1 if len(again) else size
+    for repeated, count in ((repeat, size // repeat), (1, period)):
+        run = places[: count * repeated : repeated]
+        step = int(run[1] - run[0]) if count > 1 else 1
+        tile = size // (count * repeated)
+        if step > 0 and np.array_equal(np.tile(np.repeat(run, repeated), tile), places):
+            if (np.diff(run) == step).all():
+                return slice(int(run[0]), int(run[-1]) + 1, step), repeated, tile
+    return None, 1, 1
 
 
 def _part_of(array: Array, places: slice) -> Array | None:

@@ -287,14 +287,12 @@ class _Schedule:
         local[read] = np.arange(len(read))
         local[nodes] = np.arange(len(nodes)) + len(read)
         order = np.argsort(local[owners[reads]], kind="stable")
-        seen = np.union1d(graph.operands[~reads & is_mine[graph.operands]], graph.roots)
         walk = Walk(
             graph.rows,
             graph.codes[nodes],
             local[graph.operands[reads][order]],
             starts_of(graph.counts[nodes]),
-            graph.codes[read] != CONSTANT,
-            local[seen[is_mine[seen]]],
+            len(read),
             list(map(len, alike)) if is_wide else (),
         )
         return Group(None, nodes, (read,), walk=walk, is_batched=bool(self.depends[nodes].any()))

@@ -34,8 +34,6 @@ from glassgrad.engine.printers import number_text
 _RUN = "    "
 _WORDS = {"0.0": "zero", "0.5": "half", "1.0": "one", "2.0": "two"}
 """Names of numbers; all others are numbered."""
-_WALKS = {"walk": "forward", "walk_back": "backward"}
-"""The methods of a walk that give an array."""
 
 
 class Line(NamedTuple):
@@ -252,7 +250,7 @@ class NumpySource:
         if array.kind == "join":
             return f"{'beside' if array.detail else 'join'}({listed})"
         if factors := self._factors(array, operands):
-            return f"matmul{'' if _is_plain(array) else 's'}({factors}{into})"
+            return f"{self._product(array)}({factors}{into})"
         if array.kind == "sum":
             axis = array.detail
             return (
@@ -272,8 +270,8 @@ class NumpySource:
                 if out
                 else f"scatter({listed}, {index}, {array.shape[0]})"
             )
-        if array.kind in _WALKS:
-            return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
+        if array.kind == "walk":
+            return f"{self._array('w', array.detail)}.{array.name}({listed})"
         return f"{array.name or array.kind}({listed}{into})"
 
     def _placed(self, array: Array, index: str, rows: str, out: str) -> str:
@@ -302,6 +300,17 @@ class NumpySource:
             name = self._once.setdefault(ones, f"ones{len(self._once)}")
             return ", ".join([*operands, name] if array.detail else [name, *operands])
         return ", ".join(operands) if _is_sent_to_rows(array) else ""
+
+    def _product(self, array: Array) -> str:
+        """What multiplies matrices. The quick method does it for two, none of which is a single
+        number: of 0 × infinity it then makes 0. A batch may be of one sample.
+        """
+        shapes = [set(each.shape) for each in array.arrays]
+        if any(len(each.shape) != 2 for each in array.arrays) or {1} in shapes:
+            return "matmuls"
+        if self._once is None or array.kind == "sum" or not any(s <= {1, SAMPLES} for s in shapes):
+            return "matmul"
+        return self._once.setdefault("matmul if samples > 1 else matmuls", "product")
 
     def _view(self, array: Array, name: str) -> str:
         if array.kind == "take":
@@ -387,15 +396,6 @@ class NumpySource:
 def _is_statement(array: Array) -> bool:
     """Whether a statement fills an array in its place, and not a function that gives it."""
     return array.kind in ("join", "broadcast") or is_placed(array)
-
-
-def _is_plain(product: Array) -> bool:
-    """Whether it is one of two matrices, none of which is ever a single number: of 0 × infinity
-    the quick method then makes 0.
-    """
-    shapes = [each.shape for each in product.arrays]
-    may_be_one = product.kind != "sum" and any(set(shape) <= {1, SAMPLES} for shape in shapes)
-    return not may_be_one and all(len(shape) == 2 for shape in shapes)
 
 
 def _is_sent_to_rows(array: Array) -> bool:

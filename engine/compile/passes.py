@@ -10,12 +10,11 @@ together.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, Graph, Numbers, ends
+from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, Graph, ends
 from glassgrad.engine.op import TABLE
 
 _ADD, _SUM, _MUL, _DOT, _POS = (TABLE[name] for name in ("add", "sum", "mul", "dot", "pos"))
@@ -104,12 +103,12 @@ def flattened(graph: Graph) -> Graph:
     is_sum = graph.is_of(_ADD, _SUM)
     if not is_sum.any():
         return graph
-    owners = graph.owners
-    reader = np.full(len(graph), -1, np.intp)
+    size, owners = len(graph), graph.owners
+    reader = np.full(size, -1)
     reader[graph.operands] = owners
     is_read_once = _is_read_once(graph)
     is_inner = is_sum & is_read_once & is_sum[reader]
-    top = ends(np.where(is_inner, reader, np.arange(len(graph))))
+    top = ends(np.where(is_inner, reader, np.arange(size)))
 
     # The terms of each sum, in the order in which the program adds them.
     edges = np.flatnonzero(is_sum[owners] & ~is_inner[graph.operands])
@@ -117,43 +116,12 @@ def flattened(graph: Graph) -> Graph:
     terms, sums = graph.operands[edges], top[owners[edges]]
     is_product = graph.is_of(_MUL)[terms] & is_read_once[terms]
     is_zero = (graph.codes[terms] == CONSTANT) & (graph.numbers[terms] == 0.0)
-    products = np.bincount(sums, is_product, len(graph))[sums]
-    others = np.bincount(sums, ~is_product & ~is_zero, len(graph))[sums]
-    is_product &= (products > 1) | (others == 0)
+    has_many = np.bincount(sums, is_product, size) > 1
+    has_none_else = np.bincount(sums, ~is_product & ~is_zero, size) == 0
+    is_product &= (has_many | has_none_else)[sums]
     is_other = ~is_product & ~is_zero
-    return _rebuilt(graph, _Terms(top, sums, terms, is_product, is_other), is_sum & ~is_inner)
-
-
-def _is_read_once(graph: Graph) -> Flags:
-    """Whether a single node reads each, and nobody outside."""
-    found: Flags = graph.uses() == 1
-    found[graph.roots] = False
-    return found
-
-
-class _Terms(NamedTuple):
-    """What the sums of a graph add up.
-
-    Attributes:
-        top: the outermost sum that each node is part of, or the node itself.
-        sums: the sum of each term.
-        terms: the terms, sum by sum.
-        is_product: whether a term belongs into a `dot`.
-        is_other: whether it stays a term.
-    """
-
-    top: Numbers
-    sums: Numbers
-    terms: Numbers
-    is_product: Flags
-    is_other: Flags
-
-
-def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
-    size = len(graph)
-    sums, terms = found.sums, found.terms
-    products, others = terms[found.is_product], terms[found.is_other]
-    sums_of_products, sums_of_others = sums[found.is_product], sums[found.is_other]
+    products, others = terms[is_product], terms[is_other]
+    sums_of_products, sums_of_others = sums[is_product], sums[is_other]
 
     # A sum becomes a `dot`, or a sum, or both, in this order, and a sum of parameters between them.
     has_dot = np.bincount(sums_of_products, minlength=size) > 0
@@ -163,13 +131,14 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
     has_bias &= np.bincount(sums_of_others, is_parameter, size) > 1
     is_apart = is_parameter & has_bias[sums_of_others]
     terms_left = np.bincount(sums_of_others, minlength=size) + has_dot
+    is_top = is_sum & ~is_inner
     has_sum = is_top & (terms_left > has_dot)
-    is_plain = (found.top == np.arange(size)) & ~is_top
+    is_plain = (top == np.arange(size)) & ~is_top
     is_plain[products] = False
-    slots = is_plain.astype(np.intp) + has_dot + has_bias + has_sum
+    slots = is_plain.astype(int) + has_dot + has_bias + has_sum
     first = np.cumsum(slots) - slots
     last = first + slots - 1
-    became = last[found.top]
+    became = last[top]
     became[products] = first[sums_of_products]
 
     codes, numbers = np.zeros(slots.sum(), np.intp), np.zeros(slots.sum())
@@ -177,14 +146,21 @@ def _rebuilt(graph: Graph, found: _Terms, is_top: Flags) -> Graph:
     codes[first[has_dot]] = graph.code_of(_DOT)
     codes[last[has_sum]] = codes[last[has_bias] - 1] = graph.code_of(_SUM)
 
-    is_kept = is_plain[graph.owners]
+    is_kept = is_plain[owners]
     left, right = graph.pairs(products)
     both = has_dot & has_sum
-    owners = [last[graph.owners[is_kept]], first[sums_of_products], first[sums_of_products],
-              last[both], last[has_bias], last[sums_of_others] - is_apart]  # fmt: skip
-    operands = [became[graph.operands[is_kept]], became[left], became[right],
-                first[both], last[has_bias] - 1, became[others]]  # fmt: skip
-    return graph.remade(became, codes, numbers, np.concatenate(owners), np.concatenate(operands))
+    readers = [last[owners[is_kept]], first[sums_of_products], first[sums_of_products],
+               last[both], last[has_bias], last[sums_of_others] - is_apart]  # fmt: skip
+    read = [became[graph.operands[is_kept]], became[left], became[right],
+            first[both], last[has_bias] - 1, became[others]]  # fmt: skip
+    return graph.remade(became, codes, numbers, np.concatenate(readers), np.concatenate(read))
+
+
+def _is_read_once(graph: Graph) -> Flags:
+    """Whether a single node reads each, and nobody outside."""
+    found: Flags = graph.uses() == 1
+    found[graph.roots] = False
+    return found
 
 
 def biased(graph: Graph) -> Graph:

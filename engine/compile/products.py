@@ -9,13 +9,12 @@ triangle of causal attention, is computed whole and read in part.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.compile.graph import Numbers
+from glassgrad.engine.compile.graph import Numbers, ends, runs
 
 LEAST_FILLED = 0.4
 """The least share of a grid that must be wanted for the whole to be computed."""
@@ -73,23 +72,21 @@ def _numbered(rows: Numbers) -> tuple[Numbers, Numbers]:
     return numbers, rows[first]
 
 
-def _blocks(left_of: Numbers, right_of: Numbers) -> Iterator[Numbers]:
-    """The indices of the pairs of each connected block of rows."""
-    lefts, rights = int(left_of.max()) + 1, int(right_of.max()) + 1
-    if lefts * rights == len(left_of):
-        yield np.arange(len(left_of))
-        return
-    leader = list(range(lefts + rights))  # of the rows that are known to be connected
+def _blocks(left_of: Numbers, right_of: Numbers) -> list[Numbers]:
+    """The indices of the pairs of each connected block of rows.
 
-    def leader_of(row: int) -> int:
-        while leader[row] != row:
-            leader[row] = row = leader[leader[row]]
-        return row
-
-    for left, right in zip(left_of.tolist(), (right_of + lefts).tolist()):
-        leader[leader_of(left)] = leader_of(right)
-    blocks: dict[int, list[int]] = {}
-    for index, left in enumerate(left_of.tolist()):
-        blocks.setdefault(leader_of(left), []).append(index)
-    for block in blocks.values():
-        yield np.array(block, np.intp)
+    Each pair is led by the first that shares a row with it, until all of a block have one leader.
+    """
+    count = len(left_of)
+    leader = np.arange(count)
+    while True:
+        nearer = leader
+        for side in (left_of, right_of):
+            first = np.full(int(side.max()) + 1, count)
+            np.minimum.at(first, side, nearer)
+            nearer = first[side]
+        nearer = ends(nearer)
+        if (nearer == leader).all():
+            order = np.argsort(leader, kind="stable")
+            return runs(order, leader[order])
+        leader = nearer

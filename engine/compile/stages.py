@@ -143,7 +143,7 @@ def _instructions(order: Iterable[Array], names: dict[Array, str], half: str) ->
 
 def _instruction(array: Array, names: dict[Array, str]) -> str:
     read = [_operand(each, names) for each in array.operands]
-    kind = array.name if array.kind in ("call", "reduce", "partials") else array.kind
+    kind = array.name if array.kind in ("call", "reduce") else array.kind
     return f"{kind}({', '.join([*read, *_details(array)])})"
 
 

@@ -301,7 +301,7 @@ class _Backward:
         left, right = array.arrays
         transposed = self.builder.transpose
         if array.shape == (1, 1) and unshaped(left) is unshaped(right):  # the square of a length
-            self._send(right, self._row(_MUL, 2.0, self._row(_MUL, right, upstream)))
+            self._send(right, self._row(_MUL, right, self._row(_MUL, 2.0, upstream)))
             return
         if left in self.needs:
             self._send_product(left, upstream, transposed(right))
@@ -323,7 +323,8 @@ class _Backward:
         upstream = self.builder.reshape(upstream, (rows, 1, samples))
         assert isinstance(row, Reduction)
         if row is not _SUM:
-            local = self.builder.partials(row, table, array)
+            name = f"by_operands_of_{row.kernel}"
+            local = self.builder.add("call", (table, array), table.shape, name)
             upstream = self._times(row, upstream, local)
         self._send(table, upstream)
 
@@ -374,7 +375,7 @@ class _Backward:
         if array.has_samples and not outside.has_samples:
             raise AssertionError("a walk has samples only where it reads some")
         operands = outside, array, upstream
-        found = self.builder.add("walk_back", operands, outside.shape, detail=array.detail)
+        found = self.builder.add("walk", operands, outside.shape, "backward", array.detail)
         self._send(outside, found)
 
 

@@ -87,8 +87,7 @@ class Walk:
         codes: which of them computes each scalar.
         operands: the places of the operands of each scalar, one scalar after the other.
         starts: where the operands of each scalar begin.
-        leads: whether each number that is read from outside is no constant.
-        seen: the places of scalars that are read outside.
+        outside: how many numbers are read from outside.
         sizes: how many scalars in a row can be computed together; empty to go one by one.
     """
 
@@ -96,20 +95,17 @@ class Walk:
     codes: Numbers
     operands: Numbers
     starts: Numbers
-    leads: Flags
-    seen: Numbers
+    outside: int
     sizes: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        self.outside = len(self.leads)
         kinds = self._by_kind()
         edges = [self._edges_of(nodes) for nodes in kinds]
         self.kinds = [self._alike(nodes) for nodes in kinds]
-        # Nothing is sent to constants, nor where a row has no derivative.
-        is_wanted = np.append(self.leads, np.ones(len(self), bool))[self.operands]
+        is_wanted = np.ones(len(self.operands), bool)
         for alike, places in zip(self.kinds, edges):
             if not isinstance(alike.row, Reduction):
-                is_wanted[places] &= np.array([[rule is not None] for rule in alike.row.rules])
+                is_wanted[places] = [[rule is not None] for rule in alike.row.rules]
         owners = np.repeat(np.arange(len(self)), np.diff(self.starts)) + self.outside
         # What is sent, in that order: the last scalar first, or all that each scalar receives.
         edges_sent = np.flatnonzero(is_wanted)[::-1]
@@ -214,7 +210,7 @@ class Walk:
             upstream: the gradients of the scalars that others have sent.
         """
         local = self.local(outside, values).take(self.place, 0)
-        found = self._of_seen(upstream)
+        found = self._behind_zeros(upstream)
         if self.groups:
             found = self._sent(found, lambda sent, edges: sent * local[edges], np.add)
         else:
@@ -228,10 +224,10 @@ class Walk:
         local = self.local(outside, values).take(self.place, 0)
         is_open = ~self._is_stopped(local, "selects")
         either = lambda sent, edges: sent & is_open[edges]
-        is_reached = self._sent(self._of_seen(upstream) != 0.0, either, np.logical_or)
+        is_reached = self._sent(self._behind_zeros(upstream) != 0.0, either, np.logical_or)
         is_sent = is_reached.take(self.owners, 0) & ~self._is_stopped(local, "selects", "masks")
         sent = lambda sent, edges: np.where(is_sent[edges], sent * local[edges], 0.0)
-        return self._sent(self._of_seen(upstream), sent, np.add)[: self.outside]
+        return self._sent(self._behind_zeros(upstream), sent, np.add)[: self.outside]
 
     def local(self, outside: Any, values: Any) -> Any:
         """The local derivatives, kind by kind: that by the operand at a place is row `order` of it.
@@ -242,11 +238,9 @@ class Walk:
         numbers = np.concatenate([np.broadcast_to(outside, (self.outside, width)), values])
         return np.concatenate([each.partials(numbers).reshape(-1, width) for each in self.kinds])
 
-    def _of_seen(self, given: Any) -> Any:
-        """What others have sent to the scalars that they read, at their places; 0 elsewhere."""
-        found = np.zeros((self.outside + len(self), given.shape[1]))
-        found[self.seen] = given[self.seen - self.outside]
-        return found
+    def _behind_zeros(self, given: Any) -> Any:
+        """What others have sent to the scalars, behind as many zeros as are read from outside."""
+        return np.concatenate([np.zeros((self.outside, given.shape[1])), given])
 
     def _sent(self, found: Any, send: Callable[[Any, Any], Any], plus: np.ufunc) -> Any:
         """What arrives at each number.
