@@ -50,8 +50,8 @@ class Array:
         operands: arrays, and plain numbers where a `call` has them.
         shape: the size along each axis.
         name: of a `call` or `reduce` the function, of a `walk` the method, of an `input` its name.
-        detail: what else the instruction needs: a row of the table and its operands, a slice, an
-            index, an axis, constants or a walk.
+        detail: what else the instruction needs: a row of the table, a slice, an index, an axis,
+            constants or a walk.
         label: what it is called in the program.
         about: which scalars it computes, in words; "" if another instruction says so.
         group, half: the group that it serves, by index, and in which half; None for the frame.
@@ -76,6 +76,16 @@ class Array:
     @property
     def arrays(self) -> list[Array]:
         return [each for each in self.operands if is_array(each)]
+
+    @property
+    def row_operands(self) -> tuple[Array | float, ...]:
+        """The operands, of a `call` those of its row: `square` is not given the exponent 2, and
+        what is `larger` for a relu is given a 0.
+        """
+        if self.kind != "call":
+            return self.operands
+        exponent = (2.0,) * (self.name == "square")
+        return (*self.operands, *exponent)[: self.detail.arity]
 
     @property
     def parts(self) -> list[tuple[Array, slice]]:
@@ -155,13 +165,13 @@ class Builder:
     def constant(self, numbers: Any) -> Array:
         return self.add("constant", (), numbers.shape, detail=numbers)
 
-    def call(self, name: str, *operands: Array | float, row: Any = None) -> Array:
+    def call(self, name: str, *operands: Array | float, row: Operation | None = None) -> Array:
         """A function element by element.
 
         Args:
             name: the function.
             operands: arrays, which may be broadcast against each other, and numbers.
-            row: the row of the table that it evaluates, and the operands of that row.
+            row: the row of the table that it evaluates.
         """
         shape = broadcast(each.shape for each in operands if is_array(each))
         return self.add("call", operands, shape, name, row)
@@ -171,17 +181,16 @@ class Builder:
         numbers = [each for each in operands if not isinstance(each, Array)]
         if len(numbers) == len(operands):
             return row.forward(tuple(numbers))
-        detail = (row, tuple(operands))
         if row is relu:
-            return self.call("larger", operands[0], 0.0, row=detail)
+            return self.call("larger", operands[0], 0.0, row=row)
         exponent = operands[-1]
         if row.name == "pow" and not isinstance(exponent, Array):
             # np.power takes a square root for the exponent 0.5, which is nan at -inf.
             if exponent == 2.0:
-                return self.call("square", operands[0], row=detail)
+                return self.call("square", operands[0], row=row)
             if exponent >= 0.0 and exponent != 0.5:
-                return self.call("power", *operands, row=detail)
-        return self.call(row.kernel, *operands, row=detail)
+                return self.call("power", *operands, row=row)
+        return self.call(row.kernel, *operands, row=row)
 
     def formula(self, formula: Formula, symbols: dict[str, Array | float]) -> Array | float:
         """A formula, whose symbols stand for arrays or numbers, operation by operation."""
@@ -195,7 +204,7 @@ class Builder:
     def matmul(self, left: Array, right: Array) -> Array:
         """A product of matrices; of a column and a row it is one of elements."""
         if left.shape[-1] == 1:
-            return self.call("mul", left, right, row=(mul, (left, right)))
+            return self.call("mul", left, right, row=mul)
         *head, rows, _ = left.shape
         *other, _, columns = right.shape
         shape = (*broadcast((tuple(head), tuple(other))), rows, columns)
@@ -332,8 +341,7 @@ def _is_steady(array: Array) -> bool:
     """
     if not array.operands:
         return array.kind == "constant" or array.name == SEED
-    row = array.detail[0] if array.kind == "call" and array.detail else array.detail
-    may_change = array.kind == "walk" or getattr(row, "is_checked", False)
+    may_change = array.kind == "walk" or getattr(array.detail, "is_checked", False)
     return not may_change and all(each.is_steady for each in array.arrays)
 
 
@@ -376,13 +384,9 @@ def _part_of(array: Array, places: slice) -> Array | None:
 
 
 def key_of(detail: Any) -> Any:
-    """What tells details of instructions apart; equal for equal arrays, slices, numbers, texts."""
+    """What tells details of instructions apart; equal for equal arrays, slices and axes."""
     if isinstance(detail, np.ndarray):
         return detail.dtype.char, detail.shape, detail.tobytes()
     if isinstance(detail, slice):
         return detail.start, detail.stop, detail.step
-    if isinstance(detail, tuple):
-        return tuple(map(key_of, detail))
-    if isinstance(detail, float):
-        return repr(detail)  # -0.0 is not 0.0, and nan is nan
-    return detail if isinstance(detail, (int, str)) else id(detail)
+    return detail if isinstance(detail, int) else id(detail)

@@ -123,7 +123,7 @@ class _Lower:
         if left.has_samples and right.has_samples:
             left = builder.reshape(left, (*head, rows, 1, length, SAMPLES))
             right = builder.reshape(right, (*head, 1, columns, length, SAMPLES))
-            products = builder.call("mul", left, right, row=(TABLE["mul"], (left, right)))
+            products = builder.call("mul", left, right, row=TABLE["mul"])
             found = builder.sum(products, len(head) + 2)
         elif left.has_samples or rows == 1:  # a column for each sample, or for the one there is
             right = self.labelled(builder.reshape(right, right.shape[:-1]), index, 1)

@@ -231,7 +231,7 @@ class Pool:
 
     def __init__(self, source: NumpySource, *, is_batched: bool, has_several: bool) -> None:
         self.text = source.with_memory()
-        self._bytes = bytes_a_sample([*source.plan.buffers, *source.filled.values()])
+        self._bytes = bytes_a_sample(source.shapes)
         self.is_batched, self.has_several = is_batched, has_several
         self.has_samples = source.outputs.result.has_samples
         namespace = {**NAMESPACE, **ON_NUMPY, **source.arrays}
