@@ -165,6 +165,14 @@ def runs(nodes: Numbers, *keys: Numbers) -> list[Numbers]:
     return [nodes[a:b] for a, b in pairwise(starts) if b > a]
 
 
+def alike_in(graph: Graph, *keys: Any) -> list[Numbers]:
+    """The computed nodes with equal keys, in the order of the last key, then of those before."""
+    nodes = np.flatnonzero(graph.codes >= 0)
+    mine = [key[nodes] for key in keys]
+    order = np.lexsort(mine)
+    return runs(nodes[order], *[key[order] for key in mine])
+
+
 def ends(step: Numbers) -> Numbers:
     """Where each node arrives that goes on stepping, in twice as long steps each time."""
     while True:

@@ -18,12 +18,13 @@ import numpy as np
 from glassgrad.engine.compile.graph import CAPTURED, INPUT, LEAVES, Graph
 from glassgrad.engine.compile.ir import Array
 from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
-from glassgrad.engine.compile.layout import Walked, laid_out
+from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
 from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
 from glassgrad.engine.compile.trace import Guard
 from glassgrad.engine.compile.vjp import gradients
+from glassgrad.engine.compile.walk import Walked
 from glassgrad.engine.value import RELATIONS
 
 _MOST_BYTES = 2**26
