@@ -2,19 +2,20 @@
 
 Some leave out nodes: those nobody reads, operations on constants, nodes that are equal. Others
 make sums longer: sums of sums become one sum, and sums of products one `dot`, of what only a single
-node reads, so that nothing is computed twice. What has to go from node to node is a loop over
-integers; all else is array operations. Next: `layout.py`, which finds nodes that can be computed
+node reads, so that nothing is computed twice. What has to go from node to node goes only
+through those that change, in their order. Next: `layout.py`, which finds nodes that can be computed
 together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, Graph, ends
+from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, Graph, Numbers, ends, starts_of
 from glassgrad.engine.op import TABLE
 
 _ADD, _SUM, _MUL, _DOT, _POS = (TABLE[name] for name in ("add", "sum", "mul", "dot", "pos"))
@@ -51,45 +52,74 @@ def merged(graph: Graph) -> Graph:
 
     Operations of a user are not done: their functions may read what changes.
     """
-    size, counts = len(graph), graph.counts
-    codes, numbers = graph.codes.copy(), graph.numbers.copy()
-    became, known = list(range(size)), dict[object, int]()
-    nodes, is_constant = np.flatnonzero(codes >= 0), bytearray(size)
-
-    def set_constant(node: int, number: float) -> None:
-        """A node is a constant, maybe one that is there already."""
-        codes[node], numbers[node] = CONSTANT, number
-        became[node] = known.setdefault(number.hex(), node)  # -0.0 is not 0.0
-        is_constant[became[node]] = 1
-
-    for node in np.flatnonzero(codes == CONSTANT).tolist():
-        set_constant(node, float(numbers[node]))
-    # A node of one or two operands, as nearly all are, is told from others by an integer.
-    is_pair = ((counts[nodes] == 1) | (counts[nodes] == 2)) & ~graph.is_of(_POS)[nodes]
-    kinds, first, last = np.full((3, len(nodes)), -1)
-    kinds[is_pair] = (2 * codes + counts)[nodes[is_pair]] * size
-    first[is_pair], last[is_pair] = graph.pairs(nodes[is_pair])
-    for node, kind, a, b in zip(nodes.tolist(), kinds.tolist(), first.tolist(), last.tolist()):
-        left, right = became[a], became[b]
-        key: object = (kind + left) * size + right
-        if kind < 0 or (is_constant[left] and is_constant[right]):
-            row, operands = graph.rows[codes[node]], [became[each] for each in graph.of(node)]
-            if row is _POS:
-                (became[node],) = operands
-                continue
-            if not row.is_checked and all(map(is_constant.__getitem__, operands)):
-                set_constant(node, row.forward(tuple(numbers[operands].tolist())))
-                continue
-            if kind < 0:
-                key = (row, *operands)
-        found = known.setdefault(key, node)
-        if found != node:
-            became[node] = found
-    one_of = np.array(became, np.intp)
-    is_first = one_of == np.arange(size)
-    if is_first.all() and np.array_equal(codes, graph.codes):
+    size, codes, numbers = len(graph), graph.codes.copy(), graph.numbers.copy()
+    is_constant = bytearray((codes == CONSTANT).tobytes())
+    _, first, place = np.unique(_keys(graph), return_index=True, return_inverse=True)
+    equals = first[place.ravel()]
+    unknown = np.bincount(graph.owners, codes[graph.operands] != CONSTANT, size)
+    unknown += graph.is_of(*[row for row in graph.rows if row.is_checked])
+    is_due = (codes >= 0) & ((unknown == 0) | graph.is_of(_POS)) | (equals != np.arange(size))
+    if not is_due.any():
         return graph
-    return replace(graph, codes=codes, numbers=numbers).chosen(is_first, one_of)
+    became, due, readers = equals.tolist(), bytearray(is_due.tobytes()), _readers(graph)
+    known, looked_at = dict[object, int](), set[int]()
+
+    def operands(node: int) -> list[int]:
+        return [became[operand] for operand in graph.of(node)]
+
+    def look_at_readers(node: int, now: int) -> None:
+        """They may be done, or equal others, now: those to come are due, those before are known."""
+        if node not in looked_at:
+            looked_at.add(node)
+            for reader in readers(node):
+                due[reader] = 1
+                if reader < now:
+                    known.setdefault((codes[reader], *operands(reader)), became[reader])
+
+    node = due.find(1)
+    while node >= 0:
+        row, read = graph.row(node), operands(node)
+        if became[node] != node:  # its first equal, which comes before it, may be another one now
+            became[node] = became[became[node]]
+        elif row is _POS:
+            (became[node],) = read
+        elif row is not None and not row.is_checked and all(map(is_constant.__getitem__, read)):
+            codes[node], numbers[node] = CONSTANT, row.forward(tuple(numbers[read].tolist()))
+            is_constant[node] = 1
+            look_at_readers(node, node)
+        elif row is not None:
+            became[node] = known.setdefault((codes[node], *read), node)
+        if became[node] != node:
+            look_at_readers(node, node)
+            look_at_readers(became[node], node)
+        node = due.find(1, node + 1)
+    found = np.array(became, np.intp)
+    now = replace(graph, codes=codes, numbers=numbers)
+    return now.chosen(found == np.arange(size), found)
+
+
+def _keys(graph: Graph) -> Numbers:
+    """A number for each node, equal for those that are equal at once."""
+    size, counts = len(graph), graph.counts
+    nodes = np.flatnonzero((counts > 0) & (counts <= 2))
+    first, last = graph.pairs(nodes)
+    found = np.empty(size, np.intp)
+    found[nodes] = ((graph.codes[nodes] * 2 + counts[nodes] - 1) * size + first) * size + last
+    leaves, others = np.flatnonzero(counts == 0), dict[object, int]()
+    bits = graph.numbers[leaves].view(np.int64).tolist()  # -0.0 is not 0.0
+    keys = zip(graph.codes[leaves].tolist(), bits)
+    found[leaves] = [others.setdefault(key, -1 - len(others)) for key in keys]
+    for node in np.flatnonzero(counts > 2).tolist():
+        key = (int(graph.codes[node]), *graph.of(node))
+        found[node] = others.setdefault(key, -1 - len(others))
+    return found
+
+
+def _readers(graph: Graph) -> Callable[[int], list[int]]:
+    """A function that gives the nodes that read a node, in their order."""
+    readers = graph.owners[np.argsort(graph.operands, kind="stable")]
+    starts = starts_of(np.bincount(graph.operands, minlength=len(graph))).tolist()
+    return lambda node: readers[starts[node] : starts[node + 1]].tolist()
 
 
 def flattened(graph: Graph) -> Graph:
