@@ -174,16 +174,15 @@ def _own(function: Callable[..., Any]) -> Callable[..., Any]:
 
 NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan}
 
-DISPATCHING: dict[str, Any] = {}
-"""Functions as the table has them, for any kind of arrays, where programs call another one."""
-
 
 def _enter(row: Operation) -> None:
     if isinstance(row, Reduction):
         NAMESPACE[row.kernel] = _reduced(row)
         NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)
     else:
-        NAMESPACE[row.kernel] = _written(row) or row.array
+        # np.vectorize takes arrays of numpy alone: the row itself looks at what it is given.
+        own = row if isinstance(row.array, np.vectorize) else row.array
+        NAMESPACE[row.kernel] = _written(row) or own
 
 
 def _enter_own(row: Operation) -> None:
@@ -227,7 +226,6 @@ def _written(row: Operation) -> Callable[..., Any] | None:
     if row.scalar is not row.array:
         return None
     exec(numpy_source(row), NAMESPACE)
-    DISPATCHING[row.kernel] = row.array
     return NAMESPACE[row.kernel]  # type: ignore[no-any-return]
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from glassgrad.engine.compile.kernels import DISPATCHING, NAMESPACE
+from glassgrad.engine.compile.kernels import NAMESPACE
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.op import Operation, evaluators
@@ -106,11 +106,8 @@ class Library:
     @property
     def names(self) -> dict[str, Any]:
         """What the text of a program calls, as functions of arrays of this library."""
-        found = {
-            name: self._carried(name, thing) for name, thing in {**NAMESPACE, **DISPATCHING}.items()
-        }
-        found["detach"] = self.function("detach")
-        return found
+        found = {name: self._carried(thing) for name, thing in NAMESPACE.items()}
+        return {**found, "detach": self.function("detach")}
 
     def executed(self, program: Program, title: str) -> Function:
         """The text of a program as a function of arrays of this library."""
@@ -138,11 +135,9 @@ class Library:
 
         return with_samples_first
 
-    def _carried(self, name: str, thing: Any) -> Any:
+    def _carried(self, thing: Any) -> Any:
         if isinstance(thing, np.ufunc):
             return self.elementwise(thing.__name__)
-        if isinstance(thing, np.vectorize):  # what numpy lacks is found by the name of the row
-            return self.elementwise(name)
         return over(thing, self) if callable(thing) else thing
 
 

@@ -9,8 +9,10 @@ together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -203,49 +205,38 @@ def biased(graph: Graph) -> Graph:
     first, last = graph.pairs(nodes)
     is_turned = graph.codes[first] == CAPTURED
     dots, biases = np.where(is_turned, last, first), np.where(is_turned, first, last)
-    has_left, has_right = _with_weights(graph)
-    is_chosen = (has_left | has_right)[dots] & (graph.codes[biases] == CAPTURED)
-    is_chosen &= np.bincount(biases[is_chosen], minlength=len(graph))[biases] == 1
-    if not is_chosen.any():
+    is_dot = graph.is_of(_DOT) & _is_read_once(graph) & (graph.counts > 2)
+    are_both = is_dot[dots] & (graph.codes[biases] == CAPTURED)
+    pairs = zip(*[each[are_both].tolist() for each in (nodes, dots, biases)])
+    sided = [(*pair, _weights_first(graph, pair[1])) for pair in pairs]
+    often = Counter(bias for _, _, bias, _ in sided)
+    found = [each for each in sided if each[3] is not None and often[each[2]] == 1]
+    if not found:
         return graph
-    is_left = has_left[dots[is_chosen]]
-    nodes, dots, biases = (each[is_chosen] for each in (nodes, dots, biases))
     graph, one = graph.with_constants([1.0]), len(graph)
-    became = np.arange(len(graph))
-    became[dots] = nodes
-    owners, is_of_dot, is_right = graph.owners, became[graph.owners] != graph.owners, _right(graph)
-    left, right = np.flatnonzero(is_of_dot & ~is_right), np.flatnonzero(is_of_dot & is_right)
-    kept = np.flatnonzero(~is_of_dot & ~np.isin(owners, nodes))
-    readers = [owners[kept], became[owners[left]], nodes, became[owners[right]], nodes]
-    read = [graph.operands[kept], graph.operands[left], np.where(is_left, biases, one),
-            graph.operands[right], np.where(is_left, one, biases)]  # fmt: skip
-    codes = graph.codes.copy()
-    codes[nodes] = graph.code_of(_DOT)
-    every = np.arange(len(graph))
-    graph = graph.remade(every, codes, graph.numbers, np.concatenate(readers), np.concatenate(read))
+    every, codes, longer = np.arange(len(graph)), graph.codes.copy(), dict[int, list[int]]()
+    became = every.copy()
+    for node, dot, bias, is_left in found:
+        operands = graph.of(dot)
+        half = len(operands) // 2
+        left, right = (bias, one) if is_left else (one, bias)
+        longer[node] = [*operands[:half], left, *operands[half:], right]
+        codes[node], became[dot] = graph.code_of(_DOT), node
+    is_kept = ~np.isin(graph.owners, list(longer))
+    readers = np.repeat(list(longer), list(map(len, longer.values())))
+    read = np.fromiter(chain.from_iterable(longer.values()), np.intp)
+    readers = np.concatenate([graph.owners[is_kept], readers])
+    read = np.concatenate([graph.operands[is_kept], read])
+    graph = graph.remade(every, codes, graph.numbers, readers, read)
     return graph.chosen(became == every, became)
 
 
-def _with_weights(graph: Graph) -> tuple[Flags, Flags]:
-    """The `dot` nodes whose left side is all parameters, and the right one none; or turned round.
-
-    They are those that a single node reads, and longer than one product.
-    """
-    is_dot = graph.is_of(_DOT) & _is_read_once(graph) & (graph.counts > 2)
-    owners, is_parameter, is_right = graph.owners, graph.codes == CAPTURED, _right(graph)
-    left, right = (
-        np.bincount(owners, is_parameter[graph.operands] & is_there, len(graph))
-        for is_there in (~is_right, is_right)
-    )
-    half = graph.counts / 2
-    return is_dot & (left == half) & (right == 0), is_dot & (right == half) & (left == 0)
-
-
-def _right(graph: Graph) -> Flags:
-    """For each place among the operands whether it is in the right half of those of its node."""
-    owners = graph.owners
-    found: Flags = np.arange(len(owners)) - graph.starts[owners] >= graph.counts[owners] // 2
-    return found
+def _weights_first(graph: Graph, dot: int) -> bool | None:
+    """Whether the left side of a `dot` is all parameters, and the right one none; or None."""
+    left, right = np.split(graph.codes[graph.of(dot)] == CAPTURED, 2)
+    if left.all() and not right.any():
+        return True
+    return False if right.all() and not left.any() else None
 
 
 PASSES = (pruned, merged, flattened, biased)

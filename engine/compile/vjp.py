@@ -205,20 +205,9 @@ class _Backward:
             scattered = self.builder.scatter(rows, places - start, int(stop - start))
             sums.setdefault((int(start), int(stop), 1), []).append(scattered)
         found = sorted((key, self._summed(arrays)) for key, arrays in sums.items())
-        if tiled := self._tiled(found, size):
-            return [tiled]
         rows = self.builder.join([array for _, array in found])
         places = np.concatenate([np.arange(*key) for key, _ in found])
         return [self.builder.scatter(rows, places, size)]
-
-    def _tiled(self, parts: Sequence[tuple[Indices, Array]], size: int) -> Array | None:
-        """The parts one after the other, if that is all."""
-        at = 0
-        for (start, stop, step), _ in parts:
-            if start != at or step != 1:
-                return None
-            at = stop
-        return self.builder.join([array for _, array in parts]) if at == size else None
 
     # One rule an instruction, called as the instruction is.
 

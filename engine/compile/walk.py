@@ -122,8 +122,8 @@ class Walk:
         if self.sizes:
             edges_sent = edges_sent[::-1][np.argsort(self.operands[is_wanted], kind="stable")]
         self.owners, self.receivers = owners[edges_sent], self.operands[edges_sent]
-        self.order = np.argsort(np.concatenate([each.ravel() for each in edges]))
-        self.place = self.order[edges_sent]  # of each local derivative, kind by kind
+        order = np.argsort(np.concatenate([each.ravel() for each in edges]))
+        self.place = order[edges_sent]  # of each local derivative, kind by kind
         self.groups, self.back = list[Alike](), list[Sending]()
         if self.sizes:
             self._group()
@@ -147,7 +147,7 @@ class Walk:
     def nbytes(self) -> int:
         """How much memory the arrays take, named as numpy names it for arrays."""
         arrays = [self.codes, self.operands, self.starts, self.owners, self.receivers]
-        arrays += [self.place, self.order]
+        arrays.append(self.place)
         arrays += [alike.operands for alike in (*self.kinds, *self.groups)]
         return sum(array.nbytes for array in arrays)
 
@@ -240,10 +240,7 @@ class Walk:
         return self._sent(self._behind_zeros(upstream), sent, np.add)[: self.outside]
 
     def local(self, outside: Any, values: Any) -> Any:
-        """The local derivatives, kind by kind: that by the operand at a place is row `order` of it.
-
-        They are 0 where a row has none.
-        """
+        """The local derivatives, kind by kind; 0 where a row has none."""
         width = values.shape[1]
         numbers = np.concatenate([np.broadcast_to(outside, (self.outside, width)), values])
         return np.concatenate([each.partials(numbers).reshape(-1, width) for each in self.kinds])
