@@ -197,8 +197,9 @@ class _Schedule:
 
     def walk(self, alike: Sequence[Numbers]) -> Group:
         """The scalars of several groups as one group that computes them step by step."""
-        nodes, read, walk = walk_through(self.graph, alike)
-        return Group(None, nodes, (read,), walk=walk, is_batched=bool(self.depends[nodes].any()))
+        is_batched = bool(self.depends[np.concatenate(alike)].any())
+        nodes, read, walk = walk_through(self.graph, alike, is_wide=is_batched)
+        return Group(None, nodes, (read,), walk=walk, is_batched=is_batched)
 
     def groups(self, nodes: Numbers) -> list[Group]:
         """The groups of nodes that are alike: one, unless they are products of several shapes."""
