@@ -309,14 +309,13 @@ class Builder:
         return found
 
     def reshape(self, array: Array, shape: Shape) -> Array:
-        if array.kind == "reshape" and is_array(array.operands[0]):
-            array = array.operands[0]
+        if array.kind == "reshape":
+            (array,) = array.arrays
         return array if array.shape == shape else self.add("reshape", (array,), shape)
 
     def transpose(self, array: Array) -> Array:
-        first = array.operands[0] if array.operands else None
-        if array.kind == "transpose" and isinstance(first, Array):
-            return first
+        if array.kind == "transpose":
+            return array.arrays[0]
         *head, rows, columns = array.shape
         if rows == columns == 1:
             return array
