@@ -285,7 +285,7 @@ class NumpySource:
         number: of 0 × infinity it then makes 0. A batch may be of one sample.
         """
         shapes = [set(each.shape) for each in array.arrays]
-        if any(len(each.shape) != 2 for each in array.arrays) or {1} in shapes:
+        if any(len(each.shape) != 2 for each in array.arrays):
             return "matmuls"
         if self.plan is None or array.kind == "sum" or not any(s <= {1, SAMPLES} for s in shapes):
             return "matmul"
