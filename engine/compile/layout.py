@@ -197,9 +197,8 @@ class _Schedule:
 
     def walk(self, alike: Sequence[Numbers]) -> Group:
         """The scalars of several groups as one group that computes them step by step."""
-        is_batched = bool(self.depends[np.concatenate(alike)].any())
-        nodes, read, walk = walk_through(self.graph, alike, is_wide=is_batched)
-        return Group(None, nodes, (read,), walk=walk, is_batched=is_batched)
+        nodes, read, walk = walk_through(self.graph, alike)
+        return Group(None, nodes, (read,), walk=walk, is_batched=bool(self.depends[nodes].any()))
 
     def groups(self, nodes: Numbers) -> list[Group]:
         """The groups of nodes that are alike: one, unless they are products of several shapes."""

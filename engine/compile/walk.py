@@ -30,8 +30,7 @@ _LINES = 10
 _NARROW, _MOST_SOURCES = 64, 12
 """Groups are irregular if they have fewer operands, or read from more groups, on average."""
 _WIDE = 32
-"""A walk goes by groups, not by scalars, if they have more operands than these on average, and
-wherever there are samples."""
+"""A walk goes by groups, not by scalars, if they have more operands than these on average."""
 
 
 class Alike(NamedTuple):
@@ -175,18 +174,22 @@ class Walk:
         return found
 
     def forward(self, outside: Any) -> Any:
+        width = outside.shape[1]
         if not self.groups:
-            numbers = self._one_by_one(outside[:, 0].tolist())
-            return np.array(numbers[self.outside :])[:, None]
-        found = np.empty((self.outside + len(self), outside.shape[1]))
+            numbers = self._one_by_one(_listed(outside))
+            if width == 1:
+                return np.array(numbers[self.outside :])[:, None]
+            return np.stack([np.broadcast_to(each, width) for each in numbers[self.outside :]])
+        found = np.empty((self.outside + len(self), width))
         found[: self.outside] = outside
         for alike in self.groups:
             found[alike.nodes] = alike.values(found)
         return found[self.outside :]
 
-    def _one_by_one(self, numbers: list[float]) -> list[float]:
-        """What is read from outside, and the scalars behind it."""
-        functions = [row.scalar for row in self.rows]
+    def _one_by_one(self, numbers: list[Any]) -> list[Any]:
+        """What is read from outside, floats or columns, and the scalars behind it."""
+        is_float = isinstance(numbers[0], float)
+        functions = [row.scalar if is_float else _columns(row) for row in self.rows]
         first, last = self.operands[self.starts[:-1]], self.operands[self.starts[1:] - 1]
         counts = np.diff(self.starts).tolist()
         steps = zip(self.codes.tolist(), counts, first.tolist(), last.tolist())
@@ -202,7 +205,7 @@ class Walk:
                 numbers.append(self.rows[code].forward(self._read(numbers)))
         return numbers
 
-    def _read(self, numbers: list[float]) -> tuple[float, ...]:
+    def _read(self, numbers: list[Any]) -> tuple[Any, ...]:
         """The operands of the scalar that comes next after these numbers."""
         node = len(numbers) - self.outside
         places = self.operands[self.starts[node] : self.starts[node + 1]]
@@ -260,18 +263,30 @@ class Walk:
         return found
 
     def _sent_one_by_one(self, found: Any, local: Any) -> Any:
-        """The chain rule edge by edge, on floats."""
-        gradients = found[:, 0].tolist()
-        edges = zip(self.owners.tolist(), self.receivers.tolist(), local[:, 0].tolist())
-        for owner, receiver, partial in edges:
+        """The chain rule edge by edge, on floats where that can be."""
+        gradients, partials = _listed(found), _listed(local)
+        for owner, receiver, partial in zip(
+            self.owners.tolist(), self.receivers.tolist(), partials
+        ):
             gradients[receiver] += gradients[owner] * partial
-        return np.array(gradients)[:, None]
+        return np.array(gradients).reshape(found.shape)
 
     def _is_stopped(self, local: Any, *properties: str) -> Any:
         """Whether a local derivative of 0 stops what is sent, as the row has one of properties."""
         rows = [any(getattr(row, each) for each in properties) for row in self.rows]
         is_of = np.array(rows, bool)[self.codes[self.owners - self.outside]]
         return is_of[:, None] & (local == 0.0)
+
+
+def _listed(numbers: Any) -> list[Any]:
+    """Numbers as floats, or as columns for the samples: what a loop reads fastest."""
+    found: list[Any] = numbers[:, 0].tolist() if numbers.shape[1] == 1 else list(numbers)
+    return found
+
+
+def _columns(row: Operation) -> Callable[..., Any]:
+    """The function of a row for columns; one of a user may give truth values."""
+    return lambda *columns: np.asarray(row.on_arrays(*columns), float)
 
 
 def stretches(
@@ -333,10 +348,7 @@ def _sources(graph: Graph, alike: Sequence[Numbers], is_counted: Flags) -> Numbe
 def walk_through(
     graph: Graph, alike: Sequence[Numbers], *, is_wide: bool = False
 ) -> tuple[Numbers, Numbers, Walk]:
-    """The nodes of several groups in the order of a walk, what they read outside, and the walk.
-
-    It goes by groups if it is wide, else scalar by scalar where that is faster.
-    """
+    """The nodes of several groups in the order of a walk, what they read outside, and the walk."""
     nodes = np.concatenate(alike)
     group = np.repeat(np.arange(len(alike)), list(map(len, alike)))
     order = np.lexsort((graph.counts[nodes], group))  # here nothing is padded
