@@ -10,7 +10,7 @@ import pytest
 from programs import Program, by_engine
 
 from glassgrad import Value, compiled, engine
-from glassgrad.engine.compile import layout
+from glassgrad.engine.compile import walk as walks
 
 
 def near(a: float, b: float, tolerance: float = 1e-12) -> bool:
@@ -90,6 +90,6 @@ WALKS = ("one by one", "by groups")
 
 def walk(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Every program is one walk from now on, however short."""
-    monkeypatch.setattr(layout, "_LONGEST", 0)
-    monkeypatch.setattr(layout, "_NARROW", 1e9)
-    monkeypatch.setattr(layout, "_WIDE", -1 if how == "by groups" else 1e9)
+    monkeypatch.setattr(walks, "_LONGEST", 0)
+    monkeypatch.setattr(walks, "_NARROW", 1e9)
+    monkeypatch.setattr(walks, "_WIDE", -1 if how == "by groups" else 1e9)

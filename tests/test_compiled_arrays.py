@@ -20,7 +20,7 @@ from reference_values import cases
 from replaying import value_and_slopes
 
 from glassgrad import MLP, TABLE, Compiled, Operation, Reduction, Value, compiled, engine
-from glassgrad.engine.compile import layout
+from glassgrad.engine.compile import walk as walks
 from glassgrad.engine.compile.libraries import library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
@@ -290,7 +290,7 @@ def test_what_compares_is_refused(peer: Peer, case: str) -> None:
 def test_what_is_computed_scalar_by_scalar_is_refused(
     peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layout, "_LONGEST", 0)  # as a long stretch, however short
+    monkeypatch.setattr(walks, "_LONGEST", 0)  # as a long stretch, however short
     w = Value(2.0)
     evaluate = compiled(lambda x: (w * x).tanh().exp()).value_and_grad([w], namespace=peer.module)
     with pytest.raises(CompilationError, match="scalar by scalar"):

@@ -133,6 +133,16 @@ def test_numbers_and_where_a_gradient_arrives_are_as_eagerly(name: str, written:
     assert agree(eager, value_and_slopes(over.over(*many, reduction="sum"), leaves))
 
 
+@pytest.mark.parametrize("rest", [[], [1.0]])
+def test_zero_times_infinity_is_nan_in_a_batch_of_one_sample_too(rest: list[float]) -> None:
+    """The quick product of two matrices makes 0 of it where one is a single number."""
+    weights = [Value(1.0), Value(2.0), Value(3.0)]
+    function = compiled(lambda x: dot(weights, [x, 1.0, 2.0]) * 0.0)
+    evaluate = function.value_and_grad(weights, reduction="sum")
+    _, gradient = evaluate([1.0, 2.0, 3.0], [math.inf, *rest])
+    np.testing.assert_array_equal(gradient, [math.nan, 0.0, 0.0])
+
+
 @pytest.mark.parametrize("batch", mostly_slow(range(8)))
 def test_random_programs_that_choose_agree(
     batch: int, written: str, figure: Callable[..., None], request: pytest.FixtureRequest

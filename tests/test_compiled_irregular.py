@@ -77,4 +77,4 @@ def test_lines_of_a_large_irregular_graph_do_not_copy_it_again_and_again() -> No
     (program,) = recording.programs()
     source = program._source()
     source.with_memory()
-    assert sum(math.prod(map(abs, shape)) for shape in source.plan.buffers) < len(recording.graph)
+    assert sum(math.prod(map(abs, shape)) for shape in source.shapes) < len(recording.graph)

@@ -2,6 +2,7 @@
 
 import math
 import random
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,23 @@ def test_a_reduction_may_have_operands_without_derivative() -> None:
         "held_product", lambda a, b: a * b, None, lambda xs, y: (xs[1], None), kind=Reduction
     )
     check(lambda x, y, z: held(WEIGHTS[0] * x, WEIGHTS[1] * y) + held(WEIGHTS[1], WEIGHTS[2] * z))
+
+
+DEFINED_FIRST = """
+from glassgrad import Value, operation
+leaky = operation("leaky_first", "Leaky.", lambda x: max(x, 0.1 * x), None,
+                  lambda x, y: 1.0 if x > 0 else 0.1)
+from glassgrad import compiled
+w = Value(2.0)
+print(compiled(lambda x: leaky(w * x)).value_and_grad([w])([2.0], [1.0, -2.0]))
+"""
+
+
+def test_a_row_may_be_defined_before_anything_is_compiled() -> None:
+    """Importing the engine does not import `compiled`, which then finds rows that are there."""
+    command = [sys.executable, "-c", DEFINED_FIRST]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout == "(0.8, array([0.4]))\n", done.stderr[-2000:]
 
 
 CONSTANTS: dict[str, Callable[..., Any]] = {

@@ -11,14 +11,13 @@ from replaying import near
 
 from glassgrad import TABLE, Value, engine
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
+from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.passes import (
     PASSES,
+    biased,
     flattened,
-    folded,
     merged,
-    padded,
     pruned,
-    shortened,
     simplified,
 )
 from glassgrad.engine.compile.trace import Tracer
@@ -32,18 +31,17 @@ def recorded(function: Callable[..., Any], *numbers: float) -> tuple[Graph, list
 
 def value(graph: Graph, inputs: Sequence[float], captured: Sequence[Value]) -> float:
     """The result of a graph, node by node."""
-    found: list[float] = []
+    leaves: dict[int, Any] = {INPUT: inputs, CAPTURED: [v.data for v in captured]}
+    found = graph.numbers.tolist()
+    for code, numbers in leaves.items():
+        for node in np.flatnonzero(graph.codes == code).tolist():
+            found[node] = numbers[int(found[node])]
     for node, operands in enumerate(graph.all_operands()):
-        assert all(operand < node for operand in operands), "operands come first"
-        row, place = graph.row(node), graph.numbers[node]
+        row = graph.row(node)
         if row is not None:
-            found.append(row.forward(tuple(found[o] for o in operands)))
-        elif graph.codes[node] == CONSTANT:
-            found.append(float(place))
-        else:
-            leaves: Any = inputs if graph.codes[node] == INPUT else [v.data for v in captured]
-            found.append(float(leaves[int(place)]))
-    return found[graph.roots[0]]
+            assert all(graph.codes[o] < 0 or o < node for o in operands), "operands come first"
+            found[node] = row.forward(tuple(found[o] for o in operands))
+    return float(found[graph.roots[0]])
 
 
 def operations(graph: Graph) -> list[str]:
@@ -75,16 +73,16 @@ def test_pruned_leaves_out_what_nobody_reads() -> None:
     assert (pruned(graph).places >= 0).sum() == 3
 
 
-def test_folded_does_what_constants_decide() -> None:
+def test_merged_does_what_constants_decide() -> None:
     one = Value(1.0).detach()
 
     def function(x: Any) -> Any:
         two = one + one
         return +(0.0 + x * two) + engine.sum([x, 0.0]) + engine.sum([])
 
-    graph = pruned(folded(recorded(function, 3.0)[0]))
-    assert operations(graph) == ["mul", "add", "sum", "add", "add"]  # the last passes drop 0.0
-    assert operations(simplified(graph)[0]) == ["mul", "add"]
+    graph = pruned(merged(recorded(function, 3.0)[0]))
+    assert operations(graph) == ["mul", "add", "sum", "add", "add"]  # the next pass drops 0.0
+    assert operations(laid_out(simplified(graph)[0], frozenset()).graph) == ["mul", "add"]
     assert 2.0 in graph.numbers[graph.codes == CONSTANT]
 
 
@@ -121,7 +119,7 @@ def test_merged_leaves_no_two_nodes_that_are_equal() -> None:
 def test_flattened_makes_sums_of_products_one_dot() -> None:
     w = [Value(0.1 * i) for i in range(4)]
     graph, _ = recorded(lambda *xs: sum(a * b for a, b in zip(w, xs)) + w[0], 1.0, 2.0, 3.0, 4.0)
-    found = flattened(folded(graph))
+    found = flattened(merged(graph))
     assert operations(found) == ["dot", "sum"]
     left, right = found.of(int(found.roots[0]) - 1)[:4], found.of(int(found.roots[0]) - 1)[4:]
     assert set(found.codes[left]) == {CAPTURED}
@@ -142,26 +140,43 @@ def test_flattened_takes_a_chain_of_any_length() -> None:
     assert operations(flattened(graph)) == ["dot", "sum"]
 
 
-def test_shortened_writes_short_sums_as_what_they_are() -> None:
+def test_short_sums_are_what_they_are() -> None:
     def function(x: Any, y: Any) -> Any:
         return sum([x * y]) * engine.sum([y, 0.0]) * engine.sum([x, y]) + sum([y]).sin() + y.sin()
 
-    graph = flattened(recorded(function, 2.0, 3.0)[0])
-    assert operations(graph).count("dot") == 1
-    found = shortened(graph)
-    assert sorted(operations(found)) == sorted(["mul", "mul", "add", "mul", "sin", "sum"])
+    graph = recorded(function, 2.0, 3.0)[0]
+    found = laid_out(flattened(graph), frozenset()).graph
+    assert sorted(operations(found)) == ["add", "mul", "mul", "mul", "sin", "sin", "sum"]
     assert near(value(found, [2.0, 3.0], []), value(graph, [2.0, 3.0], []))
 
 
-def test_padded_brings_rows_to_one_length() -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_bias_is_one_more_weight_where_one_sum_reads_it(turned: bool) -> None:
+    w, b = [Value(0.1 * i) for i in range(3)], Value(0.7)
+
+    def function(*xs: Any) -> Any:
+        dot = engine.dot(xs, w) if turned else engine.dot(w, xs)
+        return (b + dot if turned else dot + b).tanh() + engine.dot(w, xs)
+
+    graph, captured = recorded(function, 1.0, 2.0, 3.0)
+    found = biased(flattened(graph))
+    longer = max((found.of(n) for n in range(len(found))), key=len)
+    sides = [{int(code) for code in found.codes[side]} for side in (longer[:4], longer[4:])]
+    assert sides[turned] == {CAPTURED}
+    assert sides[not turned] == {INPUT, CONSTANT}
+    xs = [1.0, 2.0, 3.0]
+    assert near(value(found, xs, captured), value(graph, xs, captured))
+
+
+def test_rows_of_different_lengths_are_one_group() -> None:
     def function(*xs: Any) -> Any:
         return engine.sum(engine.logsumexp(xs[: i + 1]).sin() for i in range(1, 4))
 
-    graph, captured = recorded(function, 0.1, 0.2, 0.3, 0.4)
-    found = padded(graph)
-    lengths = [len(found.of(n)) for n in range(len(found)) if found.row(n) is TABLE["logsumexp"]]
-    assert lengths == [4, 4, 4]
-    assert near(value(graph, [1, 2, 3, 4], captured), value(found, [1, 2, 3, 4], captured))
+    graph, _ = recorded(function, 0.1, 0.2, 0.3, 0.4)
+    for is_exact, counts in ((False, [3]), (True, [1, 1, 1])):
+        layout = laid_out(graph, frozenset(), is_exact=is_exact)
+        rows = [group for group in layout.groups if group.row is TABLE["logsumexp"]]
+        assert [len(group) for group in rows] == counts
 
 
 def test_levels_are_late_where_that_is_fewer_groups() -> None:

@@ -84,9 +84,10 @@ IN_DISCS = """root => {
   const rect = part => part.getBoundingClientRect();
   root.stage.go(root.stage.count - 1);
   for (const disc of all(".gg-disc")) {
-    const outline = rect(disc.querySelector(".gg-outline")), radius = outline.width / 2;
+    const circle = disc.querySelector(".gg-outline"), outline = rect(circle);
+    const radius = outline.width / 2, scale = outline.width / circle.getBBox().width;
     for (const text of all(".gg-value, .gg-gradient", disc)) {
-      const box = rect(text), scale = radius / disc.querySelector(".gg-outline").getBBox().width * 2;
+      const box = rect(text);
       // Digits reach from the line they stand on to seven tenths of their size above it.
       const size = parseFloat(getComputedStyle(text).fontSize) * scale;
       const line = outline.top + parseFloat(text.getAttribute("y")) * scale;

@@ -13,7 +13,6 @@
     graph.py         the recorded scalars as arrays
     passes.py        what simplifies it
     layout.py        which scalars are computed together, and where each lies
-    products.py      sums of products that are products of matrices
     walk.py          what is too irregular for lines
 
     ir.py            array instructions

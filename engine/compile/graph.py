@@ -1,15 +1,16 @@
 """`Graph`: the recorded scalars as arrays of numbers, so that passes are array operations.
 
-A node is a number: its place in the arrays, after all its operands. The passes, each from graph to
+A node is a number: its place in the arrays. The passes, each from graph to
 graph, are in `passes.py`. Next: `layout.py`, which finds nodes that can be computed together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ INPUT, CAPTURED, CONSTANT = range(-len(LEAVES), 0)
 
 @dataclass
 class Graph:
-    """Nodes in an order in which operands come first.
+    """Nodes in an order in which operands come first, if they are computed.
 
     Attributes:
         rows: the rows of the table that occur.
@@ -35,7 +36,6 @@ class Graph:
         operands: the operands of all nodes, one node after the other.
         roots: the nodes that are wanted: the result, or several, then the operands of the guards.
         places: which node here each recorded node has become; -1 for one that is not needed.
-        level: the level of each node, once somebody asked for it; see `levels`.
     """
 
     rows: list[Operation]
@@ -45,7 +45,6 @@ class Graph:
     operands: Numbers
     roots: Numbers
     places: Numbers
-    level: Numbers | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -93,13 +92,6 @@ class Graph:
         """
         return self.operands[self.starts[nodes]], self.operands[self.starts[nodes + 1] - 1]
 
-    def readers(self) -> Callable[[int], list[int]]:
-        """A function that gives the nodes that read a node, in their order."""
-        order = np.argsort(self.operands, kind="stable")
-        readers = self.owners[order]
-        starts = starts_of(np.bincount(self.operands, minlength=len(self))).tolist()
-        return lambda node: readers[starts[node] : starts[node + 1]].tolist()
-
     def uses(self) -> Numbers:
         """How often each node is an operand or a root."""
         return np.bincount(np.concatenate([self.operands, self.roots]), minlength=len(self))
@@ -121,56 +113,39 @@ class Graph:
         is_sum = np.isin(self.codes, [i for i, row in enumerate(self.rows) if row.name in _SUMS])
         return int(np.where(is_sum, np.maximum(self.counts - 1, 1), self.codes >= 0).sum())
 
-    def chosen(self, is_kept: npt.NDArray[np.bool_], became: Numbers) -> Graph:
-        """The graph of some of the nodes.
+    def remade(
+        self, became: Numbers, codes: Numbers, numbers: Any, owners: Numbers, operands: Numbers
+    ) -> Graph:
+        """A graph of other nodes, with codes and numbers; owners read operands, in this order.
 
-        Args:
-            is_kept: whether each node is kept.
-            became: the node, among those that are here, that stands for each node from now on;
-                -1 for one that is not needed.
+        `became` says which of them each node here has become; -1 for one that is not needed.
+        """
+        order = np.argsort(owners, kind="stable")
+        starts = starts_of(np.bincount(owners, minlength=len(codes)))
+        places = np.where(self.places >= 0, became[self.places], -1) if len(became) else self.places
+        roots = became[self.roots]
+        return Graph(self.rows, codes, numbers, starts, operands[order], roots, places)
+
+    def chosen(self, is_kept: npt.NDArray[np.bool_], became: Numbers) -> Graph:
+        """The graph of some of the nodes; `became` says which of those that are here stands for
+        each node from now on.
         """
         new = np.cumsum(is_kept) - 1
         became = np.where(became >= 0, new[became], -1)
-        counts = np.where(self.codes >= 0, self.counts, 0)
-        is_read = np.repeat(is_kept & (self.codes >= 0), self.counts)
-        starts = starts_of(counts[is_kept])
-        return Graph(
-            self.rows,
-            self.codes[is_kept],
-            self.numbers[is_kept],
-            starts,
-            became[self.operands[is_read]],
-            became[self.roots],
-            moved(self.places, became),
-        )
+        owners = self.owners
+        is_read = (is_kept & (self.codes >= 0))[owners]
+        owners, operands = new[owners[is_read]], became[self.operands[is_read]]
+        return self.remade(became, self.codes[is_kept], self.numbers[is_kept], owners, operands)
 
-    def ordered(self, order: Numbers) -> Graph:
-        """The same nodes in another order, in which operands come first too."""
-        became = np.empty(len(self), np.intp)
-        became[order] = np.arange(len(self))
-        owners = became[self.owners]
-        return Graph(
-            self.rows,
-            self.codes[order],
-            self.numbers[order],
-            starts_of(self.counts[order]),
-            became[self.operands[np.argsort(owners, kind="stable")]],
-            became[self.roots],
-            moved(self.places, became),
+    def with_constants(self, numbers: Sequence[float]) -> Graph:
+        """The same nodes, and some constants behind them."""
+        count = len(numbers)
+        return replace(
+            self,
+            codes=np.append(self.codes, np.full(count, CONSTANT)),
+            numbers=np.append(self.numbers, numbers),
+            starts=np.append(self.starts, np.repeat(self.starts[-1:], count)),
         )
-
-    def with_operands(self, changed: Mapping[int, Sequence[int]]) -> Graph:
-        """The same nodes, some of which have other operands."""
-        nodes, counts = np.array(list(changed)), [len(each) for each in changed.values()]
-        is_changed = np.zeros(len(self), bool)
-        is_changed[nodes] = True
-        is_kept = ~is_changed[self.owners]
-        owners = np.concatenate([self.owners[is_kept], np.repeat(nodes, counts)])
-        flat = np.fromiter(chain.from_iterable(changed.values()), np.intp, sum(counts))
-        operands = np.concatenate([self.operands[is_kept], flat])
-        order = np.argsort(owners, kind="stable")
-        starts = starts_of(np.bincount(owners, minlength=len(self)))
-        return replace(self, starts=starts, operands=operands[order], level=None)
 
 
 _SUMS = ("sum", "dot", "prod", "max", "min", "mean")
@@ -190,23 +165,12 @@ def runs(nodes: Numbers, *keys: Numbers) -> list[Numbers]:
     return [nodes[a:b] for a, b in pairwise(starts) if b > a]
 
 
-def after_constants(graph: Graph, numbers: Sequence[float]) -> Graph:
-    count = len(numbers)
-    return replace(
-        graph,
-        codes=np.concatenate([np.full(count, CONSTANT), graph.codes]),
-        numbers=np.concatenate([numbers, graph.numbers]),
-        starts=np.concatenate([np.zeros(count, np.intp), graph.starts]),
-        operands=graph.operands + count,
-        roots=graph.roots + count,
-        places=np.where(graph.places >= 0, graph.places + count, -1),
-        level=None,
-    )
-
-
-def moved(places: Numbers, became: Numbers) -> Numbers:
-    """Places after nodes have become others; -1 stays -1."""
-    return np.where(places >= 0, became[places], -1) if len(became) else places
+def alike_in(graph: Graph, *keys: Any) -> list[Numbers]:
+    """The computed nodes with equal keys, in the order of the last key, then of those before."""
+    nodes = np.flatnonzero(graph.codes >= 0)
+    mine = [key[nodes] for key in keys]
+    order = np.lexsort(mine)
+    return runs(nodes[order], *[key[order] for key in mine])
 
 
 def ends(step: Numbers) -> Numbers:
@@ -225,13 +189,11 @@ def levels(graph: Graph) -> Numbers:
     all at once, while they are computed one after the other. Even then what reads leaves alone, as
     its biases, can be computed at once.
     """
-    if graph.level is None:
-        steps = steps_of(graph)
-        early = highest(steps, np.zeros(len(graph), np.intp), 1)
-        late = np.where(graph.codes < 0, 0, _latest(steps, len(graph), int(early.max(initial=0))))
-        mixed = np.where(early == 1, 1, late)
-        graph.level = min((early, mixed, late), key=lambda level: _kinds(graph, level))
-    return graph.level
+    steps = steps_of(graph)
+    early = highest(steps, np.zeros(len(graph), np.intp), 1)
+    late = np.where(graph.codes < 0, 0, _latest(steps, len(graph), int(early.max(initial=0))))
+    mixed = np.where(early == 1, 1, late)
+    return min((early, mixed, late), key=lambda level: _kinds(graph, level))
 
 
 Steps = list[tuple[int, int, int, list[int] | None]]

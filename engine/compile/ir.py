@@ -1,16 +1,16 @@
 """The array IR: what a program computes, as a list of instructions, each of which gives one array.
 
-There are fifteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
+There are thirteen kinds; `Builder` has a method for nearly each, and makes equal instructions one:
 
     input, constant     the numbers of arguments and of captured Values; those that never change
     call                a function of the table, or a kernel, element by element
     matmul              products of matrices
-    reduce, partials    a reduction of each row of a table, and its local derivatives
+    reduce              a reduction of each row of a table
     sum                 the sum along an axis, which stays with length 1
     take, join          some rows of an array; several arrays one after the other
     reshape, transpose, broadcast
     scatter             rows sent back to where they were taken
-    walk, walk_back     what is too irregular for lines, and its gradient
+    walk                what is too irregular for lines: its values, or its gradient
 
 The first axes of an array are those of scalars, the last one is that of samples: its size is
 `SAMPLES`, or 1 where all samples share the numbers. Only matrices, which are products' operands
@@ -49,9 +49,9 @@ class Array:
         kind: which instruction.
         operands: arrays, and plain numbers where a `call` has them.
         shape: the size along each axis.
-        name: of a `call`, a `reduce` or `partials` the function; of an `input` its name.
-        detail: what else the instruction needs: a row of the table and its operands, a slice, an
-            index, an axis, constants or a walk.
+        name: of a `call` or `reduce` the function, of a `walk` the method, of an `input` its name.
+        detail: what else the instruction needs: a row of the table, a slice, an index, an axis,
+            constants or a walk.
         label: what it is called in the program.
         about: which scalars it computes, in words; "" if another instruction says so.
         group, half: the group that it serves, by index, and in which half; None for the frame.
@@ -76,6 +76,16 @@ class Array:
     @property
     def arrays(self) -> list[Array]:
         return [each for each in self.operands if is_array(each)]
+
+    @property
+    def row_operands(self) -> tuple[Array | float, ...]:
+        """The operands, of a `call` those of its row: `square` is not given the exponent 2, and
+        what is `larger` for a relu is given a 0.
+        """
+        if self.kind != "call":
+            return self.operands
+        exponent = (2.0,) * (self.name == "square")
+        return (*self.operands, *exponent)[: self.detail.arity]
 
     @property
     def parts(self) -> list[tuple[Array, slice]]:
@@ -155,13 +165,13 @@ class Builder:
     def constant(self, numbers: Any) -> Array:
         return self.add("constant", (), numbers.shape, detail=numbers)
 
-    def call(self, name: str, *operands: Array | float, row: Any = None) -> Array:
+    def call(self, name: str, *operands: Array | float, row: Operation | None = None) -> Array:
         """A function element by element.
 
         Args:
             name: the function.
             operands: arrays, which may be broadcast against each other, and numbers.
-            row: the row of the table that it evaluates, and the operands of that row.
+            row: the row of the table that it evaluates.
         """
         shape = broadcast(each.shape for each in operands if is_array(each))
         return self.add("call", operands, shape, name, row)
@@ -171,17 +181,16 @@ class Builder:
         numbers = [each for each in operands if not isinstance(each, Array)]
         if len(numbers) == len(operands):
             return row.forward(tuple(numbers))
-        detail = (row, tuple(operands))
         if row is relu:
-            return self.call("larger", operands[0], 0.0, row=detail)
+            return self.call("larger", operands[0], 0.0, row=row)
         exponent = operands[-1]
         if row.name == "pow" and not isinstance(exponent, Array):
             # np.power takes a square root for the exponent 0.5, which is nan at -inf.
             if exponent == 2.0:
-                return self.call("square", operands[0], row=detail)
+                return self.call("square", operands[0], row=row)
             if exponent >= 0.0 and exponent != 0.5:
-                return self.call("power", *operands, row=detail)
-        return self.call(row.kernel, *operands, row=detail)
+                return self.call("power", *operands, row=row)
+        return self.call(row.kernel, *operands, row=row)
 
     def formula(self, formula: Formula, symbols: dict[str, Array | float]) -> Array | float:
         """A formula, whose symbols stand for arrays or numbers, operation by operation."""
@@ -195,7 +204,7 @@ class Builder:
     def matmul(self, left: Array, right: Array) -> Array:
         """A product of matrices; of a column and a row it is one of elements."""
         if left.shape[-1] == 1:
-            return self.call("mul", left, right, row=(mul, (left, right)))
+            return self.call("mul", left, right, row=mul)
         *head, rows, _ = left.shape
         *other, _, columns = right.shape
         shape = (*broadcast((tuple(head), tuple(other))), rows, columns)
@@ -206,10 +215,6 @@ class Builder:
         if row is _SUM and samples == 1:
             return self.sum(self.reshape(table, (rows, length)), 1)
         return self.add("reduce", (table,), (rows, samples), row.kernel, row)
-
-    def partials(self, row: Operation, table: Array, result: Array) -> Array:
-        name = f"by_operands_of_{row.kernel}"
-        return self.add("partials", (table, result), table.shape, name)
 
     def sum(self, array: Array, axis: int) -> Array:
         """The sum along an axis, from the front; the axis stays, with length 1.
@@ -237,23 +242,35 @@ class Builder:
         return array
 
     def take(self, array: Array, places: slice | Any) -> Array:
-        """Some rows: a slice, or an array of their places."""
+        """Some rows: a slice, or an array of their places, which is a slice if they are a run."""
         if isinstance(places, np.ndarray):
-            if array.kind == "take" and not array.is_view:  # of what was taken by an index
-                (array,), places = array.arrays, array.detail[places]
-            elif (once := unshaped(array)).kind == "broadcast" and array.shape[1:] == (1,):
-                (once,), shape = once.arrays, once.shape
-                rows = np.arange(prod(once.shape)).reshape(once.shape)
-                places = np.broadcast_to(rows, shape).ravel()[places]
-                array = self.reshape(once, (prod(once.shape), 1))
+            return self._taken(array, places)
         size, *rest = array.shape
-        if isinstance(places, np.ndarray):
-            return self.add("take", (array,), (len(places), *rest), detail=places)
         count = len(range(*places.indices(size)))
         if count == size:
             return array
         part = _part_of(array, places)
         return part or self.add("take", (array,), (count, *rest), detail=places)
+
+    def _taken(self, array: Array, places: Any) -> Array:
+        if array.kind == "take" and not array.is_view:  # of what was taken by an index
+            (array,), places = array.arrays, array.detail[places]
+        elif (once := unshaped(array)).kind == "broadcast" and array.shape[1:] == (1,):
+            (once,), shape = once.arrays, once.shape
+            rows = np.arange(prod(once.shape)).reshape(once.shape)
+            places = np.broadcast_to(rows, shape).ravel()[places]
+            array = self.reshape(once, (prod(once.shape), 1))
+        run, repeat, tile = _run_of(places)
+        if run is None:
+            return self.add("take", (array,), (len(places), *array.shape[1:]), detail=places)
+        found = self.take(array, run)
+        if repeat == tile == 1:
+            return found
+        count, *rest = found.shape
+        tiles, repeats = [tile] * (tile > 1), [repeat] * (repeat > 1)
+        once = self.reshape(found, (*[1 for _ in tiles], count, *[1 for _ in repeats], *rest))
+        spread = self.broadcast(once, (*tiles, count, *repeats, *rest))
+        return self.reshape(spread, (len(places), *rest))
 
     def join(self, parts: Sequence[Array], axis: int = 0) -> Array:
         """Arrays one after the other; those without samples serve all of them.
@@ -292,14 +309,13 @@ class Builder:
         return found
 
     def reshape(self, array: Array, shape: Shape) -> Array:
-        if array.kind == "reshape" and is_array(array.operands[0]):
-            array = array.operands[0]
+        if array.kind == "reshape":
+            (array,) = array.arrays
         return array if array.shape == shape else self.add("reshape", (array,), shape)
 
     def transpose(self, array: Array) -> Array:
-        first = array.operands[0] if array.operands else None
-        if array.kind == "transpose" and isinstance(first, Array):
-            return first
+        if array.kind == "transpose":
+            return array.arrays[0]
         *head, rows, columns = array.shape
         if rows == columns == 1:
             return array
@@ -324,8 +340,7 @@ def _is_steady(array: Array) -> bool:
     """
     if not array.operands:
         return array.kind == "constant" or array.name == SEED
-    row = array.detail[0] if array.kind == "call" and array.detail else array.detail
-    may_change = array.kind.startswith("walk") or getattr(row, "is_checked", False)
+    may_change = array.kind == "walk" or getattr(array.detail, "is_checked", False)
     return not may_change and all(each.is_steady for each in array.arrays)
 
 
@@ -341,6 +356,22 @@ def broadcast(shapes: Iterable[Shape]) -> Shape:
     return tuple(found)
 
 
+def _run_of(places: Any) -> tuple[slice | None, int, int]:
+    """The run that places are, how often each is repeated, and how often the whole; or None."""
+    size, changes = len(places), np.flatnonzero(np.diff(places))
+    repeat = int(changes[0]) + 1 if len(changes) else size
+    again = np.flatnonzero(places[1:] == places[0])
+    period = int(again[0]) + 1 if len(again) else size
+    for repeated, count in ((repeat, size // repeat), (1, period)):
+        run = places[: count * repeated : repeated]
+        step = int(run[1] - run[0]) if count > 1 else 1
+        tile = size // (count * repeated)
+        if step > 0 and np.array_equal(np.tile(np.repeat(run, repeated), tile), places):
+            if (np.diff(run) == step).all():
+                return slice(int(run[0]), int(run[-1]) + 1, step), repeated, tile
+    return None, 1, 1
+
+
 def _part_of(array: Array, places: slice) -> Array | None:
     """The array that a slice of joined ones is, if it is all of one."""
     if array.kind != "join" or array.detail != 0 or places.step not in (None, 1):
@@ -352,13 +383,9 @@ def _part_of(array: Array, places: slice) -> Array | None:
 
 
 def key_of(detail: Any) -> Any:
-    """What tells details of instructions apart; equal for equal arrays, slices, numbers, texts."""
+    """What tells details of instructions apart; equal for equal arrays, slices and axes."""
     if isinstance(detail, np.ndarray):
         return detail.dtype.char, detail.shape, detail.tobytes()
     if isinstance(detail, slice):
         return detail.start, detail.stop, detail.step
-    if isinstance(detail, tuple):
-        return tuple(map(key_of, detail))
-    if isinstance(detail, float):
-        return repr(detail)  # -0.0 is not 0.0, and nan is nan
-    return detail if isinstance(detail, (int, str)) else id(detail)
+    return detail if isinstance(detail, int) else id(detail)

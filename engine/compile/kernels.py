@@ -174,28 +174,28 @@ def _own(function: Callable[..., Any]) -> Callable[..., Any]:
 
 NAMESPACE: dict[str, Any] = {"detach": np.positive, "inf": np.inf, "nan": np.nan}
 
-DISPATCHING: dict[str, Any] = {}
-"""Functions as the table has them, for any kind of arrays, where programs call another one."""
-
 
 def _enter(row: Operation) -> None:
+    """Give programs what they call for a row.
+
+    The functions of a user may read what changes: they are called as they are in each run, the
+    rules of derivatives too.
+    """
     if isinstance(row, Reduction):
         NAMESPACE[row.kernel] = _reduced(row)
         NAMESPACE[f"by_operands_of_{row.kernel}"] = _partials(row)
+    elif row.is_checked:
+        is_numpy = isinstance(row.array, np.ufunc)
+        NAMESPACE[row.kernel] = row.array if is_numpy else _own(row.on_arrays)
+        for place in range(row.arity):
+            NAMESPACE[by_operand(row, place)] = _own(partial(_partial_of, row, place))
+    elif row.scalar is row.array:
+        # A formula over others, as source: each step calls a function of numpy at once, and not an
+        # operation that looks at its operands.
+        exec(numpy_source(row), NAMESPACE)
     else:
-        NAMESPACE[row.kernel] = _written(row) or row.array
-
-
-def _enter_own(row: Operation) -> None:
-    """The same for a row of a user, whose functions may read what changes: they are called as they
-    are in each run, the rules of its derivatives too.
-    """
-    if isinstance(row, Reduction):
-        _enter(row)
-        return
-    NAMESPACE[row.kernel] = row.array if isinstance(row.array, np.ufunc) else _own(row.on_arrays)
-    for place in range(row.arity):
-        NAMESPACE[by_operand(row, place)] = _own(partial(_partial_of, row, place))
+        # np.vectorize takes arrays of numpy alone: the row itself looks at what it is given.
+        NAMESPACE[row.kernel] = row if isinstance(row.array, np.vectorize) else row.array
 
 
 def by_operand(row: Operation, place: int) -> str:
@@ -219,21 +219,9 @@ def _partial_at(row: Operation, place: int, wanted: tuple[bool, ...], *given: An
     return 0.0 if found is None else found
 
 
-def _written(row: Operation) -> Callable[..., Any] | None:
-    """The function of a row that is a formula over others, as source; None for all others.
-
-    So each step calls a function of numpy at once, and not an operation that looks at its operands.
-    """
-    if row.scalar is not row.array:
-        return None
-    exec(numpy_source(row), NAMESPACE)
-    DISPATCHING[row.kernel] = row.array
-    return NAMESPACE[row.kernel]  # type: ignore[no-any-return]
-
-
 for _row in TABLE.values():
     _enter(_row)
-newcomers.append(_enter_own)
+newcomers.append(_enter)
 for _kernel in (
     join, beside, total, scatter,
     masked,

@@ -2,16 +2,22 @@
 
 Nodes of one operation at one level (the longest path from a leaf) do not depend on each other. They
 become one array, in an order in which the operands are read as slices where that is possible.
-Groups of `dot` nodes are products of matrices where their rows fill a grid: see `products.py`. Many
-narrow groups in a row become a walk: see `walk.py`. Next: `lower.py`.
+Reductions of different lengths, as the rows of causal attention, are brought to one. Groups of
+`dot` nodes are products of matrices where their rows fill a grid. Many narrow groups in a row
+become a walk: see `walk.py`. Next: `lower.py`.
+
+A layer of neurons on a batch of samples is a list of `dot` nodes. Their left operands are few
+distinct rows (the weights of a neuron), so are the right ones (the inputs of a sample), and each
+pair of rows is one node: that grid is one product of matrices. Rows that never meet, such as those
+of different heads of attention, make separate blocks; a grid that is half empty, such as the
+triangle of causal attention, is computed whole and read in part.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,26 +30,53 @@ from glassgrad.engine.compile.graph import (
     LEAVES,
     Graph,
     Numbers,
+    alike_in,
+    ends,
     highest,
     levels,
     runs,
-    starts_of,
     steps_of,
 )
-from glassgrad.engine.compile.passes import AT_INFINITY
-from glassgrad.engine.compile.products import Grid, grids
-from glassgrad.engine.compile.walk import Walk
-from glassgrad.engine.op import Operation, Pairing, Reduction
+from glassgrad.engine.compile.walk import Walk, stretches, walk_through
+from glassgrad.engine.op import TABLE, Operation, Pairing, Reduction
 
 Flags = npt.NDArray[np.bool_]
-_LONGEST = 1_000
-"""So many lines of irregular groups in a row are written; if there were more, it is one walk."""
-_LINES = 10
-"""So many lines a group takes, or one for each group that it reads, if these are more."""
-_NARROW, _MOST_SOURCES = 64, 12
-"""Groups are irregular if they have fewer operands, or read from more groups, on average."""
-_WIDE = 32
-"""A walk goes by groups, not by scalars, if they have more operands than these on average."""
+_LEAST_FILLED = 0.4
+"""The least share of a grid that must be wanted for the whole to be computed."""
+_NEUTRAL = {
+    "sum": 0.0,
+    "dot": 0.0,
+    "prod": 1.0,
+    "max": -math.inf,
+    "min": math.inf,
+    "logsumexp": -math.inf,
+}
+"""What may be added to the operands of a reduction without changing it."""
+_AT_INFINITY = {"dot", "max", "min"}
+"""Those that it may change where numbers are infinite: 0 × infinity is nan, and infinities tie."""
+_LEAST_LENGTHS = 3
+"""Two lengths are two groups; growing lengths are rows of one."""
+_MOST_PADDING = 3
+"""How many times as many operands may be read so that nodes of different lengths are one group."""
+
+
+@dataclass
+class Grid:
+    """Blocks of products of matrices, all of one shape.
+
+    Attributes:
+        left: the nodes of the left rows, by block, row and place in the row.
+        right: those of the right rows.
+        cells: the `dot` nodes, by block, left row and right row; -1 where there is none.
+    """
+
+    left: Numbers
+    right: Numbers
+    cells: Numbers
+
+    def swapped(self) -> Grid:
+        """The same products with left and right exchanged."""
+        return Grid(self.right, self.left, self.cells.transpose(0, 2, 1))
 
 
 @dataclass
@@ -58,8 +91,8 @@ class Group:
         kind: of leaves "input", "captured" or "constant"; else "".
         grid: how the nodes of a product of matrices lie; None for all others.
         walk: how scalars are computed one by one; None for all others.
-        rows: of reductions, how many rows of operands there are.
         is_batched: whether there is one such array for each sample.
+        is_exact: whether it is right at infinities too, where what it is padded with may count.
     """
 
     row: Operation | None
@@ -68,8 +101,8 @@ class Group:
     kind: str = ""
     grid: Grid | None = None
     walk: Walk | None = None
-    rows: int = 0
     is_batched: bool = False
+    is_exact: bool = True
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -99,75 +132,61 @@ class Layout:
             self.group_of[group.nodes[wanted]] = index
             self.position[group.nodes[wanted]] = wanted
 
-    def padded(self) -> list[int]:
-        """The groups, by index, that may have been padded with what counts at infinities."""
-        numbers = np.isin(self.graph.numbers, [0.0, -math.inf, math.inf])
-        is_filler = numbers & (self.graph.codes == CONSTANT)
-        return [
-            index
-            for index, group in enumerate(self.groups)
-            if any(is_filler[operands].any() for operands in group.operands)
-            and (group.row is None or group.row.name in AT_INFINITY)
-        ]
-
 
 def laid_out(
-    graph: Graph, batched: frozenset[str], orders: Mapping[str, Numbers] | None = None
+    graph: Graph,
+    batched: frozenset[str],
+    orders: Mapping[str, Numbers] | None = None,
+    *,
+    is_exact: bool = False,
 ) -> Layout:
     """The groups of a graph; what depends on a leaf of a batched kind is batched too.
 
-    Inputs and captured Values lie in given orders, or in that of their readers.
+    Inputs and captured Values lie in given orders, or in that of their readers. If it is exact,
+    all nodes stay as they are, and nothing is padded.
     """
-    known = _Known(graph, batched)
+    known = _Schedule(graph, batched, is_exact=is_exact)
     computed: list[Group] = []
-    for alike in known.stretches():
+    kinds = known.depends, known.lengths, known.graph.codes, known.level
+    for alike in stretches(known.graph, known.level, alike_in(known.graph, *kinds)):
         computed += [known.walk(alike)] if len(alike) > 1 else known.groups(*alike)
     leaves = known.leaves(computed, batched)
     if orders is not None:
         for group in leaves[:2]:
             places = np.argsort(np.argsort(orders[group.kind]))
-            group.nodes = group.nodes[np.argsort(graph.numbers[group.nodes])][places]
-    return Layout(graph, [*leaves, *computed])
+            group.nodes = group.nodes[np.argsort(known.graph.numbers[group.nodes])][places]
+    return Layout(known.graph, [*leaves, *computed])
 
 
-class Walked:
-    """All that a graph computes, level by level, with a column for each sample."""
-
-    def __init__(self, graph: Graph) -> None:
-        known = _Known(graph, frozenset())
-        group = known.walk(known.alike(levels(graph)), is_wide=True)
-        assert group.walk is not None
-        self._graph, self._walk = graph, group.walk
-        self._read, self._nodes = group.operands[0], group.nodes
-
-    def forward(self, given: Sequence[tuple[Any, Any]], width: int) -> Any:
-        """The numbers of all nodes, from those of leaves: nodes and their rows."""
-        numbers = np.repeat(self._graph.numbers[:, None], width, 1)
-        for nodes, rows in given:
-            numbers[nodes] = rows
-        numbers[self._nodes] = self._walk.forward(numbers[self._read])
-        return numbers
-
-    def backward(self, numbers: Any, root: int, share: float) -> Any:
-        """The gradients of one of them × share by the leaves."""
-        upstream = np.where((self._nodes == root)[:, None], share, np.zeros(numbers.shape[1]))
-        gradients = np.zeros_like(numbers)
-        gradients[self._read] = self._walk.told_apart(
-            numbers[self._read], numbers[self._nodes], upstream
-        )
-        return gradients
-
-
-class _Known:
-    """What is known of the nodes while they are grouped.
+class _Schedule:
+    """How the nodes of a graph are grouped.
 
     Attributes:
+        graph: the graph, and what its reductions are padded with.
         depends: whether each node depends on a leaf that has samples.
+        level: the level of each node.
+        lengths: how many operands each node has after padding.
     """
 
-    def __init__(self, graph: Graph, batched: frozenset[str]) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, batched: frozenset[str], *, is_exact: bool) -> None:
+        self.graph, self.level, self.lengths = graph, levels(graph), graph.counts
+        self._fillers: dict[float, int] = {}
+        if not is_exact:
+            self._pad()
         self.depends = self._depending(batched)
+
+    def _pad(self) -> None:
+        graph, lengths, numbers = self.graph, self.lengths.copy(), set[float]()
+        for nodes in _ragged(graph, self.level):
+            lengths[nodes] = graph.counts[nodes].max()
+            numbers.add(_NEUTRAL[graph.rows[graph.codes[nodes[0]]].name])
+        graph, is_kept = _shortened(graph, lengths)
+        self._fillers = {number: at for at, number in enumerate(sorted(numbers), len(graph))}
+        self.graph = graph.with_constants(list(self._fillers))
+        self.level, self.lengths = (
+            np.append(each[is_kept], np.zeros(len(numbers), np.intp))
+            for each in (self.level, lengths)
+        )
 
     def _depending(self, batched: frozenset[str]) -> Flags:
         kinds = [code for code, kind in zip((INPUT, CAPTURED, CONSTANT), LEAVES) if kind in batched]
@@ -176,119 +195,47 @@ class _Known:
             return found
         return highest(steps_of(self.graph), found.astype(int), 0) > 0
 
-    def stretches(self) -> Iterator[list[Numbers]]:
-        """The nodes that are alike, list by list; irregular ones in a row as one, to walk."""
-        level = levels(self.graph)
-        alike = self.alike(level)
-        lines = self._irregular_lines(alike, level, self.graph.counts)
-        for irregular, places in groupby(range(len(alike)), (lines > 0).tolist().__getitem__):
-            row = list(places)
-            if irregular and lines[row].sum() > _LONGEST:
-                yield [alike[place] for place in row]
-            else:
-                yield from ([alike[place]] for place in row)
-
-    def alike(self, level: Numbers) -> list[Numbers]:
-        """The nodes of one level, operation and number of operands, level by level, if they all
-        have samples or none has.
-        """
-        graph = self.graph
-        nodes = np.flatnonzero(graph.codes >= 0)
-        keys: list[Any] = [x[nodes] for x in (self.depends, graph.counts, graph.codes, level)]
-        order = np.lexsort(keys)
-        return runs(nodes[order], *[key[order] for key in keys])
-
-    def _irregular_lines(
-        self, alike: Sequence[Numbers], level: Numbers, counts: Numbers
-    ) -> Numbers:
-        """How many lines each group would take that is at an irregular level; 0 for all others.
-
-        There groups are narrow, or read from everywhere, or it is between two such levels. Products
-        of matrices are not: those of a deep network are between its activations, which are narrow.
-        """
-        size = len(alike)
-        if size * max(size, _LINES) <= _LONGEST:
-            return np.zeros(size, np.intp)
-        level_of = level[[nodes[0] for nodes in alike]]
-        groups, operands = np.bincount(level_of), np.bincount(level, counts)
-        found: Flags = operands < _NARROW * groups
-        sources = self._sources(alike, ~found[level_of])
-        found |= np.bincount(level_of, sources, len(groups)) > _MOST_SOURCES * groups
-        multiplied = [self._in_products(nodes) for nodes in alike]
-        has_products = 2 * np.bincount(level_of, multiplied) >= operands
-        found[1:-1] |= found[:-2] & found[2:] & ~has_products[1:-1]
-        return np.where(found[level_of], np.maximum(sources, _LINES), 0)
-
-    def _in_products(self, nodes: Numbers) -> int:
-        """How many operands nodes that are alike have, if they may be products of matrices: of
-        sums of products, if each row on one of both sides is read several times.
-        """
-        graph, count = self.graph, int(self.graph.counts[nodes[0]])
-        size = count * len(nodes)
-        if size < _NARROW or not isinstance(graph.row(int(nodes[0])), Pairing):
-            return 0
-        sides = [graph.operands[graph.starts[nodes] + at] for at in (0, count // 2)]
-        return size if 2 * min(len(np.unique(side)) for side in sides) <= len(nodes) else 0
-
-    def _sources(self, alike: Sequence[Numbers], is_counted: Flags) -> Numbers:
-        """From how many groups each of those that are counted reads; leaves are one."""
-        size = len(alike) + 1
-        group_of = np.zeros(len(self.graph), np.intp)
-        lengths = list(map(len, alike))
-        group_of[np.concatenate(alike)] = np.repeat(np.arange(1, size), lengths)
-        readers = group_of[self.graph.owners]
-        reads = readers * size + group_of[self.graph.operands]
-        reads = reads[np.append(False, is_counted)[readers]]
-        return np.bincount(np.unique(reads) // size, minlength=size)[1:]
-
-    def walk(self, alike: Sequence[Numbers], *, is_wide: bool = False) -> Group:
+    def walk(self, alike: Sequence[Numbers]) -> Group:
         """The scalars of several groups as one group that computes them step by step."""
-        graph = self.graph
-        nodes = np.concatenate(alike)
-        is_wide = is_wide or graph.counts[nodes].sum() > _WIDE * len(alike)
-        nodes = nodes if is_wide else np.sort(nodes)
-        is_mine = np.zeros(len(graph), bool)
-        is_mine[nodes] = True
-        owners = graph.owners
-        reads = is_mine[owners]
-        read = np.unique(graph.operands[reads & ~is_mine[graph.operands]])
-        local = np.zeros(len(graph), np.intp)
-        local[read] = np.arange(len(read))
-        local[nodes] = np.arange(len(nodes)) + len(read)
-        order = np.argsort(local[owners[reads]], kind="stable")
-        seen = np.union1d(graph.operands[~reads & is_mine[graph.operands]], graph.roots)
-        walk = Walk(
-            graph.rows,
-            graph.codes[nodes],
-            local[graph.operands[reads][order]],
-            starts_of(graph.counts[nodes]),
-            graph.codes[read] != CONSTANT,
-            local[seen[is_mine[seen]]],
-            list(map(len, alike)) if is_wide else (),
-        )
+        nodes, read, walk = walk_through(self.graph, alike)
         return Group(None, nodes, (read,), walk=walk, is_batched=bool(self.depends[nodes].any()))
 
     def groups(self, nodes: Numbers) -> list[Group]:
         """The groups of nodes that are alike: one, unless they are products of several shapes."""
-        graph, row = self.graph, self.graph.row(int(nodes[0]))
+        row = self.graph.row(int(nodes[0]))
         assert row is not None
-        places = graph.starts[nodes][:, None] + np.arange(graph.counts[nodes[0]])
-        operands = graph.operands[places]
+        operands = self._operands(row, nodes)
         if isinstance(row, Pairing):
             found = self._pairings(row, nodes, operands)
         elif isinstance(row, Reduction):
-            found = [Group(row, nodes, (operands.ravel(),), rows=len(nodes))]
+            found = [Group(row, nodes, (operands.ravel(),))]
         else:
             found = [Group(row, nodes, tuple(operands.T))]
         for group in found:
             group.is_batched = bool(self.depends[nodes[0]])
+            group.is_exact = row.name not in _AT_INFINITY or not self._are_padded(nodes)
         return found
+
+    def _are_padded(self, nodes: Numbers) -> bool:
+        return bool((self.graph.counts[nodes] < self.lengths[nodes]).any())
+
+    def _operands(self, row: Operation, nodes: Numbers) -> Numbers:
+        """A row of operands for each of some nodes that are alike."""
+        graph, length = self.graph, int(self.lengths[nodes[0]])
+        if not self._are_padded(nodes):
+            places: Numbers = graph.starts[nodes][:, None] + np.arange(length)
+            return graph.operands[places]
+        filler = self._fillers[_NEUTRAL[row.name]]
+        rows = [graph.of(node) for node in nodes.tolist()]
+        if isinstance(row, Pairing):
+            return np.array(_padded_pairs(rows, length // 2, filler))
+        return np.array([[*each, *[filler] * (length - len(each))] for each in rows])
 
     def _pairings(self, row: Operation, nodes: Numbers, operands: Numbers) -> list[Group]:
         """Products of matrices, with what parameters multiply on the left; and the rest."""
         half = operands.shape[1] // 2
         left, right = operands[:, :half], operands[:, half:]
-        found, loose = grids(nodes, left, right)
+        found, loose = _grids(nodes, left, right)
         groups = []
         for grid in found:
             if self._belongs_left(grid.right) > self._belongs_left(grid.left):
@@ -297,7 +244,7 @@ class _Known:
             groups.append(Group(row, grid.cells.ravel(), sides, grid=grid))
         if len(loose):
             sides = (left[loose].ravel(), right[loose].ravel())
-            groups.append(Group(row, nodes[loose], sides, rows=len(loose)))
+            groups.append(Group(row, nodes[loose], sides))
         return groups
 
     def _belongs_left(self, rows: Numbers) -> tuple[bool, bool]:
@@ -315,3 +262,113 @@ class _Known:
             Group(None, order[graph.codes[order] == code], kind=kind, is_batched=kind in batched)
             for code, kind in enumerate(LEAVES, -len(LEAVES))
         ]
+
+
+# Reductions of different lengths.
+
+
+def _ragged(graph: Graph, level: Numbers) -> list[Numbers]:
+    """The reductions of one kind at one level, where their lengths differ, but not too much."""
+    codes = [code for code, row in enumerate(graph.rows) if row.name in _NEUTRAL]
+    nodes, lengths = np.flatnonzero(np.isin(graph.codes, codes)), graph.counts
+    kind, most = level * len(graph.rows) + graph.codes, int(lengths.max(initial=0)) + 1
+    of_lengths = np.unique(kind[nodes] * most + lengths[nodes]) // most
+    kinds, different = np.unique(of_lengths, return_counts=True)
+    nodes = nodes[np.isin(kind[nodes], kinds[different >= _LEAST_LENGTHS])]
+    nodes = nodes[np.argsort(kind[nodes], kind="stable")]
+    alike = [(each, lengths[each]) for each in runs(nodes, kind[nodes])]
+    return [each for each, read in alike if read.max() * len(each) <= _MOST_PADDING * read.sum()]
+
+
+def _shortened(graph: Graph, lengths: Numbers) -> tuple[Graph, Flags]:
+    """With short sums that are not padded as what they are: a + b, a product for a `dot` of one
+    pair, or one term; and which nodes are left.
+    """
+    codes = graph.codes.copy()
+    for name, short in (("sum", "add"), ("dot", "mul")):
+        codes[graph.is_of(TABLE[name]) & (lengths == 2)] = graph.code_of(TABLE[short])
+    is_one, became = graph.is_of(TABLE["sum"]) & (lengths == 1), np.arange(len(graph))
+    became[is_one] = graph.operands[graph.starts[:-1][is_one]]
+    return replace(graph, codes=codes).chosen(~is_one, ends(became)), ~is_one
+
+
+def _padded_pairs(rows: Sequence[list[int]], length: int, filler: int) -> list[list[int]]:
+    """Both sides of `dot` nodes, brought to one length.
+
+    What a shorter one lacks is taken from a longer one that begins in the same way, against zeros
+    on the other side: so both are rows of one product of matrices.
+    """
+    halves = {len(each) // 2 for each in rows}
+    longer: dict[tuple[int, ...], list[int]] = {}
+    for each in rows:
+        if len(each) == 2 * length:
+            for half in halves:
+                for side in (each[:length], each[length:]):
+                    longer.setdefault(tuple(side[:half]), side)
+    found = []
+    for each in rows:
+        half = len(each) // 2
+        left, right, zeros = each[:half], each[half:], [filler] * (length - half)
+        if tuple(right) in longer:
+            found.append([*left, *zeros, *longer[tuple(right)]])
+        elif tuple(left) in longer:
+            found.append([*longer[tuple(left)], *right, *zeros])
+        else:
+            found.append([*left, *zeros, *right, *zeros])
+    return found
+
+
+# Products of matrices among `dot` nodes: where every left row meets every right row.
+
+
+def _grids(nodes: Numbers, left: Numbers, right: Numbers) -> tuple[list[Grid], Numbers]:
+    """The grids among `dot` nodes of one length.
+
+    Returns:
+        The grids, and the indices of the nodes in none of them.
+    """
+    left_of, left_rows = _numbered(left)
+    right_of, right_rows = _numbered(right)
+    by_shape: dict[tuple[int, int], list[Any]] = {}
+    loose: list[int] = []
+    for members in _blocks(left_of, right_of):
+        rows, i = np.unique(left_of[members], return_inverse=True)
+        columns, j = np.unique(right_of[members], return_inverse=True)
+        cells = np.full((len(rows), len(columns)), -1, np.intp)
+        cells[i, j] = nodes[members]
+        if (cells.size > 1 or len(nodes) == 1) and len(members) >= _LEAST_FILLED * cells.size:
+            block = left_rows[rows], right_rows[columns], cells
+            by_shape.setdefault(cells.shape, []).append(block)
+        else:
+            loose.extend(members)
+    found = [Grid(*map(np.stack, zip(*blocks))) for blocks in by_shape.values()]
+    return found, np.array(sorted(loose), np.intp)
+
+
+def _numbered(rows: Numbers) -> tuple[Numbers, Numbers]:
+    """The number of each row among the distinct ones, in order of appearance, and those."""
+    known: dict[bytes, int] = {}
+    numbers = np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], np.intp)
+    first = np.full(len(known), len(rows), np.intp)
+    np.minimum.at(first, numbers, np.arange(len(rows)))
+    return numbers, rows[first]
+
+
+def _blocks(left_of: Numbers, right_of: Numbers) -> list[Numbers]:
+    """The indices of the pairs of each connected block of rows.
+
+    Each pair is led by the first that shares a row with it, until all of a block have one leader.
+    """
+    count = len(left_of)
+    leader = np.arange(count)
+    while True:
+        nearer = leader
+        for side in (left_of, right_of):
+            first = np.full(int(side.max()) + 1, count)
+            np.minimum.at(first, side, nearer)
+            nearer = first[side]
+        nearer = ends(nearer)
+        if (nearer == leader).all():
+            order = np.argsort(leader, kind="stable")
+            return runs(order, leader[order])
+        leader = nearer

@@ -5,8 +5,8 @@ given; what is called otherwise there, or does not exist, is in `differences`.
 
 The functions of a program are written once, in numpy: as rows of the table and in `kernels.py`.
 numpy lets other arrays take part in its functions (NEP 13 for functions of numbers, NEP 18 for
-those of arrays): it asks them what, say, `np.exp` of them is. A `Lifted` array answers with the
-function of that name of its own library.
+those of arrays): it asks them what, say, `np.exp` of them is. A program runs on `Lifted` arrays,
+which answer with the function of that name of their own library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from glassgrad.engine.compile.kernels import DISPATCHING, NAMESPACE
+from glassgrad.engine.compile.kernels import NAMESPACE
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.op import Operation, evaluators
@@ -103,15 +103,6 @@ class Library:
         function = self.function(name)
         return lambda *operands: function(*map(self.number, operands))
 
-    @property
-    def names(self) -> dict[str, Any]:
-        """What the text of a program calls, as functions of arrays of this library."""
-        found = {
-            name: self._carried(name, thing) for name, thing in {**NAMESPACE, **DISPATCHING}.items()
-        }
-        found["detach"] = self.function("detach")
-        return found
-
     def executed(self, program: Program, title: str) -> Function:
         """The text of a program as a function of arrays of this library."""
         if row := next((row for row in program.layout.graph.rows if row.is_checked), None):
@@ -125,25 +116,19 @@ class Library:
                 f"{title} has a stretch without any regularity, which is computed scalar by "
                 "scalar. That runs on numpy only."
             )
-        arrays = {name: self.array(array) for name, array in given.items()}
-        names = {**self.names, **arrays}
+        lifted = {name: Lifted(self.array(array), self) for name, array in given.items()}
+        names = {**NAMESPACE, **lifted}
         exec(compile(text, "<compiled>", "exec"), names)
         run = names["program"]
 
         def with_samples_first(inputs: Any, captured: Any, seed: Any) -> Any:
             given = inputs.T, captured.reshape(-1, 1), seed.reshape(1, -1)
-            result, _, of_inputs, of_captured = run(*given)
+            found = run(*[Lifted(array, self) for array in given])
+            result, _, of_inputs, of_captured = [lowered(each, self) for each in found]
             of_inputs = None if of_inputs is None else of_inputs.T
             return result[0], of_inputs, None if of_captured is None else of_captured[:, 0]
 
         return with_samples_first
-
-    def _carried(self, name: str, thing: Any) -> Any:
-        if isinstance(thing, np.ufunc):
-            return self.elementwise(thing.__name__)
-        if isinstance(thing, np.vectorize):  # what numpy lacks is found by the name of the row
-            return self.elementwise(name)
-        return over(thing, self) if callable(thing) else thing
 
 
 def _along_an_axis(name: str) -> Callable[[Lifted, int], Lifted]:
@@ -177,6 +162,13 @@ class Lifted(NDArrayOperatorsMixin):
 
     def __getitem__(self, key: Any) -> Lifted:
         return Lifted(self.array[self._lowered(key)], self.library)
+
+    @property
+    def T(self) -> Lifted:  # noqa: N802  as numpy calls it
+        return Lifted(self.array.T, self.library)
+
+    def swapaxes(self, *axes: int) -> Lifted:
+        return Lifted(self.array.swapaxes(*axes), self.library)
 
     def reshape(self, *shape: int) -> Lifted:
         return Lifted(self.array.reshape(*shape), self.library)
@@ -223,16 +215,6 @@ def lowered(thing: Any, library: Library) -> Any:
     return thing
 
 
-def over(function: Callable[..., Any], library: Library) -> Callable[..., Any]:
-    """A function written in numpy as a function of arrays of the library."""
-
-    def on_arrays(*operands: Any) -> Any:
-        lifted = [Lifted(x, library) if library.owns(x) else x for x in operands]
-        return lowered(function(*lifted), library)
-
-    return on_arrays
-
-
 def _read_lifted(operation: Operation, operands: tuple[Any, ...]) -> Any:
     """A row on lifted arrays: its function in numpy, or its formula."""
     if not isinstance(operation.array, np.vectorize):
@@ -252,11 +234,11 @@ class JAX(Library):
         super().__init__(module)
         lax = sys.modules["jax"].lax
         self.differences |= {
-            "detach": lax.stop_gradient,
             "erf": lax.erf,
             "erfc": lax.erfc,
             "max": lambda array, axis: self._with_nan(module.max, array, axis),
             "min": lambda array, axis: self._with_nan(module.min, array, axis),
+            "positive": lax.stop_gradient,  # programs detach by it
         }
 
     def _with_nan(self, function: Function, array: Any, axis: int) -> Any:
@@ -275,11 +257,11 @@ class PyTorch(Library):
             "absolute": module.abs,
             "arange": lambda size: module.arange(size, device=device),
             "cbrt": self._cbrt,
-            "detach": lambda array: array.detach(),
             "equal": module.eq,
             "flip": lambda array, axis: module.flip(array, (axis,)),
             "max": module.amax,
             "min": module.amin,
+            "positive": lambda array: array.detach(),
             "power": module.pow,
             "sign": lambda x: module.where(x == x, module.sign(x), x),
         }

@@ -1,25 +1,22 @@
 """From a layout to array instructions: the values of each group, and the comparisons.
 
 A group of scalars is an array with a row for each. A list of nodes that it reads becomes a few
-pieces, each from one group: a run of places with a fixed step, each place repeated, or the whole
-run tiled; anything else is an array of indices. Next: `vjp.py`, the gradients.
+pieces, each from one group. Next: `vjp.py`, the gradients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from glassgrad.engine.compile.graph import CONSTANT, Numbers
 from glassgrad.engine.compile.ir import SAMPLES, Array, Builder
 from glassgrad.engine.compile.layout import Group, Layout
 from glassgrad.engine.compile.trace import Guard
-from glassgrad.engine.op import TABLE, Pairing
+from glassgrad.engine.op import TABLE, Pairing, Reduction
 from glassgrad.engine.text import counted
 
 _LETTERS = "abcdefgh"
@@ -89,11 +86,11 @@ class _Lower:
             return builder.input(group.kind, len(group), samples)
         if group.walk is not None:
             outside = self.read(group.operands[0])
-            return builder.add("walk", (outside,), (len(group), samples), detail=group.walk)
+            return builder.add("walk", (outside,), (len(group), samples), "forward", group.walk)
         assert group.row is not None
         if group.grid is not None:
             return self._product(index, group)
-        if group.rows:
+        if isinstance(group.row, Reduction):
             return self._reduction(index, group)
         read = self.read if group.row.is_checked else self.operand
         operands = [
@@ -103,9 +100,9 @@ class _Lower:
 
     def _reduction(self, index: int, group: Group) -> Array:
         assert group.row is not None
-        length = len(group.operands[0]) // group.rows
+        length = len(group.operands[0]) // len(group)
         tables = [
-            self.labelled(self.table(nodes, group.rows, length), index, place)
+            self.labelled(self.table(nodes, len(group), length), index, place)
             for place, nodes in enumerate(group.operands)
         ]
         if isinstance(group.row, Pairing):
@@ -126,7 +123,7 @@ class _Lower:
         if left.has_samples and right.has_samples:
             left = builder.reshape(left, (*head, rows, 1, length, SAMPLES))
             right = builder.reshape(right, (*head, 1, columns, length, SAMPLES))
-            products = builder.call("mul", left, right, row=(TABLE["mul"], (left, right)))
+            products = builder.call("mul", left, right, row=TABLE["mul"])
             found = builder.sum(products, len(head) + 2)
         elif left.has_samples or rows == 1:  # a column for each sample, or for the one there is
             right = self.labelled(builder.reshape(right, right.shape[:-1]), index, 1)
@@ -168,48 +165,38 @@ class _Lower:
 
     def operand(self, nodes: Numbers) -> Array | float:
         """The same; one row, or a number, where all are one scalar."""
-        found = pieces(self.layout, nodes)
-        is_one = len(found) == 1 and found[0].count == 1 and found[0].index is None
-        if self._is_constant(found):
-            numbers = self.layout.graph.numbers[nodes]
-            return float(numbers[0]) if is_one else self.builder.constant(numbers[:, None])
-        if is_one:
-            return self._taken(found[0])
-        starts = np.cumsum([0, *[piece.length for piece in found]])
-        parts = [
-            self.builder.constant(
-                self.layout.graph.numbers[nodes[start : start + piece.length], None]
-            )
-            if self._is_constant([piece])
-            else self._spread(piece)
-            for piece, start in zip(found, starts)
-        ]
-        return self.builder.join(parts)
+        layout, builder = self.layout, self.builder
+        if (nodes == nodes[0]).all():
+            nodes = nodes[:1]
+            if layout.graph.codes[nodes[0]] == CONSTANT:
+                return float(layout.graph.numbers[nodes[0]])
+        groups, places = layout.group_of[nodes], layout.position[nodes]
+        edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(nodes)]
+        if len(edges) > _MOST_PIECES + 1 and (layout.graph.codes[nodes] != CONSTANT).any():
+            return self._of_joined(groups, places)
+        return builder.join([self._of_one(nodes[a:b]) for a, b in pairwise(edges)])
+
+    def _of_one(self, nodes: Numbers) -> Array:
+        """The values of scalars of one group."""
+        index, numbers = self.layout.group_of[nodes[0]], self.layout.graph.numbers
+        group = self.groups[index]
+        if self.layout.groups[index].kind == "constant":
+            return self.builder.constant(numbers[nodes][:, None])
+        assert group is not None
+        return self.builder.take(group, self.layout.position[nodes])
+
+    def _of_joined(self, groups: Numbers, places: Numbers) -> Array:
+        """The values of scalars of many groups, by one index of all of them."""
+        used = np.unique(groups)
+        arrays = [array for group in used if (array := self.groups[group]) is not None]
+        starts = np.cumsum([0, *[array.shape[0] for array in arrays]])
+        return self.builder.take(
+            self.builder.join(arrays), places + starts[np.searchsorted(used, groups)]
+        )
 
     def table(self, nodes: Numbers, *sizes: int) -> Array:
         found = self.read(nodes)
         return self.builder.reshape(found, (*sizes, found.shape[-1]))
-
-    def _is_constant(self, found: Sequence[Piece]) -> bool:
-        return all(self.layout.groups[g].kind == "constant" for p in found for g in p.groups)
-
-    def _taken(self, piece: Piece) -> Array:
-        """The rows of a piece, each once."""
-        groups = [self.groups[group] for group in piece.groups]
-        array = self.builder.join([group for group in groups if group is not None])
-        return self.builder.take(array, piece.places())
-
-    def _spread(self, piece: Piece) -> Array:
-        """The rows of a piece, as often as they are read."""
-        taken, builder = self._taken(piece), self.builder
-        if piece.index is not None or piece.repeat == piece.tile == 1:
-            return taken
-        count, samples = taken.shape
-        once, often = (count, 1), (count, piece.repeat)
-        if piece.tile > 1:
-            once, often = (1, count), (piece.tile, count)
-        spread = builder.broadcast(builder.reshape(taken, (*once, samples)), (*often, samples))
-        return builder.reshape(spread, (piece.length, samples))
 
     def checks(self, guards: Sequence[Guard]) -> list[Check]:
         graph = self.layout.graph
@@ -241,81 +228,3 @@ def described(group: Group) -> str:
     length = group.grid.left.shape[2]
     times = f"{blocks} × " * (blocks > 1)
     return f"{title} of {length}: {times}{rows} × {length} by {length} × {columns}"
-
-
-# How a list of nodes is read.
-
-
-@dataclass
-class Piece:
-    """Places of one group, or of several joined, in the order in which they are read.
-
-    Attributes:
-        groups: the groups, by index; several are joined, one after the other.
-        length: how many places are read, each as often as it is read.
-        start, step, count: the run of places.
-        repeat: how often each place is read before the next.
-        tile: how often the whole run is read.
-        index: the places, if they are no such run; else None.
-    """
-
-    groups: tuple[int, ...]
-    length: int
-    start: int = 0
-    step: int = 1
-    count: int = 1
-    repeat: int = 1
-    tile: int = 1
-    index: Numbers | None = None
-
-    def places(self) -> slice | Numbers:
-        """The places that are read, each once: a slice or an index."""
-        if self.index is not None:
-            return self.index
-        return slice(self.start, self.start + (self.count - 1) * self.step + 1, self.step)
-
-
-def pieces(layout: Layout, nodes: Numbers) -> list[Piece]:
-    groups, places = layout.group_of[nodes], layout.position[nodes]
-    edges = np.flatnonzero(np.diff(groups)) + 1
-    if len(edges) >= _MOST_PIECES:
-        return [_joined(layout, groups, places)]
-    starts = [0, *edges.tolist(), len(nodes)]
-    return [_piece((int(groups[a]),), places[a:b]) for a, b in pairwise(starts)]
-
-
-def _joined(layout: Layout, groups: Numbers, places: Numbers) -> Piece:
-    used = np.unique(groups)
-    sizes = [len(layout.groups[group]) for group in used]
-    offset = np.zeros(len(layout.groups), np.intp)
-    offset[used] = np.cumsum([0, *sizes[:-1]])
-    return _piece(tuple(used.tolist()), places + offset[groups])
-
-
-def _piece(groups: tuple[int, ...], places: Numbers) -> Piece:
-    size = len(places)
-    repeat = _first(np.diff(places) != 0, size)
-    if size % repeat == 0:
-        table = places.reshape(-1, repeat)
-        if (table == table[:, :1]).all() and (step := _step(table[:, 0])):
-            return Piece(groups, size, int(places[0]), step, size // repeat, repeat)
-    period = _first(places[1:] == places[0], size)
-    if size % period == 0:
-        table = places.reshape(-1, period)
-        if (table == table[0]).all() and (step := _step(table[0])):
-            return Piece(groups, size, int(places[0]), step, period, tile=size // period)
-    return Piece(groups, size, index=places)
-
-
-def _first(is_so: npt.NDArray[np.bool_], otherwise: int) -> int:
-    """One more than the first index at which something is so."""
-    found = np.flatnonzero(is_so)
-    return int(found[0]) + 1 if len(found) else otherwise
-
-
-def _step(places: Numbers) -> int:
-    """The step of a run of places, 0 if they are none."""
-    if len(places) == 1:
-        return 1
-    step = int(places[1] - places[0])
-    return step if step > 0 and (np.diff(places) == step).all() else 0

@@ -23,6 +23,7 @@ from glassgrad.engine.compile.ir import (
 from glassgrad.engine.compile.lower import Check
 from glassgrad.engine.compile.memory import (
     UFUNCS,
+    Plan,
     is_placed,
     planned,
     shape_text,
@@ -34,8 +35,6 @@ from glassgrad.engine.printers import number_text
 _RUN = "    "
 _WORDS = {"0.0": "zero", "0.5": "half", "1.0": "one", "2.0": "two"}
 """Names of numbers; all others are numbered."""
-_WALKS = {"walk": "forward", "walk_back": "backward"}
-"""The methods of a walk that give an array."""
 
 
 class Line(NamedTuple):
@@ -86,19 +85,20 @@ class NumpySource:
         order: the instructions that it needs.
         lines: the text, without its first line.
         arrays: the arrays that the text names: constants, indices and walks.
-        plan: where the arrays lie.
-        filled: the shapes of the arrays that hold one number everywhere, by the texts.
+        plan: where the arrays lie; None in a program without memory.
+        shapes: of all arrays that it makes once.
     """
 
     def __init__(self, order: Sequence[Array], outputs: Outputs) -> None:
+        self.plan: Plan | None = None
         self.lines: list[Line] = []
         self.arrays: dict[str, Any] = {}
+        self.shapes: list[Shape] = []
+        self._made_once: list[Line] = []
         self._names: dict[Array, str] = {}
         self._texts: set[str] = set()
-        self.filled: dict[str, Shape] = {}
-        self._once: dict[str, str] | None = None
+        self._once: dict[str, str] = {}
         self._given: dict[Any, str] = {}
-        self._places: dict[Array, str] = {}
         self.outputs = outputs
         is_needed = needed(Outputs(outputs.result, outputs.checks).arrays())
         inputs = [each for each in order if each.kind == "input" and each.half == "forward"]
@@ -110,135 +110,118 @@ class NumpySource:
 
     def with_memory(self) -> str:
         """The program that makes its buffers once: a function that gives one that fills them."""
-        self.plan = plan = planned(self.order, self.outputs.arrays())
-        once = self._once = dict[str, str]()
-        inputs = [each for each in plan.order if each.kind == "input"]
-        for array in inputs:
-            name, size = self._name(array, array.name), shape_text(array.shape)
-            text = f"full({size}, {SEED})" if name == SEED else f"empty({size})"
-            self._line(array, f"{name} = {text}", array.about)
-        for number, shape in enumerate(plan.buffers):
-            self._line(None, f"m{number} = empty({shape_text(shape)})")
-        inside: list[Line] = []
-        readers = self._readers()
-        for array in plan.order:
-            if array in plan.fixed and array.kind != "input":
-                self._fix(array, readers.get(array, []))
-        prepared, self.lines = self.lines, inside
-        self._compute(self._forward)
-        self._finish_forward()
-        self._compute(self._backward)
-        self._finish()
-        body, self.lines = self.lines, prepared
-        for text, name in once.items():
-            self._line(None, f"{name} = {text}")
-        self._line(None, "def run():")
-        self.lines += [line._replace(text=_RUN + line.text) for line in body]
-        listed = ", ".join(f'"{each.name}": {each.name}' for each in inputs if each.name != SEED)
+        self.plan = planned(self.order, self.outputs.arrays())
+        self.shapes += self.plan.buffers
+        names = [self._input(each) for each in self.order if each.kind == "input"]
+        for number, shape in enumerate(self.plan.buffers):
+            self._once_line(None, f"m{number} = empty({shape_text(shape)})")
+        self._compute()
+        inside = [line._replace(text=_RUN + line.text) for line in self.lines]
+        self.lines = [*self._made_once, Line("def run():"), *inside]
+        listed = ", ".join(f'"{name}": {name}' for name in names if name != SEED)
         self._line(None, f"return {{{listed}}}, run")
         return self._text("def program(samples, seed):")
 
-    def _readers(self) -> dict[Array, list[Array]]:
-        """By whom each array is read; parts that are written where they belong are not."""
-        found: dict[Array, list[Array]] = {}
-        for array in self.plan.order:
-            if array.kind == "join":
-                read = [p for p, places in array.parts if not self._is_there(array, p, places)]
-            else:
-                read = array.arrays
-            for operand in read:
-                found.setdefault(operand, []).append(array)
-        for output in self.outputs.arrays():
-            found.setdefault(output, []).append(output)
-        return found
+    def without_memory(self) -> str:
+        """The same as a function of arrays that makes a new one for every instruction."""
+        self._line(None, "samples = input.shape[1]")
+        self._names |= {each: each.name for each in self.order if each.kind == "input"}
+        self._compute()
+        return self._text("def program(input, captured, seed):")
 
-    def _is_there(self, array: Array, part: Array, places: slice) -> bool:
-        """Whether a part of joined arrays is written where it belongs."""
-        return self.plan.place.get(unshaped(part)) == (array, places)
+    def _input(self, array: Array) -> str:
+        name, size = self._name(array, array.name), shape_text(array.shape)
+        text = f"full({size}, {SEED})" if name == SEED else f"empty({size})"
+        self._once_line(array, f"{name} = {text}", array.about)
+        return name
 
-    def _fix(self, array: Array, readers: Sequence[Array]) -> None:
-        """What is made once: the place of a computed array, or what looks at one."""
-        plan, about = self.plan, array.about
-        if array.kind == "constant":
-            self._constant(array)
-        elif array.is_steady:
-            text = self._expression(array)
-            self._line(array, f"{self._name(array)} = {text}", about)
-            self.filled[text] = array.shape
-        elif array.is_view:
-            (looked_at,) = array.arrays
-            text = self._view(array, self._places.get(looked_at) or self._names[looked_at])
-            if not readers:
-                return
-            if len(readers) == 1 and not array.label and readers[0].is_view:
-                self._names[array] = text  # it is part of a longer line
-                return
-            self._line(array, f"{self._name(array)} = {text}", about)
-        elif array in plan.place:
-            self._places[array] = f"to_{self._name(array)}"
-            self._line(array, f"{self._places[array]} = {self._place(array)}")
+    def _compute(self) -> None:
+        for array in self._forward:
+            self._instruction(array)
+        result, checks, gradients, watched = self.outputs
+        self._line(None, f"result = {self._read(result)}")
+        texts = []
+        for check in checks:
+            text = f"({self._operand(check.left)} {check.relation} {self._operand(check.right)})"
+            texts.append(f"{text}.all(0)" if check.outcome else f"(~{text}).all(0)")
+        self._line(None, f"holds = {' & '.join(texts) or True}")
+        for array in self._backward:
+            self._instruction(array)
+        names = ["None" if each is None else self._read(each) for each in (*gradients, *watched)]
+        self._line(None, f"return result, holds, {', '.join(names)}")
+
+    def _instruction(self, array: Array) -> None:
+        """The lines that compute an array in each run."""
+        if array.kind in ("input", "constant") or self._is_made_once(array):
+            return
+        place = self._place(array) if self._is_fixed(array) else ""
+        if place and array.kind == "join":
+            self._fill(array, place)
+        elif place and (array.kind == "broadcast" or is_placed(array)):
+            self._line(array, self._expression(array, place), array.about)
         else:
-            self._places[array] = self._place(array)
-        if not array.is_steady and _is_statement(array):  # it gives no name to what it fills
-            self._names[array] = self._places[array]
-            self._prepare(array)
+            text = self._expression(array, place)
+            self._line(array, f"{self._name(array)} = {text}", array.about)
+            return
+        self._names[array] = place
+
+    def _fill(self, array: Array, place: str) -> None:
+        """Write what is joined where it belongs: what is steady once, and what is not there yet."""
+        assert self.plan is not None
+        for part, places in array.parts:
+            where = slice_text(places) if array.detail == 0 else f":, {slice_text(places)}"
+            if part.is_steady:
+                self._once_line(array, f"{place}[{where}] = {self._read(part)}")
+            elif self.plan.place.get(unshaped(part)) != (array, places):
+                self._line(array, f"{place}[{where}] = {self._read(part)}", array.about)
+
+    # What is made once.
+
+    def _is_fixed(self, array: Array) -> bool:
+        return self.plan is not None and array in self.plan.fixed
+
+    def _is_made_once(self, array: Array) -> bool:
+        """Whether it is steady, or looks at what lies at one place."""
+        return self._is_fixed(array) and (array.is_steady or array.is_view)
+
+    def _read(self, array: Array) -> str:
+        """The name of an array; what is made once is made when it is read first."""
+        if array.kind == "constant":
+            return self._array("k", array.detail)
+        if array not in self._names:
+            text = self._where(array) if array.is_view else self._expression(array)
+            if not array.is_view:
+                self.shapes.append(array.shape)
+            self._once_line(array, f"{self._name(array)} = {text}", array.about)
+        return self._names[array]
+
+    def _where(self, array: Array) -> str:
+        """What an array is called where it is not computed yet: by the place where it will lie."""
+        if self._is_made_once(array) or array.kind in ("input", "constant"):
+            if array.is_view and array not in self._names:
+                return self._view(array, self._where(*array.arrays))
+            return self._read(array)
+        return self._place(array)
 
     def _place(self, array: Array) -> str:
         """The buffer that an array is written into, or the part of one."""
+        assert self.plan is not None
         if array not in self.plan.place:
             return f"m{self.plan.buffer[array]}"
         whole, places = self.plan.place[array]
         text = f"{self._place(whole)}[{slice_text(places)}]"
         if (places.stop - places.start, *whole.shape[1:]) != array.shape:
             text += f".reshape{shape_text(array.shape)}"
-        return text
+        return self._made(text, f"to_{array.label or len(self._once)}")
 
-    def _prepare(self, array: Array) -> None:
-        """What is written once: zeros, and the parts of joined arrays that are steady."""
-        if is_placed(array):
-            self._line(array, f"{self._places[array]}.fill(0.0)")
-        for part, places in array.parts if array.kind == "join" else ():
-            if part.is_steady:
-                self._write(array, part, places)
+    def _made(self, text: str, name: str) -> str:
+        """The name of what is made once from a text."""
+        if text not in self._once:
+            self._once[text] = self._new(name)
+            self._once_line(None, f"{self._once[text]} = {text}")
+        return self._once[text]
 
-    def _write(self, array: Array, part: Array, places: slice, about: str = "") -> None:
-        where = slice_text(places) if array.detail == 0 else f":, {slice_text(places)}"
-        self._line(array, f"{self._names[array]}[{where}] = {self._names[part]}", about)
-
-    def _compute(self, order: Sequence[Array]) -> None:
-        plan = self.plan
-        for array in order:
-            is_there = array.is_steady or (array.is_view and array in plan.fixed)
-            if is_there or array.kind == "input":
-                continue
-            if array.kind == "join" and array in plan.fixed:
-                self._fill(array)
-                continue
-            text = self._expression(array, self._places.get(array, ""))
-            if array not in plan.fixed or not _is_statement(array):
-                text = f"{self._names.get(array) or self._name(array)} = {text}"
-            self._line(array, text, array.about)
-
-    def _fill(self, array: Array) -> None:
-        """Write the parts of joined arrays that are not there yet."""
-        for part, places in array.parts:
-            if not (part.is_steady or self._is_there(array, part, places)):
-                self._write(array, part, places, array.about)
-
-    def without_memory(self) -> str:
-        """The same as a function of arrays that makes a new one for every instruction."""
-        self._line(None, "samples = input.shape[1]")
-        for array in self.order:
-            if array.kind == "input":
-                self._names[array] = array.name
-            elif array.kind == "constant":
-                self._constant(array)
-            else:
-                text = self._expression(array)
-                self._line(array, f"{self._name(array)} = {text}", array.about)
-        self._finish_forward()
-        self._finish()
-        return self._text("def program(input, captured, seed):")
+    # What an instruction gives.
 
     def _expression(self, array: Array, out: str = "") -> str:
         """What an instruction gives: a new array, or one that is written into a place."""
@@ -246,44 +229,38 @@ class NumpySource:
         listed, into = ", ".join(operands), f", out={out}" * bool(out)
         if array.is_view:
             return self._view(array, listed)
-        if array.kind == "take":
-            index = self._array("i", array.detail)
-            return f'take({listed}, {index}, 0, {out}, "clip")' if out else f"{listed}[{index}]"
+        if array.kind in ("take", "scatter"):
+            return self._indexed(array, self._array("i", array.detail), listed, out)
         if array.kind == "join":
             return f"{'beside' if array.detail else 'join'}({listed})"
         if factors := self._factors(array, operands):
-            return f"matmul{'' if _is_plain(array) else 's'}({factors}{into})"
+            return f"{self._product(array)}({factors}{into})"
         if array.kind == "sum":
             axis = array.detail
-            return (
-                f"add.reduce({listed}, {axis}, None, {out}, True)"
-                if out
-                else f"total({listed}, {axis})"
-            )
+            summed = f"add.reduce({listed}, {axis}, None, {out}, True)"
+            return summed if out else f"total({listed}, {axis})"
         if array.kind == "reduce" and out:
             return f"{UFUNCS[array.name]}.reduce({listed}, 1{into})"
         if array.kind == "broadcast":
             shape = shape_text(array.shape)
             return f"copyto({out}, {listed})" if out else f"broadcast_to({listed}, {shape})"
-        if array.kind == "scatter":
-            index = self._array("i", array.detail)
-            return (
-                self._placed(array, index, listed, out)
-                if out
-                else f"scatter({listed}, {index}, {array.shape[0]})"
-            )
-        if array.kind in _WALKS:
-            return f"{self._array('w', array.detail)}.{_WALKS[array.kind]}({listed})"
+        if array.kind == "walk":
+            return f"{self._array('w', array.detail)}.{array.name}({listed})"
         return f"{array.name or array.kind}({listed}{into})"
 
-    def _placed(self, array: Array, index: str, rows: str, out: str) -> str:
-        """Rows that are written at their places; of columns, numpy is quicker with one axis."""
-        once, (given,) = self._once, array.arrays
-        if once is not None and array.shape[1:] == (1,) and given in self.plan.fixed:
-            out, rows = [
-                once.setdefault(f"{each}.reshape(-1)", f"flat{len(once)}")
-                for each in (out, self._places.get(given, rows))
-            ]
+    def _indexed(self, array: Array, index: str, rows: str, out: str) -> str:
+        """Rows that are taken from their places, or sent there."""
+        if array.kind == "take":
+            return f'take({rows}, {index}, 0, {out}, "clip")' if out else f"{rows}[{index}]"
+        if not out:
+            return f"scatter({rows}, {index}, {array.shape[0]})"
+        (given,) = array.arrays
+        self._once_line(array, f"{out}.fill(0.0)")
+        if array.shape[1:] == (1,) and self._is_fixed(given):  # numpy is quicker with one axis
+            out, rows = (
+                self._made(f"{each}.reshape(-1)", f"flat{len(self._once)}")
+                for each in (out, self._where(given))
+            )
         return f"{out}[{index}] = {rows}"
 
     def _factors(self, array: Array, operands: Sequence[str]) -> str:
@@ -292,16 +269,27 @@ class NumpySource:
         With memory, a sum along rows is one too, and so is what each sample sends back to several
         rows: that is quicker.
         """
-        if array.kind == "matmul" and not array.name:
+        if array.kind == "matmul":
             return ", ".join(operands)
-        if self._once is None or array.is_steady:
+        if self.plan is None or array.is_steady:
             return ""
         if array.kind == "sum" and len(array.shape) == 2:
             size = array.arrays[0].shape[array.detail]
             ones = f"ones{shape_text((size, 1) if array.detail else (1, size))}"
-            name = self._once.setdefault(ones, f"ones{len(self._once)}")
+            name = self._made(ones, f"ones{len(self._once)}")
             return ", ".join([*operands, name] if array.detail else [name, *operands])
         return ", ".join(operands) if _is_sent_to_rows(array) else ""
+
+    def _product(self, array: Array) -> str:
+        """What multiplies matrices. The quick method does it for two, none of which is a single
+        number: of 0 × infinity it then makes 0. A batch may be of one sample.
+        """
+        shapes = [set(each.shape) for each in array.arrays]
+        if any(len(each.shape) != 2 for each in array.arrays):
+            return "matmuls"
+        if self.plan is None or array.kind == "sum" or not any(s <= {1, SAMPLES} for s in shapes):
+            return "matmul"
+        return self._made("matmul if samples > 1 else matmuls", "product")
 
     def _view(self, array: Array, name: str) -> str:
         if array.kind == "take":
@@ -310,28 +298,13 @@ class NumpySource:
             return f"{name}.T" if len(array.shape) == 2 else f"{name}.swapaxes(-1, -2)"
         return f"{name}.reshape{shape_text(array.shape)}"
 
-    def _finish_forward(self) -> None:
-        result, checks, *_ = self.outputs
-        self._line(None, f"result = {self._names[result]}")
-        texts = []
-        for check in checks:
-            text = f"({self._operand(check.left)} {check.relation} {self._operand(check.right)})"
-            texts.append(f"{text}.all(0)" if check.outcome else f"(~{text}).all(0)")
-        self._line(None, f"holds = {' & '.join(texts) or True}")
-
-    def _finish(self) -> None:
-        given = (*self.outputs.gradients, *self.outputs.watched)
-        names = ["None" if each is None else self._names[each] for each in given]
-        self._line(None, f"return result, holds, {', '.join(names)}")
-
     # Names and lines.
 
     def _operand(self, operand: Array | float) -> str:
         if isinstance(operand, Array):
-            return self._names[operand]
-        return (
-            number_text(operand).replace("-0", "-0.0") if operand == 0.0 else number_text(operand)
-        )
+            return self._read(operand)
+        text = number_text(operand)
+        return text.replace("-0", "-0.0") if operand == 0.0 else text
 
     def _operand_of(self, reader: Array, operand: Array | float) -> str:
         """What an instruction reads.
@@ -340,33 +313,32 @@ class NumpySource:
         axes, made once: numpy is quickest with that. The larger of two numbers it finds quicker in
         arrays of one shape.
         """
-        once = self._once
-        is_plain = once is None or reader.is_steady or not takes_out(reader)
-        if once is None or is_plain or reader.kind != "call":
+        is_quick = self._is_fixed(reader) and takes_out(reader) and not reader.is_steady
+        if not is_quick or reader.kind != "call":
             return self._operand(operand)
         if isinstance(operand, Array):
-            name, is_single = self._names[operand], set(operand.shape) == {1} != set(reader.shape)
-            if not is_single or operand not in self.plan.fixed:
-                return name
-            text = f"{self._places.get(operand, name)}.reshape(())"
-            return once.setdefault(text, f"single_{name}")
+            is_single = set(operand.shape) == {1} != set(reader.shape)
+            if not is_single or not self._is_fixed(operand):
+                return self._read(operand)
+            text = f"{self._where(operand)}.reshape(())"
+            return self._made(text, f"single_{self._names.get(operand, operand.label)}")
         if reader.name in ("larger", "smaller"):
             text = f"full({shape_text(reader.shape)}, {operand!r})"
-            self.filled[text] = reader.shape
-            return once.setdefault(text, f"{'n' if operand else 'zeros'}{len(once)}")
-        return once.setdefault(f"array({operand!r})", _WORDS.get(repr(operand), f"n{len(once)}"))
+            if text not in self._once:
+                self.shapes.append(reader.shape)
+            return self._made(text, f"{'n' if operand else 'zeros'}{len(self._once)}")
+        return self._made(f"array({operand!r})", _WORDS.get(repr(operand), f"n{len(self._once)}"))
 
     def _name(self, array: Array, name: str = "") -> str:
         """A name for an array: its label, if no other has it."""
-        name = name or array.label or f"t{len(self._texts)}"
+        self._names[array] = self._new(name or array.label or f"t{len(self._texts)}")
+        return self._names[array]
+
+    def _new(self, name: str) -> str:
         while name in self._texts:
             name = f"{name}_"
         self._texts.add(name)
-        self._names[array] = name
         return name
-
-    def _constant(self, array: Array) -> None:
-        self._names[array] = self._array("k", array.detail)
 
     def _array(self, letter: str, thing: Any) -> str:
         """The name of an array, or a walk, that is given to the program."""
@@ -377,25 +349,17 @@ class NumpySource:
         return self._given[key]
 
     def _line(self, array: Array | None, text: str, about: str = "") -> None:
-        half = "forward" if array is None else array.half
-        self.lines.append(Line(text, about, half, None if array is None else array.group))
+        self.lines.append(_line_of(array, text, about))
+
+    def _once_line(self, array: Array | None, text: str, about: str = "") -> None:
+        self._made_once.append(_line_of(array, text, about))
 
     def _text(self, head: str) -> str:
         return "\n".join([head, *map(str, self.lines), ""])
 
 
-def _is_statement(array: Array) -> bool:
-    """Whether a statement fills an array in its place, and not a function that gives it."""
-    return array.kind in ("join", "broadcast") or is_placed(array)
-
-
-def _is_plain(product: Array) -> bool:
-    """Whether it is one of two matrices, none of which is ever a single number: of 0 × infinity
-    the quick method then makes 0.
-    """
-    shapes = [each.shape for each in product.arrays]
-    may_be_one = product.kind != "sum" and any(set(shape) <= {1, SAMPLES} for shape in shapes)
-    return not may_be_one and all(len(shape) == 2 for shape in shapes)
+def _line_of(array: Array | None, text: str, about: str) -> Line:
+    return Line(text, about) if array is None else Line(text, about, array.half, array.group)
 
 
 def _is_sent_to_rows(array: Array) -> bool:

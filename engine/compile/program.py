@@ -19,13 +19,13 @@ from glassgrad.engine.backward import Leaves
 from glassgrad.engine.compile.graph import LEAVES, Graph
 from glassgrad.engine.compile.ir import Array
 from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
-from glassgrad.engine.compile.layout import Walked, laid_out
+from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
 from glassgrad.engine.compile.numpy_source import NumpySource, Outputs
-from glassgrad.engine.compile.passes import simplified
 from glassgrad.engine.compile.trace import Trace
 from glassgrad.engine.compile.vjp import gradients
+from glassgrad.engine.compile.walk import Walked
 from glassgrad.engine.vectors import data_vector
 
 _MOST_BYTES = 2**26
@@ -79,19 +79,18 @@ class Program:
         self.text, self.lines, self.arrays = source.with_memory(), source.lines, source.arrays
         self.operations = sum(group.row is not None for group in self.layout.groups)
         self.walked = sum(len(group.walk) for group in self.layout.groups if group.walk)
-        self.group_of = np.append(self.layout.group_of, -1)[graph.places]
+        self.group_of = np.append(self.layout.group_of, -1)[self.layout.graph.places]
         self._has_samples = source.outputs.result.has_samples
-        self._bytes = bytes_a_sample([*source.plan.buffers, *source.filled.values()])
+        self._bytes = bytes_a_sample(source.shapes)
         self.free: dict[tuple[int, float | None], deque[Frame]] = {}
         namespace = {**NAMESPACE, **ON_NUMPY, **source.arrays}
         exec(compile(self.text, "<compiled>", "exec"), namespace)
         self.make: Callable[[int, float | None], Any] = namespace["program"]
 
     def _source(self, *, is_exact: bool = False) -> NumpySource:
-        layout, watched = self.layout, self.layout.padded()
-        if is_exact and watched:
-            graph, _ = simplified(self._trace.graph, is_exact=True)
-            layout, watched = laid_out(graph, self._batched, self.orders), []
+        layout = self.layout
+        if is_exact:
+            layout = laid_out(layout.graph, self._batched, self.orders, is_exact=True)
         builder, groups, result, checks = lowered(layout, self._trace.guards)
         leaves = zip(layout.groups[:2], groups)
         wanted = [array if group.kind in self._wanted else None for group, array in leaves]
@@ -99,7 +98,8 @@ class Program:
         how: dict[str, Any] = {"is_batched": self.is_batched, "has_masks": is_exact}
         found = iter(gradients(builder, result, arrays, **how) if self._wanted else [])
         slopes = [None if array is None else next(found) for array in wanted]
-        outputs = Outputs(result, checks, slopes, [a for i in watched if (a := groups[i])])
+        watched = [a for group, a in zip(layout.groups, groups) if a and not group.is_exact]
+        outputs = Outputs(result, checks, slopes, watched)
         return NumpySource(builder.arrays, outputs)
 
     def instructions(self) -> tuple[list[Array], Outputs]:

@@ -312,7 +312,7 @@ def _groups(program: Program, names: Sequence[str]) -> Iterator[str]:
 def _instruction(array: Array, names: dict[Array, str]) -> str:
     """The kind of an instruction, what it reads, and what it needs beside arrays."""
     given = [_operand(each, names) for each in array.operands]
-    kind = array.name if array.kind in ("call", "reduce", "partials") else array.kind
+    kind = array.name if array.kind in ("call", "reduce") else array.kind
     if array.kind == "input":
         given.append(array.name)
     elif array.kind == "constant":

@@ -77,8 +77,8 @@ class _Backward:
         self.sent: dict[Array, list[Contribution]] = {}
         self.needs: set[Array] = set()
         for array in self.forward:
-            count = len(array.detail[1] if array.kind == "call" else array.operands)
-            if array in wanted or any(self._leads(array, place) for place in range(count)):
+            places = range(len(array.row_operands))
+            if array in wanted or any(self._leads(array, place) for place in places):
                 self.needs.add(array)
         joins = [each for each in self.forward if each.kind == "join"]
         self.joined = {unshaped(part) for each in joins for part in each.arrays}
@@ -89,20 +89,18 @@ class _Backward:
         found: dict[Any, list[Array]] = {}
         for array in self.forward:
             if array.kind == "call" and array in self.needs and not array.has_samples:
-                row, operands = array.detail
-                shapes = {each.shape for each in operands if is_array(each)}
-                numbers = [None if is_array(each) else each for each in operands]
+                shapes = {each.shape for each in array.arrays}
+                numbers = [None if is_array(each) else each for each in array.row_operands]
                 if shapes == {array.shape} and len(set(array.arrays)) == len(array.arrays):
-                    found.setdefault((row, *numbers, array.shape[1:]), []).append(array)
+                    found.setdefault((array.detail, *numbers, array.shape[1:]), []).append(array)
         return {array: alike for alike in found.values() for array in alike}
 
     def _leads(self, array: Array, place: int) -> bool:
         """Whether a gradient goes to an operand, and is wanted there."""
-        row, operands = array.detail if array.kind == "call" else (None, array.operands)
-        operand = operands[place]
+        operand = array.row_operands[place]
         if not is_array(operand) or operand not in self.needs:
             return False
-        return row is None or row.rules[place] is not None
+        return array.kind != "call" or array.detail.rules[place] is not None
 
     def of(self, result: Array, seed: Array) -> list[Array]:
         self._send(result, self.builder.unbroadcast(seed, result.shape))
@@ -207,48 +205,36 @@ class _Backward:
             scattered = self.builder.scatter(rows, places - start, int(stop - start))
             sums.setdefault((int(start), int(stop), 1), []).append(scattered)
         found = sorted((key, self._summed(arrays)) for key, arrays in sums.items())
-        if tiled := self._tiled(found, size):
-            return [tiled]
         rows = self.builder.join([array for _, array in found])
         places = np.concatenate([np.arange(*key) for key, _ in found])
         return [self.builder.scatter(rows, places, size)]
-
-    def _tiled(self, parts: Sequence[tuple[Indices, Array]], size: int) -> Array | None:
-        """The parts one after the other, if that is all."""
-        at = 0
-        for (start, stop, step), _ in parts:
-            if start != at or step != 1:
-                return None
-            at = stop
-        return self.builder.join([array for _, array in parts]) if at == size else None
 
     # One rule an instruction, called as the instruction is.
 
     def call(self, array: Array, upstream: Array) -> None:
         """Upstream × the local derivatives of the row, by its own rules."""
-        row, operands = array.detail
+        row, operands = array.detail, array.row_operands
         if any(each.shape != array.shape for each in array.arrays):  # it is summed for those
             upstream = self.builder.broadcast(upstream, array.shape)
         if row is relu:  # the same numbers as step(x), in one operation instead of two
             sign = self.builder.row(TABLE["sign"], (array,))
-            self._send(operands[0], self._times(row, upstream, sign))
+            self._send(array.arrays[0], self._times(row, upstream, sign))
             return
         wanted = tuple(self._leads(array, place) for place in range(len(operands)))
         for operand, local in zip(operands, self._locals(array, wanted)):
-            if local is not None:
+            if local is not None and is_array(operand):
                 self._send(operand, self._times(row, upstream, local))
 
     def _locals(self, array: Array, wanted: tuple[bool, ...]) -> list[Array | float | None]:
         """The local derivatives of a call by the operands of the row that want one."""
-        row, operands = array.detail
+        row, operands = array.detail, array.row_operands
         if row.is_checked:  # it is a user's, whose rules may read what changes
-            names = [by_operand(row, place) for place in range(len(operands))]
             return [
-                self.builder.call(name, *operands, array) if want else None
-                for name, want in zip(names, wanted)
+                self.builder.call(by_operand(row, place), *operands, array) if want else None
+                for place, want in enumerate(wanted)
             ]
         formulas = tuple(
-            Formula.symbol(f"x{i}") if is_array(each) else Formula.literal(each)
+            Formula.literal(each) if isinstance(each, float) else Formula.symbol(f"x{i}")
             for i, each in enumerate(operands)
         )
         partials = row.derivatives(formulas, Formula.symbol("y"), wanted)
@@ -263,11 +249,8 @@ class _Backward:
         """
         builder, alike, names = self.builder, self.alike.get(array, [array]), _names(formula)
         read = {name: [_symbols(each)[name] for each in alike] for name in names}
-        if (
-            len(alike) == 1
-            or formula.operation is None
-            or not all(map(self._are_free, read.values()))
-        ):
+        is_computed = formula.operation is not None
+        if len(alike) == 1 or not is_computed or not all(map(self._are_free, read.values())):
             return builder.formula(formula, _symbols(array))
         local = builder.formula(formula, {name: builder.join(each) for name, each in read.items()})
         start = sum(each.shape[0] for each in alike[: alike.index(array)])
@@ -285,7 +268,7 @@ class _Backward:
         if local == -1.0:
             return self._negated(upstream)
         if self.has_masks and (row.masks or row.selects):
-            return self.builder.call("masked", upstream, local, row=(_MUL, (upstream, local)))
+            return self.builder.call("masked", upstream, local, row=_MUL)
         return self._row(_MUL, upstream, local)
 
     def _negated(self, array: Array) -> Array:
@@ -301,7 +284,7 @@ class _Backward:
         left, right = array.arrays
         transposed = self.builder.transpose
         if array.shape == (1, 1) and unshaped(left) is unshaped(right):  # the square of a length
-            self._send(right, self._row(_MUL, 2.0, self._row(_MUL, right, upstream)))
+            self._send(right, self._row(_MUL, right, self._row(_MUL, 2.0, upstream)))
             return
         if left in self.needs:
             self._send_product(left, upstream, transposed(right))
@@ -323,7 +306,8 @@ class _Backward:
         upstream = self.builder.reshape(upstream, (rows, 1, samples))
         assert isinstance(row, Reduction)
         if row is not _SUM:
-            local = self.builder.partials(row, table, array)
+            name = f"by_operands_of_{row.kernel}"
+            local = self.builder.add("call", (table, array), table.shape, name)
             upstream = self._times(row, upstream, local)
         self._send(table, upstream)
 
@@ -374,14 +358,13 @@ class _Backward:
         if array.has_samples and not outside.has_samples:
             raise AssertionError("a walk has samples only where it reads some")
         operands = outside, array, upstream
-        found = self.builder.add("walk_back", operands, outside.shape, detail=array.detail)
+        found = self.builder.add("walk", operands, outside.shape, "backward", array.detail)
         self._send(outside, found)
 
 
 def _symbols(array: Array) -> dict[str, Any]:
     """What stands for the symbols of the rules of a row: the operands of a call, and its result."""
-    _, operands = array.detail
-    return {"y": array, **{f"x{i}": operand for i, operand in enumerate(operands)}}
+    return {"y": array, **{f"x{i}": operand for i, operand in enumerate(array.row_operands)}}
 
 
 def _names(formula: Formula) -> set[str]:

@@ -8,19 +8,29 @@ scalar where the stretch is narrow, group by group where it is wide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, starmap
+from itertools import groupby, pairwise, starmap
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from glassgrad.engine.compile.graph import Numbers, runs, starts_of
+from glassgrad.engine.compile.graph import Graph, Numbers, alike_in, levels, runs, starts_of
 from glassgrad.engine.compile.kernels import NAMESPACE, by_operand
-from glassgrad.engine.op import HARD_PLACE, Operation, Reduction
+from glassgrad.engine.op import HARD_PLACE, Operation, Pairing, Reduction
 
 Flags = npt.NDArray[np.bool_]
+
+
+_LONGEST = 1_000
+"""So many lines of irregular groups in a row are written; if there were more, it is one walk."""
+_LINES = 10
+"""So many lines a group takes, or one for each group that it reads, if these are more."""
+_NARROW, _MOST_SOURCES = 64, 12
+"""Groups are irregular if they have fewer operands, or read from more groups, on average."""
+_WIDE = 32
+"""A walk goes by groups, not by scalars, if they have more operands than these on average."""
 
 
 class Alike(NamedTuple):
@@ -87,8 +97,7 @@ class Walk:
         codes: which of them computes each scalar.
         operands: the places of the operands of each scalar, one scalar after the other.
         starts: where the operands of each scalar begin.
-        leads: whether each number that is read from outside is no constant.
-        seen: the places of scalars that are read outside.
+        outside: how many numbers are read from outside.
         sizes: how many scalars in a row can be computed together; empty to go one by one.
     """
 
@@ -96,28 +105,25 @@ class Walk:
     codes: Numbers
     operands: Numbers
     starts: Numbers
-    leads: Flags
-    seen: Numbers
+    outside: int
     sizes: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        self.outside = len(self.leads)
         kinds = self._by_kind()
         edges = [self._edges_of(nodes) for nodes in kinds]
         self.kinds = [self._alike(nodes) for nodes in kinds]
-        # Nothing is sent to constants, nor where a row has no derivative.
-        is_wanted = np.append(self.leads, np.ones(len(self), bool))[self.operands]
+        is_wanted = np.ones(len(self.operands), bool)
         for alike, places in zip(self.kinds, edges):
             if not isinstance(alike.row, Reduction):
-                is_wanted[places] &= np.array([[rule is not None] for rule in alike.row.rules])
+                is_wanted[places] = [[rule is not None] for rule in alike.row.rules]
         owners = np.repeat(np.arange(len(self)), np.diff(self.starts)) + self.outside
         # What is sent, in that order: the last scalar first, or all that each scalar receives.
         edges_sent = np.flatnonzero(is_wanted)[::-1]
         if self.sizes:
             edges_sent = edges_sent[::-1][np.argsort(self.operands[is_wanted], kind="stable")]
         self.owners, self.receivers = owners[edges_sent], self.operands[edges_sent]
-        self.order = np.argsort(np.concatenate([each.ravel() for each in edges]))
-        self.place = self.order[edges_sent]  # of each local derivative, kind by kind
+        order = np.argsort(np.concatenate([each.ravel() for each in edges]))
+        self.place = order[edges_sent]  # of each local derivative, kind by kind
         self.groups, self.back = list[Alike](), list[Sending]()
         if self.sizes:
             self._group()
@@ -141,7 +147,7 @@ class Walk:
     def nbytes(self) -> int:
         """How much memory the arrays take, named as numpy names it for arrays."""
         arrays = [self.codes, self.operands, self.starts, self.owners, self.receivers]
-        arrays += [self.place, self.order]
+        arrays.append(self.place)
         arrays += [alike.operands for alike in (*self.kinds, *self.groups)]
         return sum(array.nbytes for array in arrays)
 
@@ -214,7 +220,7 @@ class Walk:
             upstream: the gradients of the scalars that others have sent.
         """
         local = self.local(outside, values).take(self.place, 0)
-        found = self._of_seen(upstream)
+        found = self._behind_zeros(upstream)
         if self.groups:
             found = self._sent(found, lambda sent, edges: sent * local[edges], np.add)
         else:
@@ -228,25 +234,20 @@ class Walk:
         local = self.local(outside, values).take(self.place, 0)
         is_open = ~self._is_stopped(local, "selects")
         either = lambda sent, edges: sent & is_open[edges]
-        is_reached = self._sent(self._of_seen(upstream) != 0.0, either, np.logical_or)
+        is_reached = self._sent(self._behind_zeros(upstream) != 0.0, either, np.logical_or)
         is_sent = is_reached.take(self.owners, 0) & ~self._is_stopped(local, "selects", "masks")
         sent = lambda sent, edges: np.where(is_sent[edges], sent * local[edges], 0.0)
-        return self._sent(self._of_seen(upstream), sent, np.add)[: self.outside]
+        return self._sent(self._behind_zeros(upstream), sent, np.add)[: self.outside]
 
     def local(self, outside: Any, values: Any) -> Any:
-        """The local derivatives, kind by kind: that by the operand at a place is row `order` of it.
-
-        They are 0 where a row has none.
-        """
+        """The local derivatives, kind by kind; 0 where a row has none."""
         width = values.shape[1]
         numbers = np.concatenate([np.broadcast_to(outside, (self.outside, width)), values])
         return np.concatenate([each.partials(numbers).reshape(-1, width) for each in self.kinds])
 
-    def _of_seen(self, given: Any) -> Any:
-        """What others have sent to the scalars that they read, at their places; 0 elsewhere."""
-        found = np.zeros((self.outside + len(self), given.shape[1]))
-        found[self.seen] = given[self.seen - self.outside]
-        return found
+    def _behind_zeros(self, given: Any) -> Any:
+        """What others have sent to the scalars, behind as many zeros as are read from outside."""
+        return np.concatenate([np.zeros((self.outside, given.shape[1])), given])
 
     def _sent(self, found: Any, send: Callable[[Any, Any], Any], plus: np.ufunc) -> Any:
         """What arrives at each number.
@@ -286,3 +287,109 @@ def _listed(numbers: Any) -> list[Any]:
 def _columns(row: Operation) -> Callable[..., Any]:
     """The function of a row for columns; one of a user may give truth values."""
     return lambda *columns: np.asarray(row.on_arrays(*columns), float)
+
+
+def stretches(
+    graph: Graph, level: Numbers, alike: Sequence[Numbers]
+) -> Iterator[Sequence[Numbers]]:
+    """Nodes that are alike, list by list; irregular ones in a row as one, to walk through."""
+    lines = _irregular_lines(graph, level, alike)
+    for irregular, places in groupby(range(len(alike)), (lines > 0).tolist().__getitem__):
+        row = list(places)
+        if irregular and lines[row].sum() > _LONGEST:
+            yield [alike[place] for place in row]
+        else:
+            yield from ([alike[place]] for place in row)
+
+
+def _irregular_lines(graph: Graph, level: Numbers, alike: Sequence[Numbers]) -> Numbers:
+    """How many lines each group would take that is at an irregular level; 0 for all others.
+
+    There groups are narrow, or read from everywhere, or it is between two such levels. Products of
+    matrices are not: those of a deep network are between its activations, which are narrow.
+    """
+    size = len(alike)
+    if size * max(size, _LINES) <= _LONGEST:
+        return np.zeros(size, np.intp)
+    level_of = level[[nodes[0] for nodes in alike]]
+    groups, operands = np.bincount(level_of), np.bincount(level, graph.counts)
+    found: Flags = operands < _NARROW * groups
+    sources = _sources(graph, alike, ~found[level_of])
+    found |= np.bincount(level_of, sources, len(groups)) > _MOST_SOURCES * groups
+    multiplied = [_in_products(graph, nodes) for nodes in alike]
+    has_products = 2 * np.bincount(level_of, multiplied) >= operands
+    found[1:-1] |= found[:-2] & found[2:] & ~has_products[1:-1]
+    return np.where(found[level_of], np.maximum(sources, _LINES), 0)
+
+
+def _in_products(graph: Graph, nodes: Numbers) -> int:
+    """How many operands nodes that are alike have, if they may be products of matrices: of sums of
+    products, if each row on one of both sides is read several times.
+    """
+    count = int(graph.counts[nodes[0]])
+    size = count * len(nodes)
+    if size < _NARROW or not isinstance(graph.row(int(nodes[0])), Pairing):
+        return 0
+    sides = [graph.operands[graph.starts[nodes] + at] for at in (0, count // 2)]
+    return size if 2 * min(len(np.unique(side)) for side in sides) <= len(nodes) else 0
+
+
+def _sources(graph: Graph, alike: Sequence[Numbers], is_counted: Flags) -> Numbers:
+    """From how many groups each of those that are counted reads; leaves are one."""
+    size = len(alike) + 1
+    group_of = np.zeros(len(graph), np.intp)
+    group_of[np.concatenate(alike)] = np.repeat(np.arange(1, size), list(map(len, alike)))
+    readers = group_of[graph.owners]
+    reads = readers * size + group_of[graph.operands]
+    reads = reads[np.append(False, is_counted)[readers]]
+    return np.bincount(np.unique(reads) // size, minlength=size)[1:]
+
+
+def walk_through(
+    graph: Graph, alike: Sequence[Numbers], *, is_wide: bool = False
+) -> tuple[Numbers, Numbers, Walk]:
+    """The nodes of several groups in the order of a walk, what they read outside, and the walk."""
+    nodes = np.concatenate(alike)
+    group = np.repeat(np.arange(len(alike)), list(map(len, alike)))
+    order = np.lexsort((graph.counts[nodes], group))  # here nothing is padded
+    nodes = nodes[order]
+    sizes = list(map(len, runs(nodes, group[order], graph.counts[nodes])))
+    if not is_wide and graph.counts[nodes].sum() <= _WIDE * len(sizes):
+        nodes, sizes = np.sort(nodes), []
+    is_mine = np.zeros(len(graph), bool)
+    is_mine[nodes] = True
+    owners = graph.owners
+    reads = is_mine[owners]
+    read = np.unique(graph.operands[reads & ~is_mine[graph.operands]])
+    local = np.zeros(len(graph), np.intp)
+    local[read] = np.arange(len(read))
+    local[nodes] = np.arange(len(nodes)) + len(read)
+    order = np.argsort(local[owners[reads]], kind="stable")
+    operands, starts = local[graph.operands[reads][order]], starts_of(graph.counts[nodes])
+    return nodes, read, Walk(graph.rows, graph.codes[nodes], operands, starts, len(read), sizes)
+
+
+class Walked:
+    """All that a graph computes, level by level, with a column for each sample."""
+
+    def __init__(self, graph: Graph) -> None:
+        alike = alike_in(graph, graph.counts, graph.codes, levels(graph))
+        self._graph = graph
+        self._nodes, self._read, self._walk = walk_through(graph, alike, is_wide=True)
+
+    def forward(self, given: Sequence[tuple[Any, Any]], width: int) -> Any:
+        """The numbers of all nodes, from those of leaves: nodes and their rows."""
+        numbers = np.repeat(self._graph.numbers[:, None], width, 1)
+        for nodes, rows in given:
+            numbers[nodes] = rows
+        numbers[self._nodes] = self._walk.forward(numbers[self._read])
+        return numbers
+
+    def backward(self, numbers: Any, root: int, share: float) -> Any:
+        """The gradients of one of them × share by the leaves."""
+        upstream = np.where((self._nodes == root)[:, None], share, np.zeros(numbers.shape[1]))
+        gradients = np.zeros_like(numbers)
+        gradients[self._read] = self._walk.told_apart(
+            numbers[self._read], numbers[self._nodes], upstream
+        )
+        return gradients
