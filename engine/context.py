@@ -115,6 +115,9 @@ class Observer:
         the total.
         """
 
+    def moved(self, node: Any, tangent: float) -> None:
+        """The derivative of a node in the direction of `jvp` was computed."""
+
     def accumulated(self, leaf: Any, before: float, new: float, total: float) -> None:
         """A leaf adds the gradient of one `backward()` to the one that it had before."""
 

@@ -29,13 +29,11 @@ import numpy as np
 
 from glassgrad.engine import misuse
 from glassgrad.engine.backward import order_of, require_value, sweep
-from glassgrad.engine.context import current, derive, recording
-from glassgrad.engine.errors import ChangedDataError, NonFiniteError
+from glassgrad.engine.context import Observer, current, derive, recording
+from glassgrad.engine.errors import ChangedDataError
 from glassgrad.engine.misuse import is_real, name, names, remedy
-from glassgrad.engine.provenance import place
 from glassgrad.engine.reductions import dot
 from glassgrad.engine.text import counted, describe, function_name
-from glassgrad.engine.trap import is_trapping
 from glassgrad.engine.tree import aligned, leaves_of, like, scalar_of, settled
 from glassgrad.engine.value import (
     NOT_COMPUTED,
@@ -410,11 +408,12 @@ class _Call:
         self.gives_values |= any(isinstance(t, Value) for t in given)
         moves = zip(self.leaves, directions)
         moving = {leaf: t for leaf, t in moves if not (t.is_constant and t.data == 0.0)}
+        observers = current().observers
         if self.gives_values:
-            moved = derive(_tangents, ys, moving, True, is_trapping())
+            moved = derive(_tangents, ys, moving, local_derivatives, observers)
             return [moved.get(y, constant(0.0)) for y in ys]
         numbers = {leaf: t.data for leaf, t in moving.items()}
-        moved = _tangents(ys, numbers, False, is_trapping())
+        moved = _tangents(ys, numbers, lambda node, partials: partials, observers)
         return [moved.get(y, 0.0) for y in ys]
 
 
@@ -430,7 +429,10 @@ def _fresh(argument: Any) -> Value:
 
 
 def _tangents(
-    ys: Sequence[Value], moving: Mapping[Value, Any], as_graphs: bool, watched: bool
+    ys: Sequence[Value],
+    moving: Mapping[Value, Any],
+    derivatives: Callable[[Value, Partials], Sequence[Any]],
+    observers: Sequence[Observer],
 ) -> dict[Value, Any]:
     """One sweep of the chain rule from the leaves on: the tangents of all nodes behind `ys`.
 
@@ -450,15 +452,10 @@ def _tangents(
         operands = [x for x, slope in zip(node._operands, partials) if slope is not None]
         if not operands:
             continue
-        slopes = local_derivatives(node, partials) if as_graphs else partials
-        tangents = [tangent_of[operand] for operand in operands]
-        tangent_of[node] = dot([slope for slope in slopes if slope is not None], tangents)
+        slopes = [slope for slope in derivatives(node, partials) if slope is not None]
+        tangent_of[node] = dot(slopes, [tangent_of[operand] for operand in operands])
         if still.issuperset(operands):
             still.add(node)
-        if watched and row is not None and not isfinite(number_of(tangent_of[node])):
-            raise NonFiniteError(
-                f"{row.name}({names(node.parents)}) has a derivative of "
-                f"{number_of(tangent_of[node])} in the direction of jvp. "
-                f"The node was created {place(node.line)}."
-            )
+        for observer in observers:
+            observer.moved(node, number_of(tangent_of[node]))
     return tangent_of
