@@ -30,9 +30,9 @@ from glassgrad.engine.context import current, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.reductions import sum as add_up
-from glassgrad.engine.revision import METHODS
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.value import Value
+from glassgrad.engine.vectors import METHODS
 
 REDUCTIONS = ("mean", "sum", "none")
 
