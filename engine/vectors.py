@@ -293,4 +293,5 @@ def hold_same(now: list[list[Any]], before: list[list[Any]]) -> bool:
     except Exception:  # what stands there now refuses to be compared
         return False
     finally:
-        watching.remove(_NO_NUMBERS)
+        if _NO_NUMBERS in watching:  # Ctrl-C may have come before
+            watching.remove(_NO_NUMBERS)
