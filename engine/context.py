@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import lru_cache, wraps
 from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar, cast
@@ -345,16 +345,10 @@ def derive(function: Callable[..., Any], *arguments: Any, order: int = 1) -> Any
     return call_in(Context(True, observers, scope), function, *arguments)
 
 
-_scopes: dict[tuple[str, str, Scope | None, int | None], Scope] = {}
-_MOST_SCOPES = 1_000
-
-
+@lru_cache(maxsize=1_000)
 def _scope_named(name: str, kind: str, parent: Scope | None, order: int | None = None) -> Scope:
     """The same scope for the same name in the same place."""
-    key = (name, kind, parent, order)
-    if key not in _scopes and len(_scopes) >= _MOST_SCOPES:
-        _scopes.clear()
-    return _scopes.get(key) or _scopes.setdefault(key, Scope(name, kind, parent, order=order))
+    return Scope(name, kind, parent, order=order)
 
 
 def layer_of(name: str) -> str:
