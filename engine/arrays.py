@@ -26,8 +26,8 @@ _ASKING = (
 )
 _BY_OPERATORS = set(
     "add subtract multiply divide power negative positive absolute square reciprocal matmul "
-    "floor_divide remainder divmod equal not_equal less less_equal greater greater_equal "
-    "conjugate rint".split()
+    "vecdot matvec vecmat floor_divide remainder divmod equal not_equal less less_equal greater "
+    "greater_equal conjugate rint".split()
 )
 """Functions that numpy makes of the operators and methods of objects, which are those of Values."""
 _BY_COMPARING = set(
@@ -109,7 +109,8 @@ class Numeric:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
         """What one of numpy's functions makes of Values, alone or together with arrays."""
-        return _opened(_computed(ufunc, method, inputs, named))
+        found = _computed(ufunc, method, inputs, named)
+        return found if "out" in named else _opened(found)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, inputs: Any, named: Any

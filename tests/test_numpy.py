@@ -131,6 +131,9 @@ def test_products_of_matrices(other: np.ndarray) -> None:
     assert data(array @ other) == pytest.approx(data(array) @ numbers, rel=1e-15)
     assert data(other.T @ array.T) == pytest.approx(numbers.T @ data(array).T, rel=1e-15)
     assert data(np.dot(array, other)) == pytest.approx(data(array) @ numbers, rel=1e-15)
+    if other.ndim == 1 and hasattr(np, "vecdot"):
+        ours = array.view(ValueArray)
+        assert data(np.vecdot(ours, other)) == pytest.approx(data(array) @ numbers, rel=1e-15)
 
 
 # Functions.
@@ -251,6 +254,11 @@ def test_an_array_of_values_stays_one_and_answers_stay_plain() -> None:
     array *= Value(2.0)
     assert array is before
     assert data(np.asarray(array)).tolist() == [4.0, 6.0]
+    plain = before = np.asarray(array)
+    plain += Value(1.0)
+    plain *= 2.0
+    assert plain is before
+    assert (type(plain), data(plain).tolist()) == (np.ndarray, [10.0, 14.0])
     assert data(pickle.loads(pickle.dumps(array_of([Value(3.0)], (1,))))).tolist() == [3.0]
 
 
