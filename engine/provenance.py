@@ -103,12 +103,8 @@ def is_installed(package: str) -> bool:
         return False
     file = getattr(module, "__file__", None)
     files = getattr(module, "__path__", ()) if file is None else [file]
-    return bool(files) and all(map(_is_among_installed, files))
-
-
-def _is_among_installed(file: str) -> bool:
-    folders = os.path.normpath(str(file)).split(os.sep)
-    return "site-packages" in folders or "dist-packages" in folders
+    folders = [set(os.path.normpath(str(file)).split(os.sep)) for file in files]
+    return bool(folders) and all(each & {"site-packages", "dist-packages"} for each in folders)
 
 
 ENGINE, LIBRARY, FOREIGN, USER = "the engine", "a library on it", "numpy", "the user"
