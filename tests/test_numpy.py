@@ -427,6 +427,13 @@ def test_a_result_put_into_an_array_of_values_is_that_of_the_row() -> None:
     assert whole.tolist() == [1.0, 2.0, -3.0]
 
 
+def test_a_result_is_not_put_into_a_value() -> None:
+    x = Value(0.5)
+    with pytest.raises(TypeError, match="exp cannot follow the gradient"):
+        np.exp(np.ones(()), out=x)
+    assert x.data == 0.5
+
+
 @pytest.mark.parametrize("span", [np.timedelta64(2), np.array([np.timedelta64(2, "s")])], ids=str)
 def test_a_span_of_time_is_no_number(span: object) -> None:
     x = Value(1.0)
