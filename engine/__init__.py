@@ -18,10 +18,10 @@ What runs in `c = a * b; c.backward()`, in order:
                     order: `_send_to_leaves`.)
 
 Value itself is in value.py, the operations are in table.py and reductions.py. From there:
-gradient.py and functional.py (gradients that can be differentiated again, Jacobians), op.py and
-define.py (what a row is, and how one of your own is made), formula.py and printers.py (rows written
-down), check.py and trap.py (to find mistakes), tree.py and arrays.py (sequences, numpy), misuse.py
-(refusals in sentences). `compile/` makes array programs of scalar code.
+gradient.py (gradients that can be differentiated again, Jacobians), op.py and define.py (what a row
+is, and how one of your own is made), formula.py and printers.py (rows written down), check.py and
+trap.py (to find mistakes), tree.py and arrays.py (sequences, numpy), misuse.py (refusals in
+sentences). `compile/` makes array programs of scalar code.
 """
 
 import builtins
@@ -47,12 +47,12 @@ from glassgrad.engine.errors import GradientMismatchError as GradientMismatchErr
 from glassgrad.engine.errors import NonFiniteError as NonFiniteError
 from glassgrad.engine.formula import Formula as Formula
 from glassgrad.engine.formula import derivative_formula as derivative_formula
-from glassgrad.engine.functional import hessian as hessian
-from glassgrad.engine.functional import hvp as hvp
-from glassgrad.engine.functional import jacobian as jacobian
-from glassgrad.engine.functional import jvp as jvp
-from glassgrad.engine.functional import value_and_grad as value_and_grad
 from glassgrad.engine.gradient import grad as grad
+from glassgrad.engine.gradient import hessian as hessian
+from glassgrad.engine.gradient import hvp as hvp
+from glassgrad.engine.gradient import jacobian as jacobian
+from glassgrad.engine.gradient import jvp as jvp
+from glassgrad.engine.gradient import value_and_grad as value_and_grad
 from glassgrad.engine.methods import source_of as source_of
 from glassgrad.engine.op import TABLE as TABLE
 from glassgrad.engine.op import Operation as Operation

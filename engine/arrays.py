@@ -18,25 +18,18 @@ import numpy as np
 
 from glassgrad.engine.misuse import is_checker, no_operand
 
+_FURTHER = {"clip": "clip", "fabs": "abs", "float_power": "pow", "logaddexp": "logsumexp"}
+"""Functions of numpy that are written with an operation of another name."""
 _ASKING = (
     *(np.isnan, np.isfinite, np.isinf, np.signbit),
     *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
 )
-row_of_ufunc: dict[str, Callable[..., Any]] = {
-    question.__name__: lambda *asked, question=question: question(*map(_number, asked))
-    for question in _ASKING
-}
-"""What numpy's functions, by name, make of Values: those that ask about the number alone answer
-yes or no; `serve` adds the operations of the table."""
-
-_FURTHER = {"clip": "clip", "fabs": "abs", "float_power": "pow", "logaddexp": "logsumexp"}
-"""Functions of numpy that are written with an operation of another name."""
-_OURS = {"maximum", "minimum", "clip", "sign", "fabs"}
-"""Functions that numpy makes of comparisons of objects, which know no tie and mask a nan, or of
-methods that Values have under other names."""
-_OF_PYTHON = {"logical_and", "logical_or", "logical_xor"}
-"""Functions that numpy makes of Python's `and` and `or`, which give one of both objects, or not at
-all."""
+_BY_OPERATORS = set(
+    "add subtract multiply divide power negative positive absolute square reciprocal matmul "
+    "vecdot matvec vecmat floor_divide remainder divmod equal not_equal less less_equal greater "
+    "greater_equal conjugate rint".split()
+)
+"""Functions that numpy makes of the operators and methods of objects, which are those of Values."""
 _BY_COMPARING = set(
     "histogram histogramdd in1d intersect1d isin nan_to_num setdiff1d setxor1d union1d unique "
     "unique_all unique_counts unique_inverse unique_values argmax argmin argpartition argsort "
@@ -44,23 +37,28 @@ _BY_COMPARING = set(
 )
 """Functions that ask whether numbers are equal, by the == that tells Values apart, or put them in
 order, where comparisons of objects know no place for a nan."""
-_LOSING = {"fmax", "fmin"}
-"""Functions of numbers of which one may be given back as it is, a plain number too."""
 _SHORT: dict[Any, type] = {np.dtype(np.longdouble): float, np.dtype(np.clongdouble): complex}
 _RIDDLES = ("ufunc ", "loop of ufunc ", "Cannot cast ")
 """How the errors begin with which numpy says that it cannot do something with objects."""
 
 
+row_of_ufunc: dict[str, Callable[..., Any]] = {
+    question.__name__: lambda *asked, question=question: question(*map(_number, asked))
+    for question in _ASKING
+}
+"""What numpy's functions, by name, make of Values: those that ask about the number alone answer
+yes or no; `serve` adds the operations of the table."""
+
+
 def serve(row: Any) -> None:
     """Let a row of the table answer for numpy's functions, on Values and arrays of them."""
-    for ufunc, name in _FURTHER.items():
+    own = getattr(np, row.name, None)
+    for ufunc in (own, row.array):
+        if isinstance(ufunc, np.ufunc) and (ufunc is own or ufunc.__name__ not in row_of_ufunc):
+            row_of_ufunc[ufunc.__name__] = row
+    for title, name in _FURTHER.items():
         if name == row.name:
-            row_of_ufunc.setdefault(ufunc, row)
-    if isinstance(row.array, np.ufunc):
-        row_of_ufunc.setdefault(row.array.__name__, row)
-    function = getattr(np, row.name, None)
-    if isinstance(function, np.ufunc):
-        row_of_ufunc[function.__name__] = row
+            row_of_ufunc.setdefault(title, row)
 
 
 def has_parts(kind: type) -> bool:
@@ -111,12 +109,8 @@ class Numeric:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
         """What one of numpy's functions makes of Values, alone or together with arrays."""
-        row = row_of_ufunc.get(ufunc.__name__)
-        if row is not None and method == "__call__" and not named:
-            return row(*[np.asarray(_boxed(x)) if has_parts(type(x)) else x for x in inputs])
-        if any(isinstance(x, Numeric) for x in named.get("out", ())):
-            raise TypeError(_sentence(ufunc.__name__))
-        return _run(ufunc, method, list(map(_boxed, inputs)), named)
+        found = _computed(ufunc, method, inputs, named)
+        return found if "out" in named else _opened(found)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, inputs: Any, named: Any
@@ -133,24 +127,7 @@ class ValueArray(np.ndarray):
     """
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
-        plain = list(map(_plain, inputs))
-        out = named.get("out")
-        if out is not None:
-            named["out"] = tuple(map(_plain, out))
-            if ufunc in _ASKING:  # answers are yes or no, in an array of objects or of such
-                named.setdefault("casting", "unsafe")
-        holds_values = any(getattr(x, "dtype", None) == Numeric.dtype for x in plain)
-        if ufunc is np.not_equal and inputs[0] is inputs[-1]:  # so numpy asks objects for nan
-            return np.isnan(self)
-        if method != "at" and holds_values and _goes_one_by_one(ufunc, method, plain):
-            plain = list(map(_floats, plain))
-            ufunc = np.frompyfunc(ufunc, ufunc.nin, ufunc.nout, identity=None)
-        found = _run(ufunc, method, plain, named)
-        if out is not None:
-            given = zip(out, found if isinstance(found, tuple) else (found,))
-            found = tuple(_fitting(new) if array is None else array for array, new in given)
-            return found[0] if len(found) == 1 else found
-        return tuple(map(_fitting, found)) if isinstance(found, tuple) else _fitting(found)
+        return _computed(ufunc, method, inputs, named)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, inputs: Any, named: Any
@@ -192,6 +169,40 @@ def call_locked(title: str, function: Callable[..., Any], *arrays: Any) -> Any:
         ) from fault
 
 
+def _computed(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: dict[str, Any]) -> Any:
+    """What one of numpy's functions makes of Values and arrays: by their operators, or else by a
+    row of the table, on one after the other.
+    """
+    if ufunc is np.not_equal and inputs[0] is inputs[-1]:  # so numpy asks objects for nan
+        return np.isnan(*inputs[:1])
+    plain = [_boxed(x) for x in inputs]
+    title, out = ufunc.__name__, named.get("out", ())
+    if any(isinstance(each, Numeric) for each in out):
+        raise TypeError(_sentence(title))
+    is_call, row = method == "__call__", row_of_ufunc.get(title)
+    by_operators = title in _BY_OPERATORS or (not is_call and ufunc in _ASKING)
+    by_operators |= all(set(kinds) <= set("O->") for kinds in ufunc.types)  # as of np.vectorize
+    if is_call and row and any(map(_holds_numbers, plain)):
+        by_operators = False  # those of plain numbers raise where IEEE 754 has a value
+    if not by_operators and any(map(_holds_objects, plain)):
+        if row is None:
+            raise TypeError(_sentence(title))
+        ufunc = np.frompyfunc(row, ufunc.nin, ufunc.nout, identity=None)
+    if out:
+        named["out"] = tuple(map(_boxed, out))
+        if is_call:  # so an array of floats asks Values to be floats, which is refused
+            named.setdefault("casting", "unsafe")
+    try:
+        with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
+            found = getattr(ufunc, method)(*plain, **named)
+    except (TypeError, AttributeError) as fault:
+        raise _in_words(fault, title) from None
+    found = found if isinstance(found, tuple) else (found,)
+    out = out or (None,) * len(found)
+    fitting = [_fitting(new) if given is None else given for given, new in zip(out, found)]
+    return fitting[0] if len(fitting) == 1 else tuple(fitting)
+
+
 def _told(
     function: Callable[..., Any],
     call: Callable[..., Any],
@@ -204,61 +215,34 @@ def _told(
     try:
         return call(*inputs, **named)
     except (TypeError, AttributeError) as fault:
-        if isinstance(fault, TypeError) and not str(fault).startswith(_RIDDLES):
-            raise
-        raise TypeError(_sentence(function.__name__)) from None
+        raise _in_words(fault, function.__name__) from None
 
 
-def _run(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: Mapping[str, Any]) -> Any:
-    """A function of numpy on plain arrays, with a sentence for what it cannot do with Values."""
-    if ufunc.__name__.removesuffix(_BY_ONE) in _LOSING:
-        raise TypeError(_sentence(ufunc.__name__))
-    try:
-        with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
-            return getattr(ufunc, method)(*inputs, **named)
-    except (TypeError, AttributeError) as fault:
-        if isinstance(fault, TypeError) and not str(fault).startswith(_RIDDLES):
-            raise
-        is_stored = any(x is not None and x.dtype != Numeric.dtype for x in named.get("out", ()))
-        raise TypeError(_STORED if is_stored else _sentence(ufunc.__name__)) from None
+def _in_words(fault: Exception, title: str) -> Exception:
+    """An error in a sentence, if it is a riddle of numpy's."""
+    is_riddle = isinstance(fault, AttributeError) or str(fault).startswith(_RIDDLES)
+    return TypeError(_sentence(title)) if is_riddle else fault
 
 
-_BY_ONE = " (vectorized)"
-"""How numpy marks a function that is called on one object after the other."""
-_STORED = (
-    "An array of floats cannot hold Values, whose gradient would be cut off. Make it an array of "
-    "objects: np.zeros(n, dtype=object)."
-)
-
-
-def _sentence(function: str) -> str:
+def _sentence(title: str) -> str:
     return (
-        f"numpy's {function.removesuffix(_BY_ONE)} cannot follow the gradient of Values. "
+        f"numpy's {title} cannot follow the gradient of Values. "
         "Compute it with operators and the functions of glassgrad, such as maximum or logsumexp; "
         "for the numbers alone give it v.data, or data_vector(values)."
     )
 
 
+def _number(asked: Any) -> Any:
+    node: Any = asked
+    return node.data if isinstance(asked, Numeric) else asked
+
+
+def _holds_objects(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype == object
+
+
 def _holds_numbers(x: Any) -> bool:
-    is_array = isinstance(x, np.ndarray) and x.dtype == object
-    return is_array and not all(isinstance(each, Numeric) for each in x.flat)
-
-
-def _floats(x: Any) -> Any:
-    """Its numbers as floats: of True numpy would compute with three digits."""
-    if not _holds_numbers(x):
-        return x
-    return np.frompyfunc(lambda each: each if isinstance(each, Numeric) else float(each), 1, 1)(x)
-
-
-def _goes_one_by_one(ufunc: np.ufunc, method: str, given: Sequence[Any]) -> bool:
-    """Whether a function is called on one object after the other: numpy has none for objects, or
-    wants a method, which numbers beside Values have not.
-    """
-    is_call, title = method == "__call__" and ufunc.signature is None, ufunc.__name__
-    if title in _OF_PYTHON or (is_call and any(map(_holds_numbers, given))):
-        return is_call
-    return title in _OURS or not any("O" in signature for signature in ufunc.types)
+    return _holds_objects(x) and not all(isinstance(each, Numeric) for each in x.flat)
 
 
 def _fitting(found: Any) -> Any:
@@ -270,24 +254,21 @@ def _fitting(found: Any) -> Any:
     return found.view(ValueArray)
 
 
-def _plain(x: Any) -> Any:
-    return x.view(np.ndarray) if isinstance(x, ValueArray) else _boxed(x)
-
-
 def _boxed(x: Any) -> Any:
-    """A Value as an array of no axes, which numpy computes with; everything else as it is, but
-    for long floats, which numpy would give to the operators of Values as what asks numpy again.
+    """A Value as an array of no axes, which numpy computes with, and a `ValueArray` as a plain one;
+    long floats numpy would give to the operators of Values as what asks numpy again.
     """
-    if not isinstance(x, Numeric):
-        check_unmasked(x)
-        kind = getattr(x, "dtype", None)
-        if kind is not None and kind.kind in "mM":
-            raise TypeError(no_operand(x, "An operation"))
-        short = _SHORT.get(kind)
-        return x if short is None else x.astype(short)
-    box = np.empty((), object)
-    box[()] = x
-    return box
+    if isinstance(x, Numeric):
+        box = np.empty((), object)
+        box[()] = x
+        return box
+    if isinstance(x, ValueArray):
+        return x.view(np.ndarray)
+    check_unmasked(x)
+    kind = getattr(x, "dtype", None)
+    if kind is not None and kind.kind in "mM":
+        raise TypeError(no_operand(x, "An operation"))
+    return x.astype(_SHORT[kind]) if kind in _SHORT else x
 
 
 def _boxed_in(given: Any) -> Any:
@@ -302,8 +283,3 @@ def _opened(found: Any) -> Any:
     if type(found) in (list, tuple):
         return type(found)(map(_opened, found))
     return found[()] if isinstance(found, np.ndarray) and not found.ndim else _fitting(found)
-
-
-def _number(asked: Any) -> Any:
-    node: Any = asked
-    return node.data if isinstance(asked, Numeric) else asked

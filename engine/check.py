@@ -21,8 +21,7 @@ import numpy as np
 from glassgrad.engine.backward import topological_order
 from glassgrad.engine.context import recording
 from glassgrad.engine.errors import GradientMismatchError
-from glassgrad.engine.functional import value_and_grad
-from glassgrad.engine.gradient import grad
+from glassgrad.engine.gradient import grad, value_and_grad
 from glassgrad.engine.misuse import other_signature, real
 from glassgrad.engine.op import Operation
 from glassgrad.engine.text import counted, describe, function_name, told

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import lru_cache, partial, wraps
 from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar, cast
@@ -115,6 +115,9 @@ class Observer:
         the total.
         """
 
+    def moved(self, node: Any, tangent: float) -> None:
+        """The derivative of a node in the direction of `jvp` was computed."""
+
     def accumulated(self, leaf: Any, before: float, new: float, total: float) -> None:
         """A leaf adds the gradient of one `backward()` to the one that it had before."""
 
@@ -188,10 +191,15 @@ def call_in(
 
 
 class Block(AbstractContextManager[Any]):
-    """What a `with` block changes. It serves once, or is put before a function."""
+    """During a `with` block, nodes are made in another context, made from the one around it, and an
+    observer is told what happens. It serves once, or is put before a function.
+    """
 
-    def __init__(self, title: str, opened: Callable[[], AbstractContextManager[Any]]) -> None:
-        self._title, self._opened = title, opened
+    def __init__(
+        self, title: str, change: Callable[[Context], Context], observer: Observer | None = None
+    ) -> None:
+        self._title = title
+        self._opened = partial(_opened, title, change, observer)
         self._open: AbstractContextManager[Any] | None = None
 
     def __enter__(self) -> Any:
@@ -226,20 +234,17 @@ class Block(AbstractContextManager[Any]):
         return cast(_Function, inside)
 
 
-def block(generator: Callable[..., Iterator[Any]]) -> Callable[..., Block]:
-    """What makes a `Block` of a title and more, of which the generator opens and ends one."""
-    opened = contextmanager(generator)
-    return wraps(generator)(lambda title, *others: Block(title, lambda: opened(title, *others)))
-
-
-@block
-def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
-    """During a `with` block, nodes are made in another context, made from the one around it."""
+@contextmanager
+def _opened(
+    title: str, change: Callable[[Context], Context], observer: Observer | None
+) -> Iterator[Any]:
     around = current()
     context = change(around)
     context.around = around
     fault: type[BaseException] | None = None
     try:
+        if observer is not None:
+            watching.append(observer)  # in here, as Ctrl-C may come right after it
         set_context(context)
         yield context.scope
     except BaseException as caught:
@@ -255,6 +260,9 @@ def changed(title: str, change: Callable[[Context], Context]) -> Iterator[Any]:
         except BaseException:  # Ctrl-C at this very moment; nobody else would do it
             _take_back(context, True)
             raise
+        finally:
+            if observer is not None:
+                watching.remove(observer)
         if not is_taken_back and fault is None:
             raise RuntimeError(
                 f"A block of {title} was left out of order: one opened inside it is still open, or "
@@ -290,12 +298,12 @@ def no_grad() -> Block:
     >>> y.parents
     ()
     """
-    return changed("no_grad()", lambda now: Context(False, now.observers, now.scope, now.caller))
+    return Block("no_grad()", lambda now: Context(False, now.observers, now.scope, now.caller))
 
 
 def recording() -> Block:
     """During a `with` block, results are recorded even inside `no_grad`."""
-    return changed("recording()", lambda now: Context(True, now.observers, now.scope, now.caller))
+    return Block("recording()", lambda now: Context(True, now.observers, now.scope, now.caller))
 
 
 def scope(name: str, kind: str = "Scope") -> Block:
@@ -310,19 +318,13 @@ def scope(name: str, kind: str = "Scope") -> Block:
     for text in (name, kind):
         if not isinstance(text, str):
             raise TypeError(f"A scope is named by text, not {describe(text)}.")
-    return changed(f"scope({name!r})", lambda now: now.within(_scope_named(name, kind, now.scope)))
+    return Block(f"scope({name!r})", lambda now: now.within(_scope_named(name, kind, now.scope)))
 
 
-@block
-def observing(title: str, observer: Observer) -> Iterator[None]:
+def observing(title: str, observer: Observer) -> Block:
     """During a `with` block, an observer is told what happens."""
     seen = lambda now: Context(now.recording, (*now.observers, observer), now.scope, now.caller)
-    try:
-        watching.append(observer)  # in here, as Ctrl-C may come right after it
-        with changed(title, seen):
-            yield
-    finally:
-        watching.remove(observer)
+    return Block(title, seen, observer)
 
 
 def is_traced() -> bool:
@@ -342,16 +344,10 @@ def derive(function: Callable[..., Any], *arguments: Any, order: int = 1) -> Any
     return call_in(Context(True, observers, scope), function, *arguments)
 
 
-_scopes: dict[tuple[str, str, Scope | None, int | None], Scope] = {}
-_MOST_SCOPES = 1_000
-
-
+@lru_cache(maxsize=1_000)
 def _scope_named(name: str, kind: str, parent: Scope | None, order: int | None = None) -> Scope:
     """The same scope for the same name in the same place."""
-    key = (name, kind, parent, order)
-    if key not in _scopes and len(_scopes) >= _MOST_SCOPES:
-        _scopes.clear()
-    return _scopes.get(key) or _scopes.setdefault(key, Scope(name, kind, parent, order=order))
+    return Scope(name, kind, parent, order=order)
 
 
 def layer_of(name: str) -> str:

@@ -14,7 +14,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from hashlib import sha256
 from itertools import accumulate
 from math import inf, isfinite, isinf, nan
@@ -151,7 +151,8 @@ def parsed(content: bytes) -> Any:
         text = content.decode()
     except UnicodeDecodeError:
         raise ValueError("it is no text in UTF-8") from None
-    if _is_too_deep(text):
+    steps = (1 if bracket in "[{" else -1 for bracket in _BRACKET.findall(_TEXT.sub("", text)))
+    if any(depth > _DEEPEST for depth in accumulate(steps)):
         raise ValueError(f"it has more than {_DEEPEST} lists or objects inside one another")
     try:
         return json.loads(
@@ -164,11 +165,6 @@ def parsed(content: bytes) -> Any:
     except json.JSONDecodeError as fault:
         place = f"line {fault.lineno}, column {fault.colno}"
         raise ValueError(f"it has no JSON at {place}") from None
-
-
-def _is_too_deep(text: str) -> bool:
-    steps = (1 if bracket in "[{" else -1 for bracket in _BRACKET.findall(_TEXT.sub("", text)))
-    return any(depth > _DEEPEST for depth in accumulate(steps))
 
 
 def _parsed_float(text: str) -> float:
@@ -224,13 +220,17 @@ def decode(kind: Any, data: Any, what: str = "it") -> Any:
         (other,) = (each for each in inner if each is not NoneType)
         return None if data is None else decode(other, data, what)
     if is_dataclass(kind):
-        needed = {field.name for field in fields(kind) if _is_needed(field)}
+        defaults = {each.name: (each.default, each.default_factory) for each in fields(kind)}
+        needed = {name for name, given in defaults.items() if given == (MISSING, MISSING)}
         found = _fields(get_type_hints(kind), needed, data, what)
         return cast(Any, kind)(**found)
     if isinstance(kind, dict):
         return _fields(kind, set(kind), data, what)
     if kind is float:
-        return _number(data, what)
+        if isinstance(data, float) or (type(data) is int and abs(data) <= sys.float_info.max):
+            return float(data)
+        if isinstance(data, str) and data in NO_JSON_NUMBERS:
+            return NO_JSON_NUMBERS[data]
     if origin is dict and isinstance(data, Mapping):
         return {
             _key(inner[0], key, what): decode(inner[1], entry, f"{what}[{quoted(key)}]")
@@ -249,10 +249,6 @@ _IN_WORDS: dict[Any, str] = {
 }
 
 
-def _is_needed(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
-
-
 def _fields(known: Mapping[str, Any], needed: set[str], data: Any, what: str) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise _wrong(what, data, "an object")
@@ -262,14 +258,6 @@ def _fields(known: Mapping[str, Any], needed: set[str], data: Any, what: str) ->
         raise ValueError(f"{what} lacks {some_of(missing)}")
     inside = "its " if what == "it" else f"{what}."
     return {name: decode(known[name], data[name], inside + name) for name in data}
-
-
-def _number(data: Any, what: str) -> float:
-    if isinstance(data, float) or (type(data) is int and abs(data) <= sys.float_info.max):
-        return float(data)
-    if isinstance(data, str) and data in NO_JSON_NUMBERS:
-        return NO_JSON_NUMBERS[data]
-    raise _wrong(what, data, "a number")
 
 
 def _key(kind: type, key: object, what: str) -> Any:

@@ -1,24 +1,52 @@
-"""`grad`: gradients by any nodes, as numbers or as graphs that can be differentiated again.
+"""Gradients as numbers or graphs, and derivatives of functions: Jacobian, Hessian, directions.
 
 The local derivatives stored in a graph are numbers. To differentiate a gradient, the rules of
 the table are read again, on Values: the gradient is then an expression like any other, and can be
 drawn, stepped through and differentiated in turn. None of this touches `.grad`.
-Next: `functional.py`.
+
+The functions that take a function call it on fresh nodes, so nothing outside is differentiated by
+and nested derivatives do not confuse each other. Numbers in give floats out. Where an argument, or
+anything else that the result depends on, is a Value, Values come out, which can be differentiated
+again. `argnums` has JAX's meaning: the positions of the arguments that are differentiated by; all
+others, and keyword arguments, are handed on as they are. They all raise
+
+    TypeError: there is no function, there is no argument at one of the positions, an argument to
+        differentiate by holds something that is no number; or the result holds what is no number,
+        or, but for `jacobian` and `jvp`, is not a single one.
+    ValueError: a tangent or a vector has another structure than the argument.
+
+Next: `check.py`, which compares derivatives with differences.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from math import isnan
+import operator
+from collections.abc import Callable, Container, Mapping, Sequence
+from math import isfinite, isnan
 from typing import Any
+
+import numpy as np
 
 from glassgrad.engine import misuse
 from glassgrad.engine.backward import order_of, require_value, sweep
-from glassgrad.engine.context import current, derive
+from glassgrad.engine.context import Observer, current, derive, recording
 from glassgrad.engine.errors import ChangedDataError
-from glassgrad.engine.misuse import name, names
-from glassgrad.engine.tree import leaves_of, like, settled
-from glassgrad.engine.value import NOT_COMPUTED, Value, as_value, constant, tell_used
+from glassgrad.engine.misuse import is_real, name, names, remedy
+from glassgrad.engine.reductions import dot
+from glassgrad.engine.text import counted, describe, function_name
+from glassgrad.engine.tree import aligned, leaves_of, like, scalar_of, settled
+from glassgrad.engine.value import (
+    NOT_COMPUTED,
+    Value,
+    as_value,
+    constant,
+    is_parameter,
+    number_of,
+    tell_used,
+)
+
+Function = Callable[..., Any]
+Argnums = int | Sequence[int]
 
 Partials = Sequence[float | None]
 """A local derivative by each operand of a node; None on an edge that carries none."""
@@ -140,3 +168,294 @@ def _same(a: float, b: float | None) -> bool:
     """Equal to the rounding of a rule read on Values; nan equals nan."""
     assert b is not None
     return a == b or abs(a - b) <= 1e-12 * abs(a) or (isnan(a) and isnan(b))
+
+
+# Derivatives of functions.
+
+
+def value_and_grad(function: Function, argnums: Argnums | None = None) -> Function:
+    """A function that gives the value of `function` and its gradient by its arguments, as a tuple.
+
+    Arguments are numbers, Values, or sequences, dicts and arrays of them; the gradient has the
+    shape of the argument.
+
+    Args:
+        function: gives one Value or number.
+        argnums: the position of the argument to differentiate by, for one gradient, or a tuple of
+            positions, for a tuple of gradients. All positional arguments, if left out: one
+            gradient for one argument, a tuple for several.
+
+    >>> from glassgrad import value_and_grad
+    >>> value_and_grad(lambda x, y: x * y)(2.0, 5.0)
+    (10.0, (5.0, 2.0))
+    >>> value_and_grad(lambda x, power: x**power, argnums=0)(3.0, 2)
+    (9.0, 6.0)
+    """
+    _check("value_and_grad", function, argnums)
+
+    @recording()
+    def evaluated(*arguments: Any, **named: Any) -> tuple[Any, Any]:
+        call = _Call("value_and_grad", function, arguments, named, argnums)
+        y = call.number()
+        gradients = call.reshape(grad(y, call.leaves, differentiable=call.gives_values))
+        is_single = len(gradients) == 1 if argnums is None else not isinstance(argnums, Sequence)
+        return y if call.gives_values else y.data, gradients[0] if is_single else gradients
+
+    return evaluated
+
+
+@recording()
+def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """The value of `function` and its derivative in a direction, in one forward sweep.
+
+    An argument whose tangent is 0 does not move: it sends nothing, also where its slope is
+    infinite, as a gradient by the other arguments does not ask for that slope.
+
+    Args:
+        function: takes the arguments and gives a Value, or a nested sequence or array of them.
+        arguments: a tuple of numbers, or of nested sequences of them, one per parameter.
+        tangents: the direction, in the same structure.
+
+    Returns:
+        (value, directional derivative), both in the structure of the result.
+
+    >>> from glassgrad import jvp
+    >>> jvp(lambda x, y: {"product": x * y, "double": 2 * x}, (2.0, 5.0), (1.0, 0.0))
+    ({'product': 10.0, 'double': 4.0}, {'product': 5.0, 'double': 2.0})
+    """
+    _check("jvp", function, None)
+    if not isinstance(arguments, (list, tuple)) or not isinstance(tangents, (list, tuple)):
+        raise TypeError("jvp takes two tuples. Write jvp(f, (x,), (dx,)).")
+    call = _Call("jvp", function, arguments)
+    ys = call.outputs()
+    slopes = call.tangents_of(ys, tangents)
+    values = ys if call.gives_values else [y.data for y in ys]
+    return like(call.result, iter(values)), like(call.result, iter(slopes))
+
+
+def jacobian(function: Function, argnums: int = 0) -> Function:
+    """A function that gives the matrix of derivatives of a vector function by a vector.
+
+    The vector is a list, tuple or array, or nested ones; the function gets it as the same kind, and
+    gives one Value or a nested sequence or array of them. The matrix is an array of floats or
+    Values of shape (outputs, inputs).
+
+    Args:
+        function: takes the vector, and whatever else it is called with.
+        argnums: the position of the vector among the arguments.
+
+    >>> from glassgrad import jacobian
+    >>> jacobian(lambda v: [v[0] * v[1], v[0] + v[1]])([2.0, 5.0])
+    array([[5., 2.],
+           [1., 1.]])
+    """
+    _check("jacobian", function, argnums)
+
+    @recording()
+    def evaluated(*arguments: Any, **named: Any) -> Any:
+        call = _Call("jacobian", function, arguments, named, argnums)
+        return call.jacobian_of(call.outputs())
+
+    return evaluated
+
+
+def hessian(function: Function, argnums: int = 0) -> Function:
+    """A function that gives the matrix of second derivatives of a function by a vector: the
+    Jacobian of its gradient, symmetric up to rounding.
+
+    It takes what `jacobian` does, and the function gives one Value.
+
+    >>> from glassgrad import hessian
+    >>> hessian(lambda v: v[0] ** 2 * v[1])([3.0, 5.0])
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    _check("hessian", function, argnums)
+
+    @recording()
+    def evaluated(*arguments: Any, **named: Any) -> Any:
+        call = _Call("hessian", function, arguments, named, argnums)
+        return call.jacobian_of(grad(call.number(), call.leaves, differentiable=True))
+
+    return evaluated
+
+
+def hvp(function: Function) -> Function:
+    """A function that gives the Hessian of `function` at a point, times a vector.
+
+    The matrix is not built: the product is the derivative of the gradient in the direction of the
+    vector, which costs a few gradients, whatever the number of inputs (B. A. Pearlmutter, "Fast
+    exact multiplication by the Hessian", 1994). `scipy.optimize.minimize` takes it as `hessp`.
+
+    It takes the point, the vector in the same structure, and what else `function` takes, and gives
+    a result of that structure.
+
+    >>> from glassgrad import hvp
+    >>> hvp(lambda v: v[0] ** 2 * v[1])([3.0, 5.0], [1.0, 2.0])
+    [22.0, 6.0]
+    """
+    _check("hvp", function, 0)
+
+    @recording()
+    def evaluated(point: Any, vector: Any, *arguments: Any, **named: Any) -> Any:
+        call = _Call("hvp", function, (point, *arguments), named, 0)
+        gradient = grad(call.number(), call.leaves, differentiable=True)
+        return call.reshape(call.tangents_of(gradient, [vector]))[0]
+
+    return evaluated
+
+
+def _check(role: str, function: Any, argnums: Any) -> None:
+    """Refuse what is no function, and what is no position, before anything is called."""
+    if not callable(function):
+        hint = " Of a Value, write grad(y, x)." if isinstance(function, Value) else ""
+        raise TypeError(f"{role} takes a function, not {describe(function)}.{hint}")
+    is_several = role == "value_and_grad" and isinstance(argnums, Sequence)
+    positions = argnums if is_several else [0 if argnums is None else argnums]
+    if not positions or not all(isinstance(i, (int, np.integer)) for i in positions):
+        raise TypeError(
+            "argnums is the position of an argument to differentiate by, in value_and_grad also a "
+            f"tuple, not {describe(argnums)}. The arguments come after it: {role}(f)(x)."
+        )
+
+
+class _Call:
+    """One call of a function, on fresh nodes, `leaves`, for the numbers in the arguments that are
+    differentiated by. It `gives_values` if the result depends on Values from outside, from which
+    plain numbers would cut it off.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        function: Function,
+        arguments: Sequence[Any],
+        named: Mapping[str, Any] | None = None,
+        argnums: Argnums | None = None,
+    ) -> None:
+        self._role, self._title = role, function_name(function)
+        positions = self._positions(argnums, len(arguments))
+        arguments = [settled(x) if i in positions else x for i, x in enumerate(arguments)]
+        self._shapes = [arguments[i] for i in positions]
+        given = []
+        for position, shape in zip(positions, self._shapes):
+            for leaf in leaves_of(shape):
+                if not _is_number(leaf):
+                    raise TypeError(
+                        f"{role} of {self._title} differentiates by argument {position}, and "
+                        f"{describe(leaf)} is no number. {remedy(leaf)} To hand an argument on as "
+                        f"it is, write {role}(lambda x: f(x, ...))."
+                    )
+                given.append(leaf)
+        self.leaves = [_fresh(x) for x in given]
+        for position, replaced in zip(positions, self.reshape(self.leaves)):
+            arguments[position] = replaced
+        self.result = settled(function(*arguments, **(named or {})))
+        own = set(self.leaves)
+        behind = order_of(*[x for x in leaves_of(self.result) if isinstance(x, Value)])
+        self.gives_values = any(isinstance(x, Value) for x in given) or any(
+            is_parameter(x) and x not in own for x in behind
+        )
+
+    def _positions(self, argnums: Argnums | None, count: int) -> list[int]:
+        """The positions of the arguments to differentiate by, from the left."""
+        wanted = range(count) if argnums is None else argnums
+        wanted = wanted if isinstance(wanted, Sequence) else [wanted]
+        positions = {operator.index(i) % count: i for i in wanted if -count <= i < count}
+        if not wanted or len(positions) < len(wanted):
+            by = f" by {', '.join(map(str, wanted))}" if wanted else ""
+            raise TypeError(
+                f"{self._role}{by}: {self._title} was called with "
+                f"{counted(count, 'positional argument')}, and each can be differentiated by once. "
+                "Arguments given by keyword are not differentiated by."
+            )
+        return list(positions)
+
+    def number(self) -> Value:
+        """The result, if it is a single Value or number."""
+        result = scalar_of(self.result)
+        if _is_number(result):
+            return as_value(result, self._role)
+        raise TypeError(
+            f"{self._role} differentiates one number, and {self._title} gives "
+            f"{describe(result)}. Of several, jacobian takes the derivatives."
+        )
+
+    def outputs(self) -> list[Value]:
+        """All numbers of the result."""
+        return [as_value(y, f"The result of {self._title}") for y in leaves_of(self.result)]
+
+    def reshape(self, flat: Sequence[Any]) -> tuple[Any, ...]:
+        """One entry per number of the arguments, nested as the arguments are."""
+        supply = iter(flat)
+        return tuple(like(shape, supply) for shape in self._shapes)
+
+    def jacobian_of(self, ys: Sequence[Value]) -> Any:
+        """The matrix of the derivatives of each of `ys` by each leaf."""
+        matrix = np.empty((len(ys), len(self.leaves)), object if self.gives_values else float)
+        for i, y in enumerate(ys):
+            matrix[i, :] = grad(y, self.leaves, differentiable=self.gives_values)
+        return matrix
+
+    def tangents_of(self, ys: Sequence[Value], tangents: Sequence[Any]) -> list[Any]:
+        """The derivatives of `ys` where the arguments move along tangents of their structure."""
+        try:
+            given = aligned([*tangents], self._shapes)
+        except ValueError as fault:
+            problem = f"What {self._role} moves along has the structure of what is moved"
+            raise ValueError(f"{problem}: {fault}.") from None
+        directions = [as_value(t, self._role) for t in given]
+        self.gives_values |= any(isinstance(t, Value) for t in given)
+        moves = zip(self.leaves, directions)
+        moving = {leaf: t for leaf, t in moves if not (t.is_constant and t.data == 0.0)}
+        observers = current().observers
+        if self.gives_values:
+            moved = derive(_tangents, ys, moving, local_derivatives, observers)
+            return [moved.get(y, constant(0.0)) for y in ys]
+        numbers = {leaf: t.data for leaf, t in moving.items()}
+        moved = _tangents(ys, numbers, lambda node, partials: partials, observers)
+        return [moved.get(y, 0.0) for y in ys]
+
+
+def _is_number(thing: Any) -> bool:
+    return isinstance(thing, Value) or is_real(thing)
+
+
+def _fresh(argument: Any) -> Value:
+    """A node of its own for an argument: in the graph of a Value, a leaf for a number."""
+    if not isinstance(argument, Value):
+        return Value(argument)
+    return Value(argument.data) if argument.is_constant else +argument
+
+
+def _tangents(
+    ys: Sequence[Value],
+    moving: Mapping[Value, Any],
+    derivatives: Callable[[Value, Partials], Sequence[Any]],
+    observers: Sequence[Observer],
+) -> dict[Value, Any]:
+    """One sweep of the chain rule from the leaves on: the tangents of all nodes behind `ys`.
+
+    Nothing comes from an operand that is masked or not chosen, and nothing of an infinite slope
+    from one that does not move. (A tangent that only comes out as 0 is another thing: that of x³
+    is 0 at 0, and yet the derivative of its cube root is 1.)
+    """
+    tangent_of = dict(moving)
+    still = {node for node, tangent in moving.items() if number_of(tangent) == 0.0}
+    for node in order_of(*ys):
+        partials = list(partials_to(tangent_of, node))
+        row = node.operation
+        for i, (operand, slope) in enumerate(zip(node._operands, partials)):
+            stops = row is not None and row.masks and slope == 0.0
+            if slope is not None and (not isfinite(slope) if operand in still else stops):
+                partials[i] = None
+        operands = [x for x, slope in zip(node._operands, partials) if slope is not None]
+        if not operands:
+            continue
+        slopes = [slope for slope in derivatives(node, partials) if slope is not None]
+        tangent_of[node] = dot(slopes, [tangent_of[operand] for operand in operands])
+        if still.issuperset(operands):
+            still.add(node)
+        for observer in observers:
+            observer.moved(node, number_of(tangent_of[node]))
+    return tangent_of

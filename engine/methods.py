@@ -46,10 +46,10 @@ import numpy as np
 
 from glassgrad.engine.context import Context, current
 from glassgrad.engine.define import newcomers, reserved
+from glassgrad.engine.formula import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.misuse import is_real, is_refused
 from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators
 from glassgrad.engine.provenance import files_of_user, made_by
-from glassgrad.engine.row_source import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.value import (
     NOT_COMPUTED,
     Constant,

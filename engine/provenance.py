@@ -9,6 +9,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+from functools import cache
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -70,7 +71,7 @@ def made_by(frame: FrameType | None, context: Context) -> Made:
     """
     while frame is not None:
         code = frame.f_code
-        owner = _owners[code.co_filename]
+        owner = _owner_of(code.co_filename)
         if owner is USER:
             files_of_user.add(code.co_filename)
             return code, frame.f_lasti
@@ -102,12 +103,8 @@ def is_installed(package: str) -> bool:
         return False
     file = getattr(module, "__file__", None)
     files = getattr(module, "__path__", ()) if file is None else [file]
-    return bool(files) and all(map(_is_among_installed, files))
-
-
-def _is_among_installed(file: str) -> bool:
-    folders = os.path.normpath(str(file)).split(os.sep)
-    return "site-packages" in folders or "dist-packages" in folders
+    folders = [set(os.path.normpath(str(file)).split(os.sep)) for file in files]
+    return bool(folders) and all(each & {"site-packages", "dist-packages"} for each in folders)
 
 
 ENGINE, LIBRARY, FOREIGN, USER = "the engine", "a library on it", "numpy", "the user"
@@ -117,26 +114,21 @@ _owner_of_folder = {
 }
 
 
-class _Owners(dict[str, str]):
-    """To whom a source file belongs, remembered by its name."""
-
-    def __missing__(self, file: str) -> str:
-        owners = (owner for folder, owner in _owner_of_folder.items() if file.startswith(folder))
-        self[file] = owner = next(owners, USER)
-        return owner
-
-
-_owners = _Owners()
+@cache
+def _owner_of(file: str) -> str:
+    """To whom a source file belongs."""
+    owners = (owner for folder, owner in _owner_of_folder.items() if file.startswith(folder))
+    return next(owners, USER)
 
 
 def is_of_library(code: CodeType) -> bool:
     """Whether code belongs to a package that `hide_lines_of` named."""
-    return _owners[code.co_filename] is LIBRARY
+    return _owner_of(code.co_filename) is LIBRARY
 
 
 def is_of_user(code: CodeType) -> bool:
     """Whether code belongs to neither the engine, nor such a package, nor numpy."""
-    return _owners[code.co_filename] is USER
+    return _owner_of(code.co_filename) is USER
 
 
 def hide_lines_of(file: str) -> None:
@@ -148,5 +140,5 @@ def hide_lines_of(file: str) -> None:
     >>> hide_lines_of("/somewhere/library/__init__.py")
     """
     _owner_of_folder.setdefault(os.path.dirname(file) + os.sep, LIBRARY)
-    _owners.clear()
+    _owner_of.cache_clear()
     files_of_user.clear()

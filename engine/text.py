@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from difflib import SequenceMatcher
 
 
 def visible(label: str) -> str:
@@ -96,42 +92,25 @@ _ELSEWHERE = {
     **{"bce": _LOGITS, "binary_cross_entropy": _LOGITS},
 }
 """What some call by another name; of several the first that there is."""
-_LONG_NAME = 8
-"""In a name so long two letters may be wrong, in one of three or more one."""
 
 
 def similar(name: str, known: Iterable[str]) -> str | None:
     """The known name that is nearest to a mistyped one, or None if none is near."""
+    from difflib import get_close_matches  # which an error alone needs
+
     if len(name) > _LONGEST_NAME:
         return None
     by_lower = {each.lower(): each for each in known if len(each) <= _LONGEST_NAME}
     meant = _ELSEWHERE.get(name.lower(), name.lower()).split(" ")
-    for each in meant:
-        if each in by_lower:
-            return by_lower[each]
-    typed = meant[0]
-    # Two letters swapped are the likeliest slip, so an anagram comes first.
-    found = [each for each in by_lower if sorted(each) == sorted(typed)]
-    found = found or [each for each in by_lower if _is_slip(typed, each)]
-    if not found:
-        return None
-    best = max(found, key=lambda each: (_likeness(typed, each).ratio(), each[0] == typed[0]))
-    return by_lower[best]
-
-
-def _is_slip(typed: str, meant: str) -> bool:
-    """Whether few letters are wrong: round is not meant for prod, nor square for share."""
-    shorter, longer = sorted((len(typed), len(meant)))
-    if shorter < 3 or longer - shorter > 2:
-        return False
-    same = sum(block.size for block in _likeness(typed, meant).get_matching_blocks())
-    return longer - same <= 1 + (shorter >= _LONG_NAME)
-
-
-def _likeness(typed: str, meant: str) -> SequenceMatcher[str]:
-    from difflib import SequenceMatcher  # which an error alone needs
-
-    return SequenceMatcher(None, typed, meant)
+    found = [each for each in meant if each in by_lower]
+    # Two letters swapped are the likeliest slip, so an anagram comes before a wrong letter, which
+    # may be one of three, or of more one of five: round is not meant for prod, square for share.
+    typed = sorted(meant[0])
+    found = found or [each for each in by_lower if sorted(each) == typed]
+    if not found and len(typed) > 2:
+        least = 1.0 - 1.0 / min(5, len(typed)) - 1e-9
+        found = get_close_matches(meant[0], by_lower, 1, least)
+    return by_lower[found[0]] if found else None
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -36,6 +36,13 @@ class Trap(Observer):
                 f"was added to it. The node was created {place(node.line)}."
             )
 
+    def moved(self, node: Value, tangent: float) -> None:
+        if node.operation is not None and not isfinite(tangent):
+            raise NonFiniteError(
+                f"{node.operation.name}({names(node.parents)}) has a derivative of {tangent} in "
+                f"the direction of jvp. The node was created {place(node.line)}."
+            )
+
     def accumulated(self, leaf: Value, before: float, new: float, total: float) -> None:
         if not isfinite(total):
             raise NonFiniteError(

@@ -140,10 +140,8 @@ class Value(Refusals, Numeric):
 
     def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
         if type(data) is not float:
-            data = scalar_of(data)
-        if isinstance(data, Value):
-            raise TypeError(misuse.value_of_a_value(name(data)))
-        self._number = real(data, "Value(...)")
+            data = _stored(data, "Value(...)", misuse.value_of_a_value)
+        self._number: float = data
         self._grad: float = NOT_COMPUTED
         self._operands = self.partials = ()
         self.operation = None
@@ -455,10 +453,12 @@ def _nearest(number: Any) -> Any:
         return number
 
 
-def _stored(number: Any, role: str) -> float:
+def _stored(
+    number: Any, role: str, refusal: Callable[[str], str] = misuse.assigned_a_value
+) -> float:
     number = scalar_of(number)
     if isinstance(number, Value):
-        raise TypeError(misuse.assigned_a_value(name(number)))
+        raise TypeError(refusal(name(number)))
     return real(number, role)
 
 

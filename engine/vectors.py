@@ -3,6 +3,11 @@
 Optimisers, also those of other libraries, work on one array of parameters. Raises, all of them:
 
     TypeError: there is something else among the Values, or no iterable of them is given.
+
+And what tells in a microsecond that nothing has changed: whoever holds Values, as `nn.Module` does,
+counts `STRUCTURE.revision` up when an attribute is set or deleted. As long as it is the same, no
+layer, flag or rate was put in place of another. Lists change without anybody being told, so
+`hold_same` compares them.
 """
 
 from __future__ import annotations
@@ -10,13 +15,14 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import repeat
+from itertools import count, repeat
+from operator import eq
 from typing import Any
 
 import numpy as np
 
 from glassgrad.engine.backward import Leaves
-from glassgrad.engine.context import watching
+from glassgrad.engine.context import Context, Observer, call_in, watching
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import settled
@@ -92,8 +98,7 @@ def assign(values: Iterable[Value], numbers: Any) -> None:
     >>> data_vector(values)
     array([ 20., -10.])
     """
-    values = values_of(values, "assign")
-    _check_settable("data", values)
+    values = _settable(values, "assign", "data")
     write_data(values, _as_many("assign(...)", values, numbers))
 
 
@@ -108,8 +113,7 @@ def assign_grad(values: Iterable[Value], numbers: Any) -> None:
     >>> x.grad, w.grad
     (0.5, 0.0)
     """
-    values = values_of(values, "assign_grad")
-    _check_settable("grad", values)
+    values = _settable(values, "assign_grad", "grad")
     write_gradients(values, _as_many("assign_grad(...)", values, numbers))
 
 
@@ -145,7 +149,7 @@ def zero_grad(values: Iterable[Value]) -> None:
     >>> x.grad
     0.0
     """
-    _set_all_gradients(values_of(values, "zero_grad"), 0.0)
+    write_gradients(_settable(values, "zero_grad", "grad"), repeat(0.0))
 
 
 def clear_grad(values: Iterable[Value]) -> None:
@@ -158,12 +162,7 @@ def clear_grad(values: Iterable[Value]) -> None:
     >>> x
     Value(data=2.0, grad=–)
     """
-    _set_all_gradients(values_of(values, "clear_grad"), NOT_COMPUTED)
-
-
-def _set_all_gradients(values: Sequence[Value], gradient: float) -> None:
-    _check_settable("grad", values)
-    write_gradients(values, repeat(gradient))
+    write_gradients(_settable(values, "clear_grad", "grad"), repeat(NOT_COMPUTED))
 
 
 def write_data(values: Sequence[Value], numbers: list[float]) -> None:
@@ -210,11 +209,14 @@ def _array(numbers: list[float]) -> Vector:
     return np.frombuffer(bytearray(struct.pack(f"{len(numbers)}d", *numbers)), float)
 
 
-def _check_settable(attribute: str, values: Sequence[Any]) -> None:
+def _settable(values: Iterable[Value], call: str, attribute: str) -> Sequence[Value]:
+    """Values of any iterable, of which an attribute is set."""
+    values = values_of(values, call)
     are_values = type(values) is Leaves or [*map(type, values)].count(Value) == len(values)
     if not are_values and not all(isinstance(v, Value) for v in values):
         raise _foreign(values)
     _tell_used(f"sets .{attribute} of", values)
+    return values
 
 
 def _as_many(call: str, values: Sequence[Value], numbers: Any) -> list[float]:
@@ -239,3 +241,57 @@ def _tell_used(what: str, values: Sequence[Value]) -> None:
 def _foreign(values: Sequence[Any]) -> TypeError:
     other = next(value for value in values if not isinstance(value, Value))
     return TypeError(f"Among the Values is {describe(other)}. Give Values alone.")
+
+
+# Whether anything has changed.
+
+
+METHODS = "_compiled_methods"
+"""Where an object keeps its compiled methods, which decide nothing and are no parts of it."""
+
+
+class Structure:
+    """The count, `revision`: how many changes there have been."""
+
+    def __init__(self) -> None:
+        self._counter = count(1)
+        self.revision = 0
+
+    def count_up(self) -> None:
+        """Say that something has changed; of two threads at once, each sets another count."""
+        self.revision = next(self._counter)
+
+
+STRUCTURE = Structure()
+_IDENTITY: tuple[Any, ...] = (Value.__eq__, object.__eq__)
+
+
+def is_only_itself(thing: Any) -> bool:
+    """Whether nothing equals it but itself, as Values and modules."""
+    return type(thing).__eq__ in _IDENTITY
+
+
+class _NoNumbers(Observer):
+    """With it, no Value equals a plain number, which may stand in its place now."""
+
+    def compared(self, left: Any, right: Any, relation: str, outcome: bool) -> bool:
+        return False
+
+
+_NO_NUMBERS = _NoNumbers()
+_WITHOUT_NUMBERS = Context(False, (_NO_NUMBERS,))
+
+
+def hold_same(now: list[list[Any]], before: list[list[Any]]) -> bool:
+    """Whether lists hold the very same Values, and other things that are equal only to themselves.
+
+    All are compared in one go, without Python in between.
+    """
+    try:
+        watching.append(_NO_NUMBERS)
+        return call_in(_WITHOUT_NUMBERS, eq, now, before) is True
+    except Exception:  # what stands there now refuses to be compared
+        return False
+    finally:
+        if _NO_NUMBERS in watching:  # Ctrl-C may have come before
+            watching.remove(_NO_NUMBERS)

@@ -22,8 +22,8 @@ import numpy as np
 from glassgrad.engine import Value
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import ORDINARY, Context, Scope
-from glassgrad.engine.revision import METHODS, STRUCTURE, hold_same, is_only_itself
 from glassgrad.engine.value import is_parameter
+from glassgrad.engine.vectors import METHODS, STRUCTURE, hold_same, is_only_itself
 
 
 class Memory:

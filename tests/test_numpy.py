@@ -131,6 +131,9 @@ def test_products_of_matrices(other: np.ndarray) -> None:
     assert data(array @ other) == pytest.approx(data(array) @ numbers, rel=1e-15)
     assert data(other.T @ array.T) == pytest.approx(numbers.T @ data(array).T, rel=1e-15)
     assert data(np.dot(array, other)) == pytest.approx(data(array) @ numbers, rel=1e-15)
+    if other.ndim == 1 and hasattr(np, "vecdot"):
+        ours = array.view(ValueArray)
+        assert data(np.vecdot(ours, other)) == pytest.approx(data(array) @ numbers, rel=1e-15)
 
 
 # Functions.
@@ -251,6 +254,11 @@ def test_an_array_of_values_stays_one_and_answers_stay_plain() -> None:
     array *= Value(2.0)
     assert array is before
     assert data(np.asarray(array)).tolist() == [4.0, 6.0]
+    plain = before = np.asarray(array)
+    plain += Value(1.0)
+    plain *= 2.0
+    assert plain is before
+    assert (type(plain), data(plain).tolist()) == (np.ndarray, [10.0, 14.0])
     assert data(pickle.loads(pickle.dumps(array_of([Value(3.0)], (1,))))).tolist() == [3.0]
 
 
@@ -417,6 +425,13 @@ def test_a_result_put_into_an_array_of_values_is_that_of_the_row() -> None:
     assert fraction.tolist() == [0.5, 0.25, -0.5]
     assert given is whole
     assert whole.tolist() == [1.0, 2.0, -3.0]
+
+
+def test_a_result_is_not_put_into_a_value() -> None:
+    x = Value(0.5)
+    with pytest.raises(TypeError, match="exp cannot follow the gradient"):
+        np.exp(np.ones(()), out=x)
+    assert x.data == 0.5
 
 
 @pytest.mark.parametrize("span", [np.timedelta64(2), np.array([np.timedelta64(2, "s")])], ids=str)

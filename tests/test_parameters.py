@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from glassgrad import MLP, Layer, Module, Neuron, Value, compiled, forget, scope, trap
-from glassgrad.engine.revision import STRUCTURE
+from glassgrad.engine.vectors import STRUCTURE
 from glassgrad.nn.parts import Found
 
 Pair = namedtuple("Pair", "left right")

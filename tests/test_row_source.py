@@ -12,14 +12,14 @@ import pytest
 from browsing import Pages
 
 from glassgrad import TABLE, Operation, Reduction, Value, engine, operation
-from glassgrad.engine.op import HARD_PLACE
-from glassgrad.engine.row_source import (
+from glassgrad.engine.formula import (
     PYTHON_NAMES,
     RowSource,
     javascript_functions,
     javascript_key,
     python_source,
 )
+from glassgrad.engine.op import HARD_PLACE
 
 FIXED = [row for row in TABLE.values() if not isinstance(row, Reduction)]
 ROWS = pytest.mark.parametrize("row", FIXED, ids=lambda row: row.name)

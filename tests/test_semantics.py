@@ -109,14 +109,16 @@ def test_a_hard_place(function: Callable, x: float, expected: list[float]) -> No
     ids=lambda x: type(x).__name__,
 )
 def test_a_real_number_is_accepted(number: object, expected: float) -> None:
-    held = Value(0.0)
+    held, x = Value(0.0), Value(2.0)
     held.data = held.grad = number
-    made = [Value(number), Value(0.0) + number, number + Value(0.0), engine.pos(number) + Value(0)]
-    assert type(held.grad) is float
-    assert held.grad == expected
-    for value in (*made, held):
-        assert type(value.data) is float
-        assert value.data == expected
+    assert type(held.grad) is type(held.data) is float
+    assert held.grad == held.data == Value(number).data == (engine.pos(number) + held * 0).data
+    for row in (engine.add, engine.sub, engine.mul, engine.div, engine.pow):
+        operate = row.scalar if row is not engine.pow else operator.pow
+        for y in (operate(x, number), operate(x, Value(expected))):
+            assert (y.operation, y.data) == (row, operate(2.0, expected))
+            assert (type(y), type(y.data), x in y.parents) == (Value, float, True)
+        assert operate(number, x).data == operate(expected, 2.0)
 
 
 @pytest.mark.parametrize("huge", [10**400, -(10**400), Fraction(10**400)], ids=str)

@@ -17,11 +17,10 @@ from pathlib import PurePath
 from typing import Any
 
 from glassgrad.engine import Operation, Reduction, Scope
-from glassgrad.engine.formula import precedence, printed
+from glassgrad.engine.formula import javascript_functions, javascript_key, precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
 from glassgrad.engine.printing import digits_shown
-from glassgrad.engine.row_source import javascript_functions, javascript_key
 from glassgrad.engine.text import clipped, visible
 from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol

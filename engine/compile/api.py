@@ -40,9 +40,9 @@ from glassgrad.engine.context import current, is_traced, no_grad
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.reductions import sum as add_up
-from glassgrad.engine.revision import METHODS
 from glassgrad.engine.text import counted, describe
 from glassgrad.engine.value import Value
+from glassgrad.engine.vectors import METHODS
 
 
 class Compiled:

@@ -4,7 +4,7 @@ A recording holds for what was read when it was made. Three looks, of a few micr
 that changes: the names in the code of the function, and of the functions that it leads to, in all
 things that these names lead to (`rate`, `model`, `config.rate`, `settings["rate"]`), that code
 itself, and the defaults; the lists and dicts among them that hold Values, modules or functions; and
-the revision that modules count up, `revision.py`, whereupon their attributes are compared. What
+the revision that modules count up, in `STRUCTURE`, whereupon their attributes are compared. What
 none of them sees, such as a number changed in place inside a list of numbers, the audit finds:
 next, `cache.py`.
 """
@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glassgrad.engine.provenance import is_installed, is_ours, package_of
-from glassgrad.engine.revision import STRUCTURE, hold_same, is_only_itself
 from glassgrad.engine.tree import is_module
 from glassgrad.engine.value import Value
+from glassgrad.engine.vectors import STRUCTURE, hold_same, is_only_itself
 
 _MISSING = object()
 """What stands for a name that is not bound, and for an attribute that is not there."""

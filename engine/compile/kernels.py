@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.define import newcomers
+from glassgrad.engine.formula import numpy_source
 from glassgrad.engine.op import TABLE, Operation, Reduction
-from glassgrad.engine.row_source import numpy_source
 
 
 def join(*parts: Any) -> Any:
