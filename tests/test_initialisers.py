@@ -158,7 +158,7 @@ REFUSED = [
      "glassgrad.nn.initialisers.normal(0, 1)."),
     (lambda: Layer(2, 2, init=None), TypeError, "init is a name or an initialiser, not NoneType"),
     (lambda: MLP(2, [2], init=normal), TypeError,
-     "init is an initialiser, not the function normal. Call it: normal(...)."),
+     "init is a name or an initialiser, not function"),
     (lambda: Neuron(2, fan_out=0), ValueError, "Neuron(fan_out=...) is at least 1, not 0."),
     (lambda: uniform(1.0, -1.0), ValueError, "goes upwards: 1.0 is above -1.0."),
     (lambda: normal(0.0, -1.0), ValueError, "normal(std=...) takes 0 or a positive number"),

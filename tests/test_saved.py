@@ -151,8 +151,10 @@ BAD = {
         "its digest is not that of what it says. Take a copy of the model file,",
     ),
     "a field": (sealed({"schema": SCHEMA, "more": 1}), 'has a field "more"'),
-    "a field of later": (sealed({"schema": "glassgrad-model/2"}), 'it has a field "digest".'),
-    "a build of later": ('{"schema": "glassgrad-model/1", "build": {}}', 'it has a field "build".'),
+    "no digest of an older one": (
+        '{"schema": "glassgrad-model/2", "digest": "0", "parameters": {"w.0": 1, "b": 2}}',
+        "its digest is not that of what it says.",
+    ),
     "no parameters": (sealed({"schema": SCHEMA}), 'it lacks "parameters"'),
     "twice": ('{"w.0": 1, "w.0": 2}', 'has "w.0" twice'),
     "NaN": ('{"w.0": NaN}', "has NaN, which is not JSON"),
