@@ -238,6 +238,7 @@ class Module(Holder):
 
         One that is damaged, is no model file, or is of another shape or with other settings, such
         as another activation, is a ValueError that begins with the file's name, and the module
+        stays as it was.
         """
         saving.fill(path, self)
 
@@ -324,7 +325,7 @@ def _size(module: Module) -> str:
 
 def modules_of(model: Module) -> list[Module]:
     """The model and all modules in it."""
-    return [model, *(part for part in Found.below(model).holders if isinstance(part, Module))]
+    return [model, *cast("list[Module]", Found.below(model).holders)]
 
 
 @contextmanager
