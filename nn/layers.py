@@ -1,13 +1,5 @@
 """Layers other than the dense ones, and parts in a row.
 
-    Sequential      modules and activations, each on what the one before gives
-    Projection      a matrix of weights and no more
-    AttentionHead   each place of a sequence looks at others, and takes what it looks for
-    Embedding       a row of numbers to learn for each of a number of things, such as letters
-    LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
-                    nor explode; each has a gain of its own to learn, so that nothing is lost
-    Dropout         leaves numbers out by chance, so that none is relied on
-
 What they take, give and raise, and what `nin`, `nout`, `seed` and `init` are, is said in
 `dense.py`; matrices are drawn row by row. Below `Dropout` is where its random numbers come from.
 """
@@ -262,7 +254,8 @@ class Embedding(Module):
 class LayerNorm(Module):
     """gain · (x - mean) / sqrt(variance + eps) + bias, with the mean and variance of one sample.
 
-    The variance is the biased one, divided by n, as in PyTorch (Ba, Kiros and Hinton 2016).
+    Numbers of a usual size neither fade nor explode from layer to layer. The variance is the biased
+    one, divided by n, as in PyTorch (Ba, Kiros and Hinton 2016).
 
     Args:
         size: how many numbers it takes and gives.
@@ -297,9 +290,10 @@ class LayerNorm(Module):
 class Dropout(Module):
     """Leaves each number out with some probability while it is trained; in use, gives all.
 
-    Numbers that stay are divided by the probability to stay, so that sums keep their mean
-    (Srivastava et al. 2014, section 10, "inverted dropout"): v · step(u - rate) / (1 - rate), with
-    u uniform between 0 and 1, drawn anew for each number in each call.
+    So none is relied on. Numbers that stay are divided by the probability to stay, so that sums
+    keep their mean (Srivastava et al. 2014, section 10, "inverted dropout"):
+    v · step(u - rate) / (1 - rate), with u uniform between 0 and 1, drawn anew for each in each
+    call.
 
     Args:
         rate: the probability to be left out, from 0 to below 1, as something has to stay.
