@@ -44,15 +44,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from glassgrad.engine.files import (
-    decode,
-    parsed,
-    plain_file,
-    quoted,
-    seal,
-    sealed,
-    write_file,
-)
+from glassgrad.engine.files import decode, parsed, plain_file, quoted, seal, sealed, write_file
 from glassgrad.engine.text import clipped, function_name, told
 from glassgrad.engine.value import Value, is_parameter
 from glassgrad.nn.parts import Found, Holder, title, walk
@@ -134,19 +126,14 @@ def fill(path: str | Path, module: Any) -> None:
         found, state = _read(path), module.state_dict()
         if found.build is not ...:
             fresh = _made(found.build, max(len(found.parameters), len(state)))
-            if state.keys() == found.parameters.keys() and build_of(module) is not None:
-                _check_settings(module, fresh)
+            is_known = state.keys() == found.parameters.keys() and build_of(module) is not None
+            if is_known and not _are_alike(module, fresh, {"rate"}):  # that of chance may differ
+                held, mine = (clipped(title(each), _LONGEST) for each in (fresh, module))
+                raise ValueError(
+                    f"does not fit: it holds {held}, and the model is {mine}, with other settings."
+                )
     with _naming(path):
         _take(module, found)
-
-
-def _check_settings(module: Holder, fresh: Holder) -> None:
-    """Refuse the file of a model that computes something else with its numbers."""
-    if not _are_alike(module, fresh, {"rate"}):  # a rate of chance may be another one
-        held, mine = (clipped(title(each), _LONGEST) for each in (fresh, module))
-        raise ValueError(
-            f"does not fit: it holds {held}, and the model is {mine}, with other settings."
-        )
 
 
 def load(path: str | Path) -> Any:

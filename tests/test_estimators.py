@@ -5,14 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from glassgrad import (
-    MLP,
-    NetworkClassifier,
-    NetworkRegressor,
-    blobs,
-    r2,
-    two_moons,
-)
+from glassgrad import MLP, NetworkClassifier, NetworkRegressor, blobs, r2, two_moons
 
 pytestmark = pytest.mark.needs("sklearn")
 

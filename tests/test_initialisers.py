@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 
 from glassgrad import MLP, SGD, Layer, Neuron, grad_vector
-from glassgrad.nn.initialisers import (
-    INITIALISERS,
-    Initialiser,
-    he,
-    normal,
-    uniform,
-    xavier,
-)
+from glassgrad.nn.initialisers import INITIALISERS, Initialiser, he, normal, uniform, xavier
 
 NIN, NOUT = 60, 240
 
