@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from glassgrad.engine import TABLE, Operation, Value, as_value, assign, dot, no_grad
 from glassgrad.engine.misuse import is_real, not_defined, real, whole
-from glassgrad.engine.text import counted, describe, function_name, similar, told
-from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of
+from glassgrad.engine.text import counted, function_name, similar, told
+from glassgrad.engine.tree import listed, scalar_of, scalars_of
 from glassgrad.nn.checks import explained, positive
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
@@ -100,26 +100,21 @@ class Converted(tuple[Value, ...]):
 
 def converted(module: Module, count: int, x: Inputs) -> Converted:
     """One sample as Values, plain numbers made constants once, for a module of `count` inputs."""
-    sample = x if isinstance(x, Converted) else _as_values(module, count, x)
+    if isinstance(x, Converted):
+        sample = x
+    else:
+        role, x = type(module).__name__, scalar_of(x)
+        is_alone = isinstance(x, Value) or is_real(x)
+        row = [x] if is_alone else listed(x, role, f"a list of {counted(count, 'input')},")
+        numbers = scalars_of(row)
+        if numbers is None:
+            raise ValueError(
+                f"{title(module)} takes one sample at a time: write [model(x) for x in samples]."
+            )
+        sample = Converted([as_value(number, role) for number in numbers])
     if len(sample) != count:
         raise ValueError(f"{title(module)} takes {counted(count, 'input')}, not {len(sample)}.")
     return sample
-
-
-def _as_values(module: Module, count: int, x: Inputs) -> Converted:
-    role, x = type(module).__name__, scalar_of(x)
-    if isinstance(x, Value) or is_real(x):
-        return Converted((as_value(x, role),))
-    if not is_sequence(x):
-        raise TypeError(
-            f"{title(module)} takes a list of {counted(count, 'input')}, not {describe(x)}."
-        )
-    numbers = scalars_of(listed(x, role))
-    if numbers is None:
-        raise ValueError(
-            f"{title(module)} takes one sample at a time: write [model(x) for x in samples]."
-        )
-    return Converted([as_value(number, role) for number in numbers])
 
 
 @buildable("nin", "activation")
