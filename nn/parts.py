@@ -106,8 +106,9 @@ def walk(
 
 def _parts(thing: Any, prefix: str, snapshots: Snapshots) -> list[tuple[str, Any]]:
     copy: Any
+    skipped: tuple[str, ...] = ()
     if isinstance(thing, Holder):
-        copy = _attributes(thing)
+        copy, skipped = vars(thing).copy(), thing._not_parts
     elif isinstance(thing, dict):
         copy = dict(thing)
     elif isinstance(thing, (list, tuple)):
@@ -119,15 +120,7 @@ def _parts(thing: Any, prefix: str, snapshots: Snapshots) -> list[tuple[str, Any
     if not isinstance(thing, tuple):  # which does not change
         snapshots.append((thing, copy))
     entries = copy.items() if isinstance(copy, dict) else enumerate(copy)
-    return [(f"{prefix}{name}", part) for name, part in entries]
-
-
-def _attributes(holder: Holder) -> dict[str, Any]:
-    """Those that may be parts. What is remembered of it is none: it would keep itself alive."""
-    attributes = vars(holder).copy()
-    for name in holder._not_parts:
-        attributes.pop(name, None)
-    return attributes
+    return [(f"{prefix}{name}", part) for name, part in entries if name not in skipped]
 
 
 class Found:
@@ -152,13 +145,14 @@ class Found:
         # One becomes a parameter when its graph is released.
         self._results = [x for _, x in parts if isinstance(x, Value) and not is_parameter(x)]
 
-        (_, own), *below = snapshots
+        (_, attributes), *below = snapshots
         rows = [(x, copy) for x, copy in below if type(x) is list and _are_plain(copy)]
         are_rows = {id(x) for x, _ in rows}
         others = [
             (x, copy) for x, copy in below if id(x) not in are_rows and not isinstance(x, Holder)
         ]
-        self._attributes = [own, *[vars(x).copy() for x in self.holders]]
+        inner = [copy for x, copy in below if isinstance(x, Holder)]
+        self._attributes = [_own(root, attributes), *inner]
         self._rows, self._rows_before = [x for x, _ in rows], [copy for _, copy in rows]
         self._others, self._others_before = [x for x, _ in others], [copy for _, copy in others]
         values = chain.from_iterable(map(dict.values, self._attributes))
@@ -180,17 +174,12 @@ class Found:
         Values, and of attributes as long as none was set, so that they have their order.
         """
         revision = STRUCTURE.revision
-        attributes: list[Any] = [_attributes(root), *map(vars, self.holders)]
-        if self._are_told and revision == self._revision:
-            quick, quick_before = (
-                [*attributes, *self._rows],
-                [*self._attributes, *self._rows_before],
-            )
-            exact, exact_before = self._others, self._others_before
-        else:
-            quick, quick_before = self._rows, self._rows_before
-            exact = [*attributes, *self._others]
-            exact_before = [*self._attributes, *self._others_before]
+        attributes: list[Any] = [_own(root, vars(root).copy()), *map(vars, self.holders)]
+        quick, quick_before = [*self._rows], [*self._rows_before]
+        exact, exact_before = [*self._others], [*self._others_before]
+        are_quick = self._are_told and revision == self._revision
+        (quick if are_quick else exact).extend(attributes)
+        (quick_before if are_quick else exact_before).extend(self._attributes)
         is_same = (
             self._root == id(root)  # a copy may have taken this along
             and hold_same(quick, quick_before)
@@ -200,6 +189,13 @@ class Found:
         if is_same:
             self._revision = revision
         return is_same
+
+
+def _own(root: Holder, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes without what is remembered of a holder, which would keep itself alive."""
+    for name in root._not_parts:
+        attributes.pop(name, None)
+    return attributes
 
 
 def _is_same(container: Any, before: Any) -> bool:
