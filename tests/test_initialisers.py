@@ -79,6 +79,7 @@ def test_a_seed_makes_all_numbers_repeatable(name):
 def test_a_neuron_alone_has_a_fan_out_of_one():
     alone, among = (Neuron(2, init="xavier", seed=1, fan_out=n) for n in (1, 6))
     assert Neuron(2, init="xavier", seed=1).state_dict() == alone.state_dict()
+    assert INITIALISERS["xavier"].draw(2, seed=1)[0] == [w.data for w in alone.w]
     ratios = [a.data / b.data for a, b in zip(alone.w, among.w)]
     assert ratios == pytest.approx([math.sqrt((2 + 6) / (2 + 1))] * 2)
 
