@@ -225,6 +225,11 @@ def test_nodes_carry_the_path_of_the_module_that_made_them(path):
     assert (Value(1.0) * Value(2.0)).scope is None
 
 
+def test_a_call_that_calls_that_of_its_base_class_opens_one_scope():
+    made = [node for node in topological_order(Loud(1)(1.0)) if node.parents]
+    assert {node.scope.path() for node in made} == {"Loud"}
+
+
 def test_a_scope_is_the_same_from_call_to_call():
     out = NETWORK([1.0, 2.0])
     with no_grad():
