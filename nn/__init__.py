@@ -1,9 +1,8 @@
 """Neurons, layers and networks, built on the engine, and all that trains them.
 
     module.py        Module, what all of them have in common, and `load`; parts.py, what it holds
-    dense.py         Neuron, Layer, MLP, Perceptron
+    dense.py         Neuron, Layer, MLP, Perceptron; activations by name
     layers.py        other layers: Sequential, Projection, AttentionHead, Embedding, ...
-    activation.py    activations by name
     initialisers.py  the numbers of an untrained neuron, and seeds
     losses.py        how far predictions are from targets, and penalties
     optimisers.py    how parameters move: SGD, Adam, ..., and clipping; optimiser.py, what all of
@@ -37,9 +36,6 @@ if __name__ != "glassgrad.nn":  # in the folder of a checkout: it would be a sec
     )
 
 from glassgrad import engine
-from glassgrad.nn.activation import ACTIVATIONS as ACTIVATIONS
-from glassgrad.nn.activation import Activation as Activation
-from glassgrad.nn.activation import linear as linear
 from glassgrad.nn.data import blobs as blobs
 from glassgrad.nn.data import circles as circles
 from glassgrad.nn.data import digits as digits
@@ -47,11 +43,14 @@ from glassgrad.nn.data import sine as sine
 from glassgrad.nn.data import split as split
 from glassgrad.nn.data import two_moons as two_moons
 from glassgrad.nn.data import xor as xor
+from glassgrad.nn.dense import ACTIVATIONS as ACTIVATIONS
 from glassgrad.nn.dense import MLP as MLP
+from glassgrad.nn.dense import Activation as Activation
 from glassgrad.nn.dense import Inputs as Inputs
 from glassgrad.nn.dense import Layer as Layer
 from glassgrad.nn.dense import Neuron as Neuron
 from glassgrad.nn.dense import Perceptron as Perceptron
+from glassgrad.nn.dense import linear as linear
 from glassgrad.nn.fit import fit as fit
 from glassgrad.nn.health import Health as Health
 from glassgrad.nn.health import check_health as check_health

@@ -1,10 +1,10 @@
 """A neuron, a layer of neurons, and layers in a row: the multi-layer perceptron.
 
 A neuron knows nothing of the network around it: it takes numbers, weighs and adds them, and bends
-the sum with its activation. The names (`w`, `b`, `neurons`, `layers`) and
-defaults are those of Andrej Karpathy's lecture "The spelled-out intro to neural networks and
-backpropagation: building micrograd". The perceptron is the machine that learned before
-backpropagation did (Rosenblatt 1958), from mistakes, with a rule of its own.
+the sum with its activation, a row of the engine's table or a function of the user's own. The names
+(`w`, `b`, `neurons`, `layers`) and defaults are those of Andrej Karpathy's lecture "The spelled-out
+intro to neural networks and backpropagation: building micrograd". The perceptron is the machine
+that learned before backpropagation did (Rosenblatt 1958), with a rule of its own.
 
 What modules are made with and called with is the same throughout `nn`: for one sample they take a
 list, tuple or numpy row of Values and real numbers, or a lone one for one input, and give a list of
@@ -19,15 +19,14 @@ What all modules share is in `module.py`. Next: `layers.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import isfinite, isnan
+from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from glassgrad.engine import Value, as_value, assign, dot, no_grad
-from glassgrad.engine.misuse import is_real, real, whole
-from glassgrad.engine.text import counted, describe, function_name, told
-from glassgrad.engine.tree import is_sequence, listed, scalar_of, scalars_of
-from glassgrad.nn.activation import Activation, activation_function
+from glassgrad.engine import TABLE, Operation, Value, as_value, assign, dot, no_grad
+from glassgrad.engine.misuse import is_real, not_defined, real, whole
+from glassgrad.engine.text import counted, function_name, similar, told
+from glassgrad.engine.tree import listed, scalar_of, scalars_of
 from glassgrad.nn.checks import explained, positive
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
@@ -36,6 +35,61 @@ from glassgrad.nn.saving import buildable, reserve
 
 Inputs: TypeAlias = Any
 """One sample, as above."""
+
+Function: TypeAlias = Callable[[Value], Value]
+Activation: TypeAlias = str | Function | None
+"""A name from `ACTIVATIONS`, a function from a Value to a Value, or None for "linear"."""
+
+
+def linear(v: Value) -> Value:
+    """The activation that does nothing: the weighted sum itself, as in a regression's output.
+
+    >>> from glassgrad import Value, linear
+    >>> linear(Value(3.0)).data
+    3.0
+    """
+    return v
+
+
+ACTIVATIONS = ("linear", *(name for name, row in TABLE.items() if row.takes_one))
+"""The activations of glassgrad that can be chosen by name: the rows of the table with one operand.
+Operations of your own can be chosen too."""
+_NAMES = f"Choose one of {', '.join(ACTIVATIONS)}, or give a function of a Value."
+
+
+def activation_function(choice: Activation) -> Function:
+    if isinstance(choice, Operation):
+        choice = choice.name
+    if choice is None or choice == "linear":
+        return linear
+    if isinstance(choice, str):
+        row = TABLE.get(choice)
+        if row is not None and row.takes_one:
+            return row
+        why = _meant(choice) if row is None else f"It takes {row.takes()}."
+        raise ValueError(f"There is no activation {choice!r}. {why}")
+    if callable(choice):
+        return row_of(choice) or choice
+    raise TypeError(
+        f"An activation is a name, a function of a Value, or None, not {choice!r}. {_NAMES}"
+    )
+
+
+def row_of(function: object) -> Operation | None:
+    """The row of the table that a function is, or that it is the method of Value of; else None."""
+    name = getattr(function, "__name__", "")
+    row = TABLE.get(name)
+    is_it = function is row or function is getattr(Value, name, None)
+    return row if row is not None and row.takes_one and is_it else None
+
+
+def _meant(name: str) -> str:
+    if name == "softmax":
+        return 'For several classes end with "linear", and train with cross_entropy.'
+    meant = similar(name, ACTIVATIONS)
+    return (
+        f"Did you mean {meant!r}? {not_defined(name)}" if meant else f"{not_defined(name)} {_NAMES}"
+    )
 
 
 class Converted(tuple[Value, ...]):
@@ -46,29 +100,24 @@ class Converted(tuple[Value, ...]):
 
 def converted(module: Module, count: int, x: Inputs) -> Converted:
     """One sample as Values, plain numbers made constants once, for a module of `count` inputs."""
-    sample = x if isinstance(x, Converted) else _as_values(module, count, x)
+    if isinstance(x, Converted):
+        sample = x
+    else:
+        role, x = type(module).__name__, scalar_of(x)
+        is_alone = isinstance(x, Value) or is_real(x)
+        row = [x] if is_alone else listed(x, role, f"a list of {counted(count, 'input')},")
+        numbers = scalars_of(row)
+        if numbers is None:
+            raise ValueError(
+                f"{title(module)} takes one sample at a time: write [model(x) for x in samples]."
+            )
+        sample = Converted([as_value(number, role) for number in numbers])
     if len(sample) != count:
         raise ValueError(f"{title(module)} takes {counted(count, 'input')}, not {len(sample)}.")
     return sample
 
 
-def _as_values(module: Module, count: int, x: Inputs) -> Converted:
-    role, x = type(module).__name__, scalar_of(x)
-    if isinstance(x, Value) or is_real(x):
-        return Converted((as_value(x, role),))
-    if not is_sequence(x):
-        raise TypeError(
-            f"{title(module)} takes a list of {counted(count, 'input')}, not {describe(x)}."
-        )
-    numbers = scalars_of(listed(x, role))
-    if numbers is None:
-        raise ValueError(
-            f"{title(module)} takes one sample at a time: write [model(x) for x in samples]."
-        )
-    return Converted([as_value(number, role) for number in numbers])
-
-
-@buildable
+@buildable("nin", "activation")
 class Neuron(Module):
     """activation(w · x + b): a weighted sum of the inputs plus a bias, bent by an activation.
 
@@ -113,6 +162,11 @@ class Neuron(Module):
         self.activation = activation
 
     @property
+    def nin(self) -> int:
+        """The number of inputs."""
+        return len(self.w)
+
+    @property
     def activation(self) -> Any:
         """The function that bends the sum; it can be set to another, or to the name of one."""
         return vars(self)["activation"]
@@ -120,15 +174,6 @@ class Neuron(Module):
     @activation.setter
     def activation(self, activation: Activation) -> None:
         vars(self)["activation"] = activation_function(activation)
-
-    @activation.deleter
-    def activation(self) -> None:
-        del vars(self)["activation"]
-
-    @property
-    def nin(self) -> int:
-        """The number of inputs."""
-        return len(self.w)
 
     if TYPE_CHECKING:
 
@@ -140,14 +185,8 @@ class Neuron(Module):
         output: Value = self.activation(weighted_sum)
         return output
 
-    def _config(self) -> dict[str, Any]:
-        return {"nin": self.nin, "activation": self.activation}
 
-    def extra_repr(self) -> str:
-        return f"{self.nin}, {function_name(self.activation)}"
-
-
-@buildable
+@buildable("nin", "nout", "activation")
 class Layer(Module):
     """Neurons side by side, each on all the inputs.
 
@@ -187,6 +226,11 @@ class Layer(Module):
         return self.neurons[0].nin
 
     @property
+    def nout(self) -> int:
+        """The number of outputs."""
+        return len(self.neurons)
+
+    @property
     def activation(self) -> Any:
         """The activation of the neurons; set, it is that of all of them."""
         return self.neurons[0].activation
@@ -196,24 +240,13 @@ class Layer(Module):
         for neuron in self.neurons:
             neuron.activation = activation
 
-    @property
-    def nout(self) -> int:
-        """The number of outputs."""
-        return len(self.neurons)
-
     def forward(self, x: Inputs) -> Any:
         inputs = converted(self, self.nin, x)
         outputs = [neuron(inputs) for neuron in self.neurons]
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def _config(self) -> dict[str, Any]:
-        return {"nin": self.nin, "nout": self.nout, "activation": self.activation}
 
-    def extra_repr(self) -> str:
-        return f"{self.nin} → {self.nout}, {function_name(self.activation)}"
-
-
-@buildable
+@buildable("nin", "nouts")
 class MLP(Module):
     """A multi-layer perceptron: layers in a row, the outputs of one being the inputs of the next.
 
@@ -245,16 +278,12 @@ class MLP(Module):
         seed: Seed = None,
         init: Init = "uniform",
     ) -> None:
+        wanted = "MLP(nouts=...) lists the neurons of each layer, for example [4, 4, 1]"
         if isinstance(nouts, str) or not isinstance(nouts, Iterable):
-            raise TypeError(
-                "MLP(nouts=...) lists the neurons of each layer, for example [4, 4, 1], "
-                f"not {told(nouts)}."
-            )
+            raise TypeError(f"{wanted}, not {told(nouts)}.")
         sizes = [whole(nin, "MLP(nin=...)"), *(whole(n, "Each of MLP(nouts=...)") for n in nouts)]
         if len(sizes) == 1:
-            raise ValueError(
-                "MLP(nouts=...) lists the neurons of each layer; give at least one layer."
-            )
+            raise ValueError(f"{wanted}; give at least one layer.")
         activations = [activation] * (len(sizes) - 1)
         if output_activation != "same":
             activations[-1] = output_activation
@@ -281,18 +310,16 @@ class MLP(Module):
         return x
 
     def _config(self) -> dict[str, Any]:
-        first, last = (self.layers[place].activation for place in (0, -1))
-        ends = {"activation": first, "output_activation": last}
-        return {"nin": self.nin, "nouts": self.nouts, **ends}
+        first, last = self.layers[0].activation, self.layers[-1].activation
+        return {**super()._config(), "activation": first, "output_activation": last}
 
     def extra_repr(self) -> str:
         sizes = " → ".join(map(str, (self.nin, *self.nouts)))
-        names = [function_name(layer.activation) for layer in self.layers]
-        output = "" if names[-1] == names[0] else f", {names[-1]} output"
-        return f"{sizes}, {names[0]}{output}"
+        first, last = (function_name(self.layers[i].activation) for i in (0, -1))
+        return f"{sizes}, {first}" + f", {last} output" * (last != first)
 
 
-@buildable
+@buildable("nin")
 class Perceptron(Neuron):
     """step(w·x + b): a neuron that answers 1 or 0.
 
@@ -322,69 +349,52 @@ class Perceptron(Neuron):
         0, and nothing has moved; else 1 or -1. Numbers that are not finite are a ValueError.
         """
         rate = positive(rate, "Perceptron.learn(rate=...)")
-        ((sample, answer),) = self._learnable([x], [target])
-        return self._learn(sample, answer, rate)
+        return self._learn(self._sample(x), _answer(target), rate)
 
     def learn_all(
         self, X: Iterable[Inputs], y: Iterable[float], epochs: int = 100, rate: float = 1.0
     ) -> list[int]:
         """Learn from all samples in order, again and again until none is mistaken.
 
-        Samples that no line separates, as those of XOR, are never learned. What `learn` refuses is
-        refused before anything has moved. Given back is the number of mistakes in each epoch; the
-        last is 0 if all is learned.
+        Samples that no line separates, as those of XOR, are never learned. What `learn` refuses of
+        them is refused before anything has moved. Given back is the number of mistakes in each
+        epoch; the last is 0 if all is learned.
         """
-        for name, given in (("X", X), ("y", y)):
-            if not is_sequence(given):
-                raise TypeError(
-                    f"learn_all(X, y) takes a list of samples and one of answers; {name} is "
-                    f"{describe(given)}."
-                )
-        xs, ys = listed(X, "learn_all"), listed(y, "learn_all")
-        if len(xs) != len(ys) or not xs:
+        samples = [self._sample(x) for x in listed(X, "learn_all(X=...)")]
+        answers = [_answer(target) for target in listed(y, "learn_all(y=...)")]
+        if len(samples) != len(answers) or not samples:
             raise ValueError(
-                f"learn_all takes one answer for each sample, at least one, not {len(xs)} samples "
-                f"and {len(ys)} answers."
+                f"learn_all takes one answer for each sample, at least one, not {len(samples)} "
+                f"samples and {len(answers)} answers."
             )
         epochs = whole(epochs, "learn_all(epochs=...)")
         rate = positive(rate, "learn_all(rate=...)")
-        samples = self._learnable(xs, ys)
         mistakes: list[int] = []
         while len(mistakes) < epochs and mistakes[-1:] != [0]:
-            mistakes.append(sum(self._learn(x, t, rate) != 0.0 for x, t in samples))
+            errors = [self._learn(x, answer, rate) for x, answer in zip(samples, answers)]
+            mistakes.append(len(errors) - errors.count(0.0))
         return mistakes
 
-    def _learnable(self, xs: list[Any], ys: list[Any]) -> list[tuple[Converted, float]]:
-        samples = [(converted(self, self.nin, x), _answer(y)) for x, y in zip(xs, ys)]
-        for v in (v for x, _ in samples for v in x):
+    def _sample(self, x: Inputs) -> Converted:
+        sample = converted(self, self.nin, x)
+        for v in sample:
             if not isfinite(v.data):
                 raise ValueError(f"{self!r} learns from finite inputs, not from {v.data}.")
-        if not all(isfinite(parameter.data) for parameter in self.parameters()):
-            raise ValueError(
-                f"{self!r} has weights that are nan or infinite, of which nothing can be learned. "
-                "Build it anew, or load finite weights."
-            )
-        return samples
+        return sample
 
     def _learn(self, x: Converted, target: float, rate: float) -> float:
         with no_grad():
             error = target - self(x).data
-        if isnan(error):
+        if not all(map(isfinite, [error, *(p.data for p in self.parameters())])):
             raise ValueError(
-                f"{self!r} gives nan, of which nothing can be learned: its sum is too large. "
-                "Scale the samples down."
+                f"{self!r} gives nan, or has weights that are nan or infinite, of which nothing "
+                "can be learned. Scale the samples down, and load finite weights or build it anew."
             )
         if error:
             pairs = zip([*self.w, self.b], [*(v.data for v in x), 1.0])
             moves = {p: p.data + rate * error * number for p, number in pairs if not p.is_frozen}
             assign([*moves], [*moves.values()])
         return error
-
-    def _config(self) -> dict[str, Any]:
-        return {"nin": self.nin}
-
-    def extra_repr(self) -> str:
-        return f"{self.nin}"
 
 
 def _answer(target: Any) -> float:

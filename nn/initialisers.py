@@ -68,14 +68,6 @@ class Initialiser:
     weight: Draw
     bias: Draw = _zero
 
-    def __post_init__(self) -> None:
-        for name, drawn in (("weight", self.weight), ("bias", self.bias)):
-            if not callable(drawn):
-                raise TypeError(
-                    f"Initialiser({name}=...) is a function of a generator, fan-in and fan-out, "
-                    f"not {describe(drawn)}."
-                )
-
     def draw(self, nin: int, nout: int = 1, seed: Seed = None) -> tuple[list[float], float]:
         """The weights and the bias of one neuron of `nin` inputs, of `nout` side by side."""
         nin, nout = whole(nin, "draw(nin=...)"), whole(nout, "draw(nout=...)")
@@ -112,6 +104,16 @@ def normal(mean: float = 0.0, std: float = 1.0) -> Initialiser:
     return Initialiser(f"normal({mean:g}, {std:g})", drawn)
 
 
+def _within(bound: Callable[[int, int], float]) -> Draw:
+    """Uniform within ± a bound for each size of a layer."""
+
+    def drawn(generator: Any, nin: int, nout: int) -> float:
+        most = bound(nin, nout)
+        return float(generator.uniform(-most, most))
+
+    return drawn
+
+
 def xavier(gain: float = 1.0) -> Initialiser:
     """Weights uniform within ±gain·sqrt(6 / (fan_in + fan_out)).
 
@@ -119,7 +121,10 @@ def xavier(gain: float = 1.0) -> Initialiser:
     gradients theirs backwards, as long as units are nearly linear (Glorot and Bengio 2010). The
     gain makes up for what the activation takes away; 5/3 is usual for tanh.
     """
-    return _within("xavier", gain, lambda nin, nout: sqrt(6.0 / (nin + nout)))
+    gain = not_negative(gain, "xavier(gain=...)")
+    return Initialiser(
+        f"xavier({gain:g})", _within(lambda nin, nout: gain * sqrt(6 / (nin + nout)))
+    )
 
 
 def he(gain: float = sqrt(2.0)) -> Initialiser:
@@ -128,38 +133,24 @@ def he(gain: float = sqrt(2.0)) -> Initialiser:
     Their variance is 2 / fan_in: a relu silences half of its inputs, and the 2 makes up for that
     (He, Zhang, Ren and Sun 2015).
     """
-    return _within("he", gain, lambda nin, nout: sqrt(3.0 / nin))
+    gain = not_negative(gain, "he(gain=...)")
+    return Initialiser(f"he({gain:g})", _within(lambda nin, nout: gain * sqrt(3 / nin)))
+
+
+def torch_linear() -> Initialiser:
+    """Weights and bias uniform within ±1 / sqrt(fan_in), as PyTorch's `Linear` starts."""
+    drawn = _within(lambda nin, nout: 1 / sqrt(nin))
+    return Initialiser("torch", drawn, drawn)
 
 
 def zeros() -> Initialiser:
     """All weights and biases 0: what not to do, for those who want to see it.
 
     The neurons of a layer then compute the same, get the same gradient, and stay equal for ever,
-    as if there were but one. With tanh and relu it is worse: hidden units of zeros give 0, so the
-    weights after them have no gradient, and weights of 0 send none back. Only the bias of the last
-    layer can ever move, and if that is a relu not even that.
+    as if there were but one. Hidden units of tanh or relu even stay 0, and send no gradient back:
+    only the bias of the last layer can ever move.
     """
     return Initialiser("zeros", _zero)
-
-
-def torch_linear() -> Initialiser:
-    """Weights and bias uniform within ±1 / sqrt(fan_in), as PyTorch's `Linear` starts."""
-
-    def drawn(generator: Any, nin: int, nout: int) -> float:
-        return float(generator.uniform(-1.0 / sqrt(nin), 1.0 / sqrt(nin)))
-
-    return Initialiser("torch", drawn, drawn)
-
-
-def _within(name: str, gain: float, bound: Callable[[int, int], float]) -> Initialiser:
-    """One whose weights are uniform within a gain times a bound for each size of a layer."""
-    gain = not_negative(gain, f"{name}(gain=...)")
-
-    def drawn(generator: Any, nin: int, nout: int) -> float:
-        most = gain * bound(nin, nout)
-        return float(generator.uniform(-most, most))
-
-    return Initialiser(f"{name}({gain:g})", drawn)
 
 
 INITIALISERS = {
@@ -180,15 +171,12 @@ def initialiser(choice: Init) -> Initialiser:
     """The initialiser that a choice stands for; a ValueError or a TypeError if there is none."""
     if isinstance(choice, Initialiser):
         return choice
+    if isinstance(choice, str) and choice in INITIALISERS:
+        return INITIALISERS[choice]
     names = (
         f"Choose one of {', '.join(INITIALISERS)}, or give an initialiser such as "
         "glassgrad.nn.initialisers.normal(0, 1)."
     )
-    if callable(choice):
-        name = getattr(choice, "__name__", type(choice).__name__)
-        raise TypeError(f"init is an initialiser, not the function {name}. Call it: {name}(...).")
-    if not isinstance(choice, str):
-        raise TypeError(f"init is a name or an initialiser, not {describe(choice)}. {names}")
-    if choice not in INITIALISERS:
+    if isinstance(choice, str):
         raise ValueError(f"There is no initialiser {told(choice)}. {names}")
-    return INITIALISERS[choice]
+    raise TypeError(f"init is a name or an initialiser, not {describe(choice)}. {names}")

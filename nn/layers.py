@@ -1,13 +1,5 @@
 """Layers other than the dense ones, and parts in a row.
 
-    Sequential      modules and activations, each on what the one before gives
-    Projection      a matrix of weights and no more
-    AttentionHead   each place of a sequence looks at others, and takes what it looks for
-    Embedding       a row of numbers to learn for each of a number of things, such as letters
-    LayerNorm       the numbers of one sample, scaled to a usual size, so that signals neither fade
-                    nor explode; each has a gain of its own to learn, so that nothing is lost
-    Dropout         leaves numbers out by chance, so that none is relied on
-
 What they take, give and raise, and what `nin`, `nout`, `seed` and `init` are, is said in
 `dense.py`; matrices are drawn row by row. Below `Dropout` is where its random numbers come from.
 """
@@ -15,7 +7,7 @@ What they take, give and raise, and what `nin`, `nout`, `seed` and `init` are, i
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,9 +18,8 @@ from glassgrad.engine import Value, as_value, dot, mean, softmax, step, where
 from glassgrad.engine.context import is_traced
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.text import describe, function_name
+from glassgrad.engine.text import describe
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
-from glassgrad.nn.activation import Activation, activation_function, linear, row_of
 from glassgrad.nn.checks import (
     below_one,
     misses,
@@ -37,13 +28,18 @@ from glassgrad.nn.checks import (
     true_or_false,
     unless_all_miss,
 )
-from glassgrad.nn.dense import Converted, Inputs, converted
+from glassgrad.nn.dense import Activation, Inputs, activation_function, converted, linear, row_of
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
 from glassgrad.nn.saving import buildable, reserve
 
 
-@buildable
+def _each(module: Module, x: Any, change: Callable[[list[Value]], list[Value]]) -> Any:
+    """A number, or the numbers in nested lists, changed and nested as they were."""
+    return like(x, iter(change([as_value(v, type(module).__name__) for v in leaves_of(x)])))
+
+
+@buildable("activation")
 class Elementwise(Module):
     """An activation as a part of its own: it bends every number it is given."""
 
@@ -51,21 +47,14 @@ class Elementwise(Module):
         self.activation = activation_function(activation)
 
     def forward(self, x: Any) -> Any:
-        numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
-        return like(x, iter([self.activation(v) for v in numbers]))
-
-    def _config(self) -> dict[str, Any]:
-        return {"activation": self.activation}
-
-    def extra_repr(self) -> str:
-        return function_name(self.activation)
+        return _each(self, x, lambda numbers: [self.activation(v) for v in numbers])
 
 
 Part: TypeAlias = Module | Activation
 """A module, or an activation, which bends every number."""
 
 
-@buildable
+@buildable("parts")
 class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
@@ -99,9 +88,6 @@ class Sequential(Module):
             return Sequential(*self.parts[place])
         return self.parts[place]
 
-    def _config(self) -> dict[str, Any]:
-        return {"parts": self.parts}
-
     def extra_repr(self) -> str:
         return " → ".join(map(_in_short, self.parts))
 
@@ -112,10 +98,7 @@ def _part(part: Any) -> Module:
     if isinstance(part, str) or part is linear or row_of(part) is not None:
         return Elementwise(part)
     if isinstance(part, type):
-        raise TypeError(
-            f"A part of Sequential is an object, not the class {part.__name__}. Write "
-            f"{part.__name__}(...)."
-        )
+        raise TypeError(f"A part of Sequential is no class. Write {part.__name__}(...).")
     raise TypeError(
         "A part of Sequential is a module or the name of an activation, not "
         f"{describe(part)}. Write parts one by one, Sequential(*parts), and for a function a class "
@@ -141,7 +124,7 @@ def matrix(rows: int, columns: int, letter: str, seed: Seed, init: Init) -> list
     ]
 
 
-@buildable
+@buildable("nin", "nout")
 class Projection(Module):
     """W·x: a matrix of weights, without a bias.
 
@@ -154,21 +137,15 @@ class Projection(Module):
     """
 
     def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
-        nin, nout = whole(nin, "Projection(nin=...)"), whole(nout, "Projection(nout=...)")
-        self.w = matrix(nout, nin, "w", seed, init)
+        self.nin, self.nout = whole(nin, "Projection(nin=...)"), whole(nout, "Projection(nout=...)")
+        self.w = matrix(self.nout, self.nin, "w", seed, init)
 
     def forward(self, x: Inputs) -> list[Value]:
-        inputs = converted(self, len(self.w[0]), x)
+        inputs = converted(self, self.nin, x)
         return [dot(row, inputs) for row in self.w]
 
-    def _config(self) -> dict[str, Any]:
-        return {"nin": len(self.w[0]), "nout": len(self.w)}
 
-    def extra_repr(self) -> str:
-        return f"{len(self.w[0])} → {len(self.w)}"
-
-
-@buildable
+@buildable("nin", "size", "causal")
 class AttentionHead(Module):
     """Each vector of a sequence becomes a mean of values, weighed by softmax(query · key / √size).
 
@@ -194,19 +171,24 @@ class AttentionHead(Module):
         self, nin: int, size: int, *, causal: bool = True, seed: Seed = None, init: Init = "torch"
     ) -> None:
         self.causal = true_or_false(causal, "AttentionHead(causal=...)")
-        nin = whole(nin, "AttentionHead(nin=...)")
-        size = whole(size, "AttentionHead(size=...)")
+        self.nin = whole(nin, "AttentionHead(nin=...)")
+        self.size = whole(size, "AttentionHead(size=...)")
         source = generator(seed)
-        self.queries = Projection(nin, size, seed=source, init=init)
-        self.keys = Projection(nin, size, seed=source, init=init)
-        self.values = Projection(nin, size, seed=source, init=init)
+        self.queries, self.keys, self.values = (
+            Projection(nin, size, seed=source, init=init) for _ in range(3)
+        )
 
     def forward(self, vectors: Iterable[Inputs]) -> list[list[Value]]:
         """An output for each vector of a sequence, of at least one: a list of lists of Values."""
-        inputs = self._sequence(vectors)
-        queries = [self.queries(x) for x in inputs]
-        keys = [self.keys(x) for x in inputs]
-        values = [self.values(x) for x in inputs]
+        found = listed(vectors, repr(self), "a sequence of vectors,")
+        if not found or not all(map(is_sequence, found)):
+            raise ValueError(
+                f"{self!r} takes a sequence of vectors, at least one: a list of lists."
+            )
+        inputs = [converted(self, self.nin, x) for x in found]
+        queries, keys, values = (
+            [part(x) for x in inputs] for part in (self.queries, self.keys, self.values)
+        )
         outputs = []
         for i, query in enumerate(queries):
             seen = i + 1 if self.causal else len(inputs)
@@ -215,25 +197,8 @@ class AttentionHead(Module):
             outputs.append([dot(shares, column) for column in zip(*values[:seen])])
         return outputs
 
-    def _sequence(self, vectors: Iterable[Inputs]) -> list[Converted]:
-        found = listed(vectors, repr(self)) if is_sequence(vectors) else [vectors]
-        if not all(map(is_sequence, found)):
-            raise TypeError(
-                f"{self!r} takes a sequence of vectors, a list of lists, not {describe(vectors)}."
-            )
-        if not found:
-            raise ValueError(f"{self!r} takes a sequence of at least one vector.")
-        return [converted(self, len(self.queries.w[0]), x) for x in found]
 
-    def _config(self) -> dict[str, Any]:
-        nin, size = len(self.queries.w[0]), len(self.queries.w)
-        return {"nin": nin, "size": size, "causal": self.causal}
-
-    def extra_repr(self) -> str:
-        return f"{self.queries.extra_repr()}{', causal' * self.causal}"
-
-
-@buildable
+@buildable("count", "size")
 class Embedding(Module):
     """A table with a row for each token; a token is a whole number from 0 on.
 
@@ -262,13 +227,9 @@ class Embedding(Module):
     """
 
     def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
-        count, size = whole(count, "Embedding(count=...)"), whole(size, "Embedding(size=...)")
-        self.rows = matrix(count, size, "e", seed, init)
-
-    @property
-    def size(self) -> int:
-        """How many numbers stand for each token."""
-        return len(self.rows[0])
+        self.count = whole(count, "Embedding(count=...)")
+        self.size = whole(size, "Embedding(size=...)")
+        self.rows = matrix(self.count, self.size, "e", seed, init)
 
     def forward(self, token: Any) -> list[Any]:
         """The row of a token, a list of Values; of a list of tokens the list of their rows.
@@ -279,28 +240,22 @@ class Embedding(Module):
         if is_sequence(token):
             return [self.forward(each) for each in listed(token, repr(self))]
         if isinstance(token, Value):
-            return self._weighed(token)
+            missed = misses(token, len(self.rows))
+            weights = [unless_all_miss(where(miss, 0.0, 1.0), missed) for miss in missed]
+            return [dot(weights, column) for column in zip(*self.rows)]
         role = f"Embedding({self.extra_repr()}) takes a token"
-        found = place(token, len(self.rows), role, IndexError)
-        return list(self.rows[found])
-
-    def _weighed(self, token: Value) -> list[Value]:
-        missed = misses(token, len(self.rows))
-        weights = [unless_all_miss(where(miss, 0.0, 1.0), missed) for miss in missed]
-        return [dot(weights, column) for column in zip(*self.rows)]
-
-    def _config(self) -> dict[str, Any]:
-        return {"count": len(self.rows), "size": self.size}
+        return list(self.rows[place(token, len(self.rows), role, IndexError)])
 
     def extra_repr(self) -> str:
-        return f"{len(self.rows)} × {self.size}"
+        return f"{self.count} × {self.size}"
 
 
-@buildable
+@buildable("size", "eps")
 class LayerNorm(Module):
     """gain · (x - mean) / sqrt(variance + eps) + bias, with the mean and variance of one sample.
 
-    The variance is the biased one, divided by n, as in PyTorch (Ba, Kiros and Hinton 2016).
+    Numbers of a usual size neither fade nor explode from layer to layer. The variance is the biased
+    one, divided by n, as in PyTorch (Ba, Kiros and Hinton 2016).
 
     Args:
         size: how many numbers it takes and gives.
@@ -315,14 +270,14 @@ class LayerNorm(Module):
     """
 
     def __init__(self, size: int, eps: float = 1e-5) -> None:
-        size = whole(size, "LayerNorm(size=...)")
+        self.size = whole(size, "LayerNorm(size=...)")
         self.eps = not_negative(eps, "LayerNorm(eps=...)")
-        reserve(2 * size)
-        self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
-        self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
+        reserve(2 * self.size)
+        self.gain = [Value(1.0, label=f"gain{i}") for i in range(self.size)]
+        self.bias = [Value(0.0, label=f"bias{i}") for i in range(self.size)]
 
     def forward(self, x: Inputs) -> list[Value]:
-        inputs = converted(self, len(self.gain), x)
+        inputs = converted(self, self.size, x)
         middle = mean(inputs)
         centred = [v - middle for v in inputs]
         variance = dot(centred, centred) / len(centred) + self.eps
@@ -330,20 +285,15 @@ class LayerNorm(Module):
         root = (variance + (variance - variance)).sqrt()
         return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
 
-    def _config(self) -> dict[str, Any]:
-        return {"size": len(self.gain), "eps": self.eps}
 
-    def extra_repr(self) -> str:
-        return f"{len(self.gain)}"
-
-
-@buildable
+@buildable("rate")
 class Dropout(Module):
     """Leaves each number out with some probability while it is trained; in use, gives all.
 
-    Numbers that stay are divided by the probability to stay, so that sums keep their mean
-    (Srivastava et al. 2014, section 10, "inverted dropout"): v · step(u - rate) / (1 - rate), with
-    u uniform between 0 and 1, drawn anew for each number in each call.
+    So none is relied on. Numbers that stay are divided by the probability to stay, so that sums
+    keep their mean (Srivastava et al. 2014, section 10, "inverted dropout"):
+    v · step(u - rate) / (1 - rate), with u uniform between 0 and 1, drawn anew for each in each
+    call.
 
     Args:
         rate: the probability to be left out, from 0 to below 1, as something has to stay.
@@ -362,16 +312,13 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Any:
         """What is left of a number, or of each number in nested lists."""
-        numbers = [as_value(v, type(self).__name__) for v in leaves_of(x)]
-        if self.training and self.rate > 0.0:
-            chances = _draw(len(numbers), self.generator)
-            numbers = [
-                v * (step(u - self.rate) / (1.0 - self.rate)) for v, u in zip(numbers, chances)
-            ]
-        return like(x, iter(numbers))
+        return _each(self, x, self._left_of)
 
-    def _config(self) -> dict[str, Any]:
-        return {"rate": self.rate}
+    def _left_of(self, numbers: list[Value]) -> list[Value]:
+        if not self.training or not self.rate:
+            return numbers
+        chances = _draw(len(numbers), self.generator)
+        return [v * (step(u - self.rate) / (1.0 - self.rate)) for v, u in zip(numbers, chances)]
 
     def extra_repr(self) -> str:
         return f"{self.rate:g}"
@@ -403,6 +350,9 @@ _NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of a training", d
 def noise_from(numbers: Sequence[Any] | None) -> Iterator[_Noise]:
     """Inside the `with` block modules take their random numbers from 0 to 1 from here, in order;
     from None they take the same one, and are counted.
+
+    So each sample of a training has its own also in a compiled function, and a resumed training
+    the same again.
     """
     noise = _Noise(numbers)
     token = _NOISE.set(noise)
@@ -413,20 +363,16 @@ def noise_from(numbers: Sequence[Any] | None) -> Iterator[_Noise]:
 
 
 def _draw(count: int, generator: random.Random | None) -> Sequence[Any]:
-    """Numbers from 0 to 1: those of the training around, else from the module's own generator.
-
-    A training gives them, so that each sample has its own also in a compiled function, and a
-    resumed one the same again.
-    """
-    noise, is_recorded = _NOISE.get(), is_traced()
-    numbers = None if noise is None else noise.take(count)
-    if numbers is not None and not (is_recorded and any(type(u) is float for u in numbers)):
-        return numbers
-    if is_recorded:
+    """Numbers from 0 to 1: those of the training around, else from the module's own generator."""
+    noise = _NOISE.get()
+    if noise is None and not is_traced():
+        uniform = (generator or random).random
+        return [uniform() for _ in range(count)]
+    numbers = [0.5] * count if noise is None else noise.take(count)
+    if is_traced() and any(type(u) is float for u in numbers):
         raise CompilationError(
             "A module draws random numbers inside a compiled function, which would repeat those "
             "of its first call for ever. Call model.eval() first; to train, glassgrad.fit gives "
             "each sample its own."
         )
-    uniform = (generator or random).random
-    return [uniform() for _ in range(count)]
+    return numbers

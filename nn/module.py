@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -23,12 +23,12 @@ from glassgrad.engine import Value, assign, zero_grad
 from glassgrad.engine.context import Context, Scope, call_in, current, set_context
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.provenance import is_of_library, made_by
-from glassgrad.engine.text import counted, describe, named, some_of, told
+from glassgrad.engine.text import counted, describe, function_name, named, some_of, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.nn import saving
 from glassgrad.nn.checks import true_or_false
-from glassgrad.nn.parts import Found, Holder, path_inside, title, walk
+from glassgrad.nn.parts import Found, Holder, title, walk
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -48,21 +48,15 @@ def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
     return scoped
 
 
-def _takes_one(function: Callable[..., Any]) -> bool:
-    try:
-        inspect.signature(function).bind(None)
-    except TypeError:
-        return False
-    return True
-
-
 def _name(module: Holder, scope: Scope | None) -> str:
     """The path to a module from the innermost module around it that holds it; else its class."""
     while scope is not None:
         owner = scope.owner
-        path = path_inside(owner, module) if isinstance(owner, Holder) else None
-        if path is not None:
-            return path
+        if isinstance(owner, Holder):
+            # What it holds directly comes first: a deep walk for each neuron would be slow.
+            for path, part in chain(walk(owner, deep=False), walk(owner)):
+                if part is module:
+                    return path
         scope = scope.parent
     return type(module).__name__
 
@@ -91,8 +85,6 @@ class Module(Holder):
         Line(2 parameters)
     """
 
-    _not_copied: tuple[str, ...] = ("_memory",)
-    """Attributes that no copy takes along."""
     training: bool
     """Whether the module is being trained: `Dropout` leaves units out only then."""
 
@@ -176,7 +168,7 @@ class Module(Holder):
 
         That two have the same name, as in a dict {1: v, "1": w}, is a ValueError.
         """
-        return iter(self._found().named(self))
+        return iter(self._found().named)
 
     def parameters(self) -> list[Value]:
         """Every parameter once, in a stable order."""
@@ -214,16 +206,22 @@ class Module(Holder):
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"A state is a dict from names to numbers, not {describe(state)}.")
-        parameters = dict(self.named_parameters())
-        numbers, complaints = _numbers_of(state)
+        parameters, numbers, wrong = dict(self.named_parameters()), dict[str, float](), []
+        for name, entry in state.items():
+            try:
+                numbers[name] = real(scalar_of(entry), "A state")
+            except TypeError:
+                wrong.append(f"{named(name)} ({describe(entry)})")
+            except OverflowError:
+                wrong.append(f"{named(name)} (too large for a float)")
         missing = [name for name in parameters if name not in state]
         unknown = [named(name) for name in state if name not in parameters]
-        faults = {"missing": missing, "unknown": unknown, "not a number": complaints}
-        if any(faults.values()):
-            found = "; ".join(
-                f"{kind}: {some_of(names)}" for kind, names in faults.items() if names
+        faults = {"missing": missing, "unknown": unknown, "not a number": wrong}
+        said = [f"{fault}: {some_of(names)}" for fault, names in faults.items() if names]
+        if said:
+            raise ValueError(
+                f"{title(self)} cannot take this state, and is unchanged. {'; '.join(said)}."
             )
-            raise ValueError(f"{title(self)} cannot take this state, and is unchanged. {found}.")
         assign([*parameters.values()], [numbers[name] for name in parameters])
 
     def save(self, path: str | Path) -> Path:
@@ -233,7 +231,7 @@ class Module(Holder):
         needs nothing else. An interruption leaves the old file or the new one, never a half. A file
         that cannot be written is an OSError.
         """
-        return saving.write(saving.place(path), self, self.state_dict())
+        return saving.save(path, self)
 
     def load(self, path: str | Path) -> None:
         """Give every parameter its number from a file that `save` wrote. Runs nothing of it.
@@ -241,39 +239,27 @@ class Module(Holder):
         One that is damaged, is no model file, or is of another shape or with other settings, such
         as another activation, is a ValueError that begins with the file's name, and the module
         stays as it was.
-
-        >>> import tempfile
-        >>> from glassgrad import Neuron
-        >>> trained, other = Neuron(2, seed=1), Neuron(2, seed=2)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     other.load(trained.save(f"{folder}/neuron.json"))
-        >>> other.state_dict() == trained.state_dict()
-        True
         """
-        path, state = saving.place(path), self.state_dict()
-        with saving.naming(path, " The model is unchanged."):
-            found = saving.read(path)
-            saving.check_build(self, state, found)
-        with saving.naming(path):
-            try:
-                self.load_state_dict(found.parameters)
-            except ValueError as fault:
-                raise ValueError(f"does not fit: {fault}") from None
+        saving.fill(path, self)
 
     def extra_repr(self) -> str:
         """What it shows of itself beside its count of parameters; "" shows its parts instead."""
-        return ""
+        arguments = self._config()
+        sizes = [str(size) for size in arguments.values() if type(size) is int]
+        words = [name for name, choice in arguments.items() if choice is True]
+        words += [function_name(choice) for choice in arguments.values() if callable(choice)]
+        return ", ".join([" → ".join(sizes)] * bool(sizes) + words)
 
     def _refuse_numbers_one_by_one(self, arguments: tuple[Any, ...]) -> None:
         """Where `forward` takes one argument, `model(1, 2)` is meant as `model([1, 2])`."""
         numbers = [told(x) for x in arguments if isinstance(x, Value) or is_real(x)]
-        if len(numbers) < 2 or len(numbers) < len(arguments) or not _takes_one(self.forward):
-            return
-        listed = ", ".join(numbers) if len(numbers) <= 4 else f"{numbers[0]}, {numbers[1]}, …"
-        raise TypeError(
-            f"{self!r} takes the inputs of one sample together, not one by one: give it a list, "
-            f"[{listed}]."
-        ) from None
+        takes = len(inspect.signature(self.forward).parameters)
+        if takes == 1 < len(numbers) == len(arguments):
+            listed = ", ".join(numbers[:4]) + ", …" * (len(numbers) > 4)
+            raise TypeError(
+                f"{self!r} takes the inputs of one sample together, not one by one: give it a "
+                f"list, [{listed}]."
+            ) from None
 
     def _context_inside(self, around: Context, caller: FrameType) -> Context:
         """The context of a call from one line in `around`, remembered for the next call."""
@@ -302,7 +288,7 @@ class Module(Holder):
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes that a copy or a pickle takes along."""
-        return {name: x for name, x in vars(self).items() if name not in self._not_copied}
+        return {name: x for name, x in vars(self).items() if name != "_memory"}
 
 
 def lines_of(module: Module, seen: set[int] | None = None) -> list[str]:
@@ -337,21 +323,9 @@ def _size(module: Module) -> str:
     return f"{size}, frozen" if frozen == len(parameters) else f"{size}, {frozen} frozen"
 
 
-def _numbers_of(state: Mapping[str, Any]) -> tuple[dict[str, float], list[str]]:
-    numbers, complaints = {}, []
-    for name, entry in state.items():
-        try:
-            numbers[name] = real(scalar_of(entry), "A state")
-        except TypeError:
-            complaints.append(f"{named(name)} ({describe(entry)})")
-        except OverflowError:
-            complaints.append(f"{named(name)} (too large for a float)")
-    return numbers, complaints
-
-
 def modules_of(model: Module) -> list[Module]:
     """The model and all modules in it."""
-    return [model, *(part for part in Found.below(model).holders if isinstance(part, Module))]
+    return [model, *cast("list[Module]", Found.below(model).holders)]
 
 
 @contextmanager
@@ -379,7 +353,5 @@ def load(path: str | Path) -> Module:
     ...     load(MLP(2, [3, 1], activation="relu").save(f"{folder}/model.json"))
     MLP(2 → 3 → 1, relu, 13 parameters)
     """
-    path = saving.place(path)
-    with saving.naming(path):
-        model: Module = saving.build(saving.read(path))
+    model: Module = saving.load(path)
     return model

@@ -10,7 +10,7 @@ Next: `module.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
 from operator import is_
@@ -54,14 +54,16 @@ class Holder:
 
     _not_parts: tuple[str, ...] = ("_memory", METHODS)
     """Attributes that are no parts."""
+    _arguments: tuple[str, ...] = ()
+    """Attributes that, given to the class by their names, make one like it."""
 
     @cached_property
     def _memory(self) -> Memory:
         return Memory()
 
     def _config(self) -> dict[str, Any]:
-        """The arguments that make one like it, for a class that a file may name."""
-        raise NotImplementedError
+        """The arguments that make one like it."""
+        return {name: getattr(self, name) for name in self._arguments}
 
     def __setattr__(self, name: str, thing: Any) -> None:
         is_new = name not in vars(self) or vars(self)[name] is not thing
@@ -74,209 +76,152 @@ class Holder:
         STRUCTURE.count_up()
 
 
+Snapshots = list[tuple[Any, Any]]
+"""What a walk looked into: holders, lists, dicts and arrays, each with the copy gone through."""
+
+
 def walk(
-    root: Holder, deep: bool = True, snapshots: list[tuple[Any, Any]] | None = None
+    root: Holder, deep: bool = True, snapshots: Snapshots | None = None
 ) -> Iterator[tuple[str, Value | Holder]]:
     """The Values and holders below `root` with their paths, each once, in order of assignment.
 
     Looks into attributes, lists, tuples, dicts and arrays, with an explicit stack, so that neither
-    depth nor a part that refers back to the whole does harm. The root is not listed.
-
-    Args:
-        root: where to begin.
-        deep: whether to look into the holders that are found.
-        snapshots: where to put what was looked into, each with the copy that was gone through.
+    depth nor a part that refers back to the whole does harm. The root is not listed. Where it is
+    not `deep`, holders are listed and not looked into.
     """
     snapshots = [] if snapshots is None else snapshots
-    seen: dict[int, Any] = {}  # keeps them alive, so that no id is used twice
+    seen: dict[int, Any] = {id(root): root}  # keeps them alive, so that no id is used twice
     stack = _parts(root, "", snapshots)[::-1]
     while stack:
         path, part = stack.pop()
-        if id(part) in seen or part is root:
+        if id(part) in seen:
             continue
         seen[id(part)] = part
-        if isinstance(part, Value):
+        if isinstance(part, (Value, Holder)):
             yield path, part
-            continue
-        if isinstance(part, Holder):
-            yield path, part
-            if not deep:
+            if isinstance(part, Value) or not deep:
                 continue
         stack.extend(_parts(part, f"{path}.", snapshots)[::-1])
 
 
-def _parts(thing: Any, prefix: str, snapshots: list[tuple[Any, Any]]) -> list[tuple[str, Any]]:
-    if isinstance(thing, (Holder, dict)):
-        held, skipped = (thing, ()) if isinstance(thing, dict) else (vars(thing), thing._not_parts)
-        copy = held.copy()
-        snapshots.append((thing, copy))
-        return [(f"{prefix}{name}", x) for name, x in copy.items() if name not in skipped]
-    if isinstance(thing, (list, tuple)):
-        entries = [*thing]
-        snapshots.append((thing, entries))
-    elif isinstance(thing, np.ndarray) and thing.dtype == object:
-        array = thing.copy()
-        snapshots.append((thing, array))
-        entries = array.tolist() if array.ndim else []
+def _parts(thing: Any, prefix: str, snapshots: Snapshots) -> list[tuple[str, Any]]:
+    copy: Any
+    skipped: tuple[str, ...] = ()
+    if isinstance(thing, Holder):
+        copy, skipped = vars(thing).copy(), thing._not_parts
+    elif isinstance(thing, dict):
+        copy = dict(thing)
+    elif isinstance(thing, (list, tuple)):
+        copy = [*thing]
+    elif isinstance(thing, np.ndarray) and thing.dtype == object and thing.ndim:
+        copy = thing.copy()
     else:
         return []
-    return [(f"{prefix}{i}", x) for i, x in enumerate(entries)]
+    if not isinstance(thing, tuple):  # which does not change
+        snapshots.append((thing, copy))
+    entries = copy.items() if isinstance(copy, dict) else enumerate(copy)
+    return [(f"{prefix}{name}", part) for name, part in entries if name not in skipped]
 
 
 class Found:
     """The parts below a holder as one walk came by them, to be used as long as they are the same.
 
-    What each list, dict and array holds, of attributes too, is compared with the copy that the walk
-    went through. Where parts are in containers of other kinds, every use walks again.
-
-    Args:
-        root: the holder.
-
     Attributes:
         holders: the holders below it.
-        parameters: the parameters below it.
+        named: the parameters below it with their names.
+        parameters: the parameters alone.
         twice: a name that two of the parameters have; None if each has its own.
     """
 
     def __init__(self, root: Holder) -> None:
-        snapshots, revision = list[tuple[Any, Any]](), STRUCTURE.revision
-        named, self.holders = list[tuple[str, Value]](), list[Holder]()
-        self._others: list[Value] = []  # one becomes a parameter when its graph is released
-        for path, part in walk(root, snapshots=snapshots):
-            if isinstance(part, Holder):
-                self.holders.append(part)
-            elif is_parameter(part):
-                named.append((path, part))
-            else:
-                self._others.append(part)
-        self.parameters = Leaves.if_so(tuple([parameter for _, parameter in named]))
-        self.twice = _first_twice([name for name, _ in named])
-        self._named: list[tuple[str, Value]] | None = None  # names take more room than parameters
-        self._root = id(root)
-        containers = [(x, copy) for x, copy in snapshots if not isinstance(x, Holder)]
-        is_known = all(map(_is_comparable, (x for x, _ in containers)))
-        self._is_sure = is_known and self.twice is None
-        self._dicts = [x for x, _ in containers if isinstance(x, dict)]
-        lists = [(x, copy) for x, copy in containers if isinstance(x, list)]
-        rows = [(x, copy) for x, copy in lists if all(map(is_only_itself, copy))]
+        self._root, self._revision = id(root), STRUCTURE.revision
+        snapshots: Snapshots = []
+        parts = [*walk(root, snapshots=snapshots)]
+        self.holders = [part for _, part in parts if isinstance(part, Holder)]
+        self.named = [(path, part) for path, part in parts if is_parameter(part)]
+        self.parameters = Leaves.if_so(tuple([parameter for _, parameter in self.named]))
+        names = Counter([name for name, _ in self.named])
+        self.twice = next((name for name, count in names.items() if count > 1), None)
+        # One becomes a parameter when its graph is released.
+        self._results = [x for _, x in parts if isinstance(x, Value) and not is_parameter(x)]
+
+        (_, attributes), *below = snapshots
+        rows = [(x, copy) for x, copy in below if type(x) is list and _are_plain(copy)]
         are_rows = {id(x) for x, _ in rows}
+        others = [
+            (x, copy) for x, copy in below if id(x) not in are_rows and not isinstance(x, Holder)
+        ]
+        inner = [copy for x, copy in below if isinstance(x, Holder)]
+        self._attributes = [_own(root, attributes), *inner]
         self._rows, self._rows_before = [x for x, _ in rows], [copy for _, copy in rows]
-        self._lists = [x for x, _ in lists if id(x) not in are_rows]
-        others = [copy for x, copy in lists if id(x) not in are_rows]
-        dicts = [copy for x, copy in containers if isinstance(x, dict)]
-        arrays = [(x, copy) for x, copy in containers if isinstance(x, np.ndarray)]
-        self._arrays = [x for x, _ in arrays]
-        self._contents = _contents(dicts, others, [copy for _, copy in arrays])
-        holders = [(x, copy) for x, copy in snapshots if isinstance(x, Holder)]
-        self._attributes = [_own(root, holders[0][1]), *[copy for _, copy in holders[1:]]]
-        self._revision = revision
+        self._others, self._others_before = [x for x, _ in others], [copy for _, copy in others]
         values = chain.from_iterable(map(dict.values, self._attributes))
-        self._is_plain = all(map(_counts_changes, holders)) and all(map(_is_plain, values))
+        self._are_told = all(map(_tells, [root, *self.holders])) and _are_plain(values, list, tuple)
 
     @staticmethod
     def below(root: Holder) -> Found:
         """The parts below a holder: what is remembered of them, if that is still so."""
         mode = vars(root).get("training") is not False
-        known = root._memory.found.get(mode)
-        if known is not None and known._is_sure and known._is_current(root):
-            return known
-        found = root._memory.found[mode] = Found(root)
+        found = root._memory.found.get(mode)
+        if found is None or not found._is_current(root):
+            found = root._memory.found[mode] = Found(root)
         return found
 
     def _is_current(self, root: Holder) -> bool:
         """Whether another walk would come by the same.
 
-        As long as no attribute of any module was set, it does to compare attributes as dicts are.
+        Identity tells. Equality, which is quick, does where it comes to the same: of rows of
+        Values, and of attributes as long as none was set, so that they have their order.
         """
-        revision, attributes = (
-            STRUCTURE.revision,
-            [_own(root, vars(root)), *map(vars, self.holders)],
-        )
-        now: list[Any] = self._rows
-        before: list[Any] = self._rows_before
-        is_quick = self._is_plain and revision == self._revision
-        if is_quick:
-            now, before = [*attributes, *now], [*self._attributes, *before]
+        revision = STRUCTURE.revision
+        attributes: list[Any] = [_own(root, vars(root).copy()), *map(vars, self.holders)]
+        quick, quick_before = [*self._rows], [*self._rows_before]
+        exact, exact_before = [*self._others], [*self._others_before]
+        are_quick = self._are_told and revision == self._revision
+        (quick if are_quick else exact).extend(attributes)
+        (quick_before if are_quick else exact_before).extend(self._attributes)
         is_same = (
-            self._root == id(root)
-            and hold_same(now, before)
-            and (is_quick or _are_same(_contents(attributes), _contents(self._attributes)))
-            and (
-                not self._contents[0]
-                or _are_same(_contents(self._dicts, self._lists, self._arrays), self._contents)
-            )
-            and not any(map(is_parameter, self._others))
+            self._root == id(root)  # a copy may have taken this along
+            and hold_same(quick, quick_before)
+            and all(map(_is_same, exact, exact_before))
+            and not any(map(is_parameter, self._results))
         )
         if is_same:
             self._revision = revision
         return is_same
 
-    def named(self, root: Holder) -> list[tuple[str, Value]]:
-        """The parameters below the holder with their names."""
-        if self._named is None:
-            named = [(name, part) for name, part in walk(root) if is_parameter(part)]
-            if not (self._is_sure and self._is_current(root)):
-                return named
-            self._named = named
-        return self._named
-
 
 def _own(root: Holder, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Those that do not lead back to what is remembered of it, so that nothing keeps it alive."""
-    own = attributes.copy()
+    """Attributes without what is remembered of a holder, which would keep itself alive."""
     for name in root._not_parts:
-        own.pop(name, None)
-    return own
+        attributes.pop(name, None)
+    return attributes
 
 
-def _contents(
-    dicts: list[dict[Any, Any]], lists: Sequence[list[Any]] = (), arrays: Sequence[Any] = ()
-) -> tuple[list[Any], list[Any]]:
-    """How much dicts, lists and arrays hold, and what, under which names."""
-    held = [*dicts, *map(dict.values, dicts), *lists]
-    sizes = [*map(len, held), *[x.shape for x in arrays]]
-    return sizes, [*chain.from_iterable([*held, *[x.ravel().tolist() for x in arrays]])]
+def _is_same(container: Any, before: Any) -> bool:
+    """Whether a container holds the very same things, under the same names."""
+    if isinstance(container, np.ndarray):
+        if container.shape != before.shape:
+            return False
+        container, before = container.ravel().tolist(), before.ravel().tolist()
+    elif isinstance(container, dict):
+        container, before = [*container, *container.values()], [*before, *before.values()]
+    return len(container) == len(before) and all(map(is_, container, before))
 
 
-def _are_same(now: tuple[list[Any], list[Any]], before: tuple[list[Any], list[Any]]) -> bool:
-    return now[0] == before[0] and all(map(is_, now[1], before[1]))
+def _are_plain(things: Any, *also: type) -> bool:
+    """Whether what equals each of these things has the same parts."""
+    plain = (bool, int, float, str, NoneType, *also)
+    return all(type(thing) in plain or is_only_itself(thing) for thing in things)
 
 
-def _counts_changes(snapshot: tuple[Any, Any]) -> bool:
-    """Whether no class of the user's own has other ways of setting attributes."""
-    kind: Any = type(snapshot[0])
+def _tells(holder: Holder) -> bool:
+    """Whether its class has no ways of its own to set attributes."""
+    kind: Any = type(holder)
     ways = kind.__setattr__, kind.__delattr__
     return ways == (Holder.__setattr__, Holder.__delattr__)
-
-
-def _is_plain(thing: Any) -> bool:
-    """Whether what equals it has the same parts."""
-    return type(thing) in (bool, int, float, str, NoneType, list, tuple) or is_only_itself(thing)
-
-
-def _is_comparable(container: Any) -> bool:
-    """Whether it is looked through in the way of its type, and not in one of its own."""
-    if isinstance(container, tuple):
-        return type(container).__iter__ is tuple.__iter__
-    return type(container) in (list, dict, np.ndarray)
-
-
-def _first_twice(names: list[str]) -> str | None:
-    if len(set(names)) == len(names):
-        return None
-    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def title(module: object) -> str:
     """A module in one line: the first of those in which it shows itself."""
     return repr(module).split("\n", maxsplit=1)[0]
-
-
-def path_inside(root: Holder, part: Holder) -> str | None:
-    """The path from `root` to a part of it, None if it is no part."""
-    # What it holds directly comes first: a deep walk for each of many neurons would be slow.
-    for deep in (False, True):
-        for path, found in walk(root, deep):
-            if found is part:
-                return path
-    return None

@@ -20,50 +20,37 @@
     }
 
 "module" is how the module shows itself, for people; nothing reads it. "build" is a class of this
-package by its name, and the arguments that make one like it, which its `_config` gives; it is left
-out where data cannot say it. "digest" is the SHA-256 of all bytes before it, so that a file with
-one bit changed is refused; versions 1 and 2 had none.
+package by its name, and the arguments that make one like it; it is left out where data cannot say
+it. "digest" is the SHA-256 of all bytes before it, so that a file with
+one bit changed is refused; version 1 had neither, version 2 no digest.
 
 Reading runs nothing, and takes a file that says exactly this or none of it. Only classes that are
 `buildable` are ever made from data, and their constructors `reserve` parameters before they make
 them: what would have more of them than the file has numbers is not begun. It is JSON, and no format
 for arrays such as safetensors, since every number of a scalar model has a name of its own, and
-people can read and compare it.
+people can read and compare it. Next: `module.py`, whose `save` and `load` these are.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from math import isfinite
-from os import PathLike
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from glassgrad.engine.files import (
-    decode,
-    parsed,
-    plain_file,
-    possible,
-    quoted,
-    seal,
-    sealed,
-    write_file,
-)
-from glassgrad.engine.text import clipped, describe, told
+from glassgrad.engine.files import decode, parsed, plain_file, quoted, seal, sealed, write_file
+from glassgrad.engine.text import clipped, function_name, told
 from glassgrad.engine.value import Value, is_parameter
-from glassgrad.nn.activation import linear, row_of
 from glassgrad.nn.parts import Found, Holder, title, walk
 
 SCHEMA = "glassgrad-model/3"
-OLDER = {"glassgrad-model/1": {"build", "digest"}, "glassgrad-model/2": {"digest"}}
-"""The older schemas that are read too, with the fields that they did not have yet."""
-_FROZEN = re.compile(r", (\d+ )?frozen(?=\)$)")
+OLDER = ("glassgrad-model/1", "glassgrad-model/2")
 _DEEPEST = 40
 """Modules inside modules that a build may have."""
 _LONGEST = 200
@@ -75,12 +62,17 @@ CLASSES: dict[str, type[Holder]] = {}
 K = TypeVar("K", bound=type[Holder])
 
 
-def buildable(kind: K) -> K:
-    """A class that a file may name: its `_config` gives the arguments that make one like it, and
-    its constructor says to `reserve` how many Values it makes.
+def buildable(*arguments: str) -> Callable[[K], K]:
+    """For a class that a file may name: the attributes that are arguments of its constructor, which
+    says to `reserve` how many Values it makes.
     """
-    CLASSES[kind.__name__] = kind
-    return kind
+
+    def registered(kind: K) -> K:
+        kind._arguments = arguments
+        CLASSES[kind.__name__] = kind
+        return kind
+
+    return registered
 
 
 _ROOM: ContextVar[list[int] | None] = ContextVar("parameters that a build may make", default=None)
@@ -109,30 +101,14 @@ class ModelFile:
     digest: str = ""
 
 
-def place(path: object) -> Path:
-    """A path as a user gives it; a TypeError if it is none, an OSError if no file can have it."""
-    if not isinstance(path, (str, PathLike)):
-        raise TypeError(f"A model file has a path, a str or a Path, not {describe(path)}.")
-    return possible(Path(path))
-
-
-@contextmanager
-def naming(path: Path, end: str = "") -> Iterator[None]:
-    """A refusal in the `with` block becomes a sentence that the name of the file begins."""
-    try:
-        yield
-    except ValueError as fault:
-        raise ValueError(f"{clipped(path.name)} {fault}{end}") from None
-
-
-def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
+def save(path: str | Path, module: Any) -> Path:
     """Write the numbers of a module to a file; see `Module.save`."""
     build = build_of(module)
     data = {
         "schema": SCHEMA,
         "module": repr(module).split("\n"),
         **({} if build is None else {"build": build}),
-        "parameters": state,
+        "parameters": module.state_dict(),
     }
     try:
         content = sealed(data, indent=1, escaped=False)
@@ -144,8 +120,66 @@ def write(path: Path, module: Holder, state: dict[str, float]) -> Path:
     return write_file(path, content, durable=True)
 
 
+def fill(path: str | Path, module: Any) -> None:
+    """Give a module the numbers of a file; see `Module.load`."""
+    with _naming(path, " The model is unchanged."):
+        found, state = _read(path), module.state_dict()
+        if found.build is not ...:
+            fresh = _made(found.build, max(len(found.parameters), len(state)))
+            is_known = state.keys() == found.parameters.keys() and build_of(module) is not None
+            if is_known and not _are_alike(module, fresh, {"rate"}):  # that of chance may differ
+                held, mine = (clipped(title(each), _LONGEST) for each in (fresh, module))
+                raise ValueError(
+                    f"does not fit: it holds {held}, and the model is {mine}, with other settings."
+                )
+    with _naming(path):
+        _take(module, found)
+
+
+def load(path: str | Path) -> Any:
+    """The module that a file holds, with its numbers, if it says how that is built."""
+    with _naming(path):
+        found = _read(path)
+        if found.build is ...:
+            raise ValueError(
+                "does not say how its model is built, as of a model with classes or functions of "
+                "your own, with the same parameters in two places, with settings changed by hand, "
+                f"or with modules inside more than {_DEEPEST} others. Build the model, and call "
+                "its .load(path)."
+            )
+        model = _made(found.build, len(found.parameters))
+        _take(model, found)
+    return model
+
+
+def _take(module: Any, found: ModelFile) -> None:
+    try:
+        module.load_state_dict(found.parameters)
+    except ValueError as fault:
+        raise ValueError(f"does not fit: {fault}") from None
+
+
+@contextmanager
+def _naming(path: str | Path, end: str = "") -> Iterator[None]:
+    """A refusal in the `with` block becomes a sentence that the name of the file begins."""
+    try:
+        yield
+    except ValueError as fault:
+        raise ValueError(f"{clipped(Path(path).name)} {fault}{end}") from None
+
+
+def _read(path: str | Path) -> ModelFile:
+    remedy = " Take a copy of the model file, or write it again."
+    data = unsealed(path, SCHEMA, "model file", OLDER, remedy)
+    try:
+        found: ModelFile = decode(ModelFile, data)
+    except ValueError as fault:
+        raise ValueError(f"is no model file: {fault}.") from None
+    return found
+
+
 def unsealed(
-    path: Path, schema: str, kind: str, older: Sequence[str] = (), remedy: str = ""
+    path: str | Path, schema: str, kind: str, older: Sequence[str] = (), remedy: str = ""
 ) -> dict[str, Any]:
     """What a file says, if it is of this schema, and is what was written to the last bit; or of an
     older one, which had no digest.
@@ -170,7 +204,7 @@ def unsealed(
             f"is no {kind} that this version reads: its schema is {told(found)}, and not "
             f"{schema}.{update}"
         )
-    if not is_sealed and found == schema:
+    if not is_sealed and (found == schema or "digest" in data):
         raise changed
     return dict(data)
 
@@ -181,89 +215,31 @@ def _is_newer(found: object, schema: str) -> bool:
     return theirs is not None and int(theirs[1]) > int(number)
 
 
-def read(path: Path) -> ModelFile:
-    """What a model file says, if it has no fields but those of its schema."""
-    remedy = " Take a copy of the model file, or write it again."
-    data = unsealed(path, SCHEMA, "model file", [*OLDER], remedy)
-    for field in sorted(OLDER.get(data["schema"], set()) & data.keys()):
-        raise ValueError(f"is no model file: it has a field {quoted(field)}.")
-    try:
-        found: ModelFile = decode(ModelFile, data)
-    except ValueError as fault:
-        raise ValueError(f"is no model file: {fault}.") from None
-    return found
-
-
-def check_build(module: Holder, state: dict[str, float], found: ModelFile) -> None:
-    """Refuse the file of a model that computes something else with its numbers, if it says so."""
-    if found.build is ...:
-        return
-    try:
-        fresh = made(found.build, max(len(found.parameters), len(state)))
-    except ValueError as fault:
-        raise ValueError(f"says of its model what cannot be built: {fault}.") from None
-    if state.keys() != found.parameters.keys() or build_of(module) is None:
-        return  # the names tell it better, or there is nothing to compare
-    if _are_alike(module, fresh, {"rate"}):  # a rate of chance may be another one
-        return
-    held, mine = (clipped(_FROZEN.sub("", title(each)), 200) for each in (fresh, module))
-    if held == mine:
-        raise ValueError(f"does not fit: it holds {held} with other settings than the model has.")
-    raise ValueError(f"does not fit: it holds {held}, and the model is {mine}.")
-
-
-def build(found: ModelFile) -> Any:
-    """The module that a file holds, with its numbers, if it says how that is built."""
-    if found.build is ...:
-        raise ValueError(
-            "does not say how its model is built, as of a model with classes or functions of your "
-            "own, with the same parameters in two places, with settings changed by hand, or with "
-            f"modules inside more than {_DEEPEST} others. Build the model, and call its "
-            ".load(path)."
-        )
-    try:
-        model = made(found.build, len(found.parameters))
-    except ValueError as fault:
-        raise ValueError(f"cannot be built: {fault}.") from None
-    try:
-        model.load_state_dict(found.parameters)
-    except ValueError:
-        shown = clipped(title(model), _LONGEST)
-        raise ValueError(f"does not fit what it says of its model, {shown}.") from None
-    return model
-
-
-# From a module to its build.
+# From a module to its build, and back.
 
 
 def build_of(module: Holder) -> Build | None:
     """How a module is built; None if data cannot say it."""
     try:
         build = _described(module, _DEEPEST)
-        fresh = made(build, len(Found.below(module).parameters))
+        fresh = _made(build, len(Found.below(module).parameters))
     except (ValueError, TypeError, LookupError, AttributeError):
         return None
     return build if _are_alike(module, fresh) else None
 
 
-def _described(module: Holder, depth: int) -> Build:
-    kind = type(module)
-    if depth == 0 or CLASSES.get(kind.__name__) is not kind:
-        raise ValueError
-    arguments = {name: _said(thing, depth) for name, thing in module._config().items()}
-    return {"class": kind.__name__, "arguments": arguments}
-
-
-def _said(thing: Any, depth: int) -> Any:
+def _described(thing: Any, depth: int) -> Any:
+    """A module, or an argument of one, as data; a ValueError if data cannot say it."""
     if isinstance(thing, Holder):
-        return _described(thing, depth - 1)
-    if isinstance(thing, (list, tuple)):
-        return [_said(part, depth) for part in thing]
-    if callable(thing):  # an activation has a name, a function of the user's own none
-        row = row_of(thing)
-        if row is None and thing is not linear:
+        kind = type(thing)
+        if depth == 0 or CLASSES.get(kind.__name__) is not kind:
             raise ValueError
-        return "linear" if row is None else row.name
+        arguments = {name: _described(x, depth - 1) for name, x in thing._config().items()}
+        return {"class": kind.__name__, "arguments": arguments}
+    if isinstance(thing, (list, tuple)):
+        return [_described(part, depth) for part in thing]
+    if callable(thing):  # an activation; what its name does not choose will not be alike
+        return function_name(thing)
     if isinstance(thing, float) and not isfinite(thing):
         raise ValueError
     return thing
@@ -274,78 +250,63 @@ def _are_alike(module: Holder, fresh: Holder, leaving_out: Collection[str] = ())
 
     So may the attributes that are left out, and it may keep notes of the user's own.
     """
-    parts, others = ([("", each), *walk(each)] for each in (module, fresh))
-    if [path for path, _ in parts] != [path for path, _ in others]:
-        return False
-    for (_, one), (_, other) in zip(parts, others):
-        if isinstance(one, Value) or isinstance(other, Value):
-            if not (is_parameter(one) and is_parameter(other)):
-                return False
-            continue
-        if type(one) is not type(other):
-            return False
-        mine, theirs = (_settings(each, leaving_out) for each in (one, other))
+    mine, theirs = _shape(module, leaving_out), _shape(fresh, leaving_out)
+    for path, name in mine.keys() - theirs.keys():
         # What covers a method or a property is no note of the user's own.
-        meant = {n: x for n, x in mine.items() if n in theirs or hasattr(type(one), n)}
-        if meant != theirs:
+        if not name or hasattr(theirs.get((path, "")), name):
             return False
-    return True
+    return all(mine.get(place) == known for place, known in theirs.items())
 
 
-def _settings(module: Holder, leaving_out: Collection[str]) -> dict[str, Any]:
-    skipped = {*module._not_parts, *leaving_out, "training"}
-    return {
-        name: thing
-        for name, thing in vars(module).items()
-        if name not in skipped
-        and not name.startswith("_compiled_")
-        and (isinstance(thing, (bool, int, float, str)) or callable(thing))
-        and not isinstance(thing, Holder)
-    }
+def _shape(module: Holder, leaving_out: Collection[str]) -> dict[tuple[str, str], Any]:
+    """What each part is, and what it is set to, by its path and the name of the attribute."""
+    shape: dict[tuple[str, str], Any] = {}
+    for path, part in [("", module), *walk(module)]:
+        if isinstance(part, Value):
+            shape[path, ""] = is_parameter(part)
+            continue
+        shape[path, ""] = type(part)
+        skipped = {*part._not_parts, *leaving_out, "training"}
+        for name, thing in vars(part).items():
+            is_setting = isinstance(thing, (bool, int, float, str)) or callable(thing)
+            if is_setting and name not in skipped and not isinstance(thing, Holder):
+                shape[path, name] = thing
+    return shape
 
 
-# From a build to the module.
-
-
-def made(build: object, parameters: int) -> Any:
+def _made(build: object, parameters: int) -> Any:
     """The module that a build by any hand describes, with other numbers; it may have so many."""
     token = _ROOM.set([parameters])
     try:
-        return _made(build)
+        return _module(build)
+    except ValueError as fault:
+        raise ValueError(f"holds a model that cannot be built: {fault}.") from None
     finally:
         _ROOM.reset(token)
 
 
-def _made(build: object) -> Any:
+def _module(build: Any) -> Any:
     if not isinstance(build, dict) or build.keys() != {"class", "arguments"}:
         raise ValueError("a module has a class and arguments, and nothing else")
-    title, arguments = build["class"], build["arguments"]
-    if not isinstance(title, str) or title not in CLASSES:
-        raise ValueError(f"nn has no class {_shown(title)} to build")
+    name, arguments = build["class"], build["arguments"]
+    if not isinstance(name, str) or name not in CLASSES:
+        raise ValueError(f"nn has no class {quoted(name)} to build")
     if not isinstance(arguments, dict):
-        raise ValueError(f"the arguments of {title} have no names")
-    kind: Any = CLASSES[title]
-    known = inspect.signature(kind.__init__).parameters
-    for name in arguments:
-        if name not in known or name in ("self", "seed", "init"):
-            raise ValueError(f"{title} has no argument {_shown(name)}")
-    given = {name: _argument(thing) for name, thing in arguments.items()}
-    if "init" in known:  # it draws numbers, which the file has; the global generator is left alone
-        given["seed"] = Random(0)
+        raise ValueError(f"the arguments of {name} have no names")
+    kind: Any = CLASSES[name]
+    given = {name: _argument(x) for name, x in arguments.items()}
+    if "init" in inspect.signature(kind).parameters:
+        given["seed"] = Random(0)  # the file has the numbers; the global generator is left alone
     row = given.pop("parts", ())
     if not isinstance(row, (list, tuple)):
-        raise ValueError(f"parts of {title} is a list")
+        raise ValueError(f"parts of {name} is a list")
     try:
         return kind(*row, **given)
     except (TypeError, ValueError, OverflowError) as fault:
         raise ValueError(clipped(str(fault), _LONGEST).rstrip(".")) from None
 
 
-def _argument(thing: object) -> Any:
+def _argument(thing: Any) -> Any:
     if isinstance(thing, dict):
-        return _made(thing)
+        return _module(thing)
     return [_argument(part) for part in thing] if isinstance(thing, list) else thing
-
-
-def _shown(thing: object) -> str:
-    return clipped(repr(thing)) if isinstance(thing, str) else describe(thing)

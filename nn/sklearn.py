@@ -10,10 +10,9 @@ its own `check_estimator` runs in `tests/test_estimators.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from glassgrad.nn.samples import predict, relative, size_of
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.utils.class_weight import compute_class_weight
-    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
     from sklearn.utils.validation import (
         _check_sample_weight,
         check_is_fitted,
@@ -40,28 +39,12 @@ except ImportError as error:
         'pip install "glassgrad[sklearn]".'
     ) from error
 
-
-M = TypeVar("M", bound=Callable[..., Any])
-
-
-def _all_or_nothing(method: M) -> M:
-    """A method that leaves the estimator as it was, classes and all, where it raises an error."""
-
-    @wraps(method)
-    def trains(self: Any, *arguments: Any, **options: Any) -> Any:
-        before = dict(vars(self))
-        try:
-            return method(self, *arguments, **options)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
-    return trains  # type: ignore[return-value]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass(eq=False, repr=False)
-class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no types
+class _Network:
     """What both have in common: an MLP between inputs and outputs."""
 
     hidden: Sequence[int] = (32,)
@@ -76,25 +59,47 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
     warm_start: bool = False
     random_state: Any = None
 
-    def _is_new(self, is_partial: bool) -> bool:
-        return not (hasattr(self, "model_") and (is_partial or self.warm_start))
+    _TARGETS: ClassVar[dict[str, bool]] = {}
+    """What scikit-learn is told of targets, to check them."""
 
-    def _check_unmasked(self, **given: Any) -> None:
-        """Refuse what scikit-learn takes without a word, with the numbers behind the masks."""
-        for name, data in given.items():
-            for each in (data, *data) if isinstance(data, (list, tuple)) else (data,):
-                check_unmasked(each, f"{type(self).__name__}: {name}")
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on samples of shape (n, features) and their targets: n classes of any kind; for a
+        regression n numbers, or (n, targets) of them.
+        """
+        return self._learn(X, y, sample_weight)
 
-    def _weights(self, X: Any, sample_weight: Any) -> Any:
-        if sample_weight is None:
-            return None
-        return _check_sample_weight(sample_weight, X, dtype=np.float64)
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of samples whose class is right; of a regression R², of several its mean."""
+        self._check_unmasked(y=y, sample_weight=sample_weight)
+        return float(super().score(X, y, sample_weight))  # type: ignore[misc]
 
-    def _train(
-        self, X: Any, y: Any, outputs: int, loss: Any, *, is_partial: bool, **options: Any
-    ) -> None:
+    def _task(self, y: Any, weights: Any, is_new: bool, part: Any) -> tuple[Any, int, Any, Any]:
+        """Targets as numbers, how many outputs tell them, the loss, and the weights of classes.
+
+        `part` has the classes that were named, if this is a `partial_fit`; else it is None.
+        """
+        raise NotImplementedError
+
+    def _learn(self, X: Any, y: Any, weights: Any, part: tuple[Any] | None = None) -> Self:
+        """Train; or leave the estimator as it was, classes and all, and raise an error."""
+        before = dict(vars(self))
+        try:
+            self._train(X, y, weights, part)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        return self
+
+    def _train(self, X: Any, y: Any, weights: Any, part: tuple[Any] | None) -> None:
+        self._check_unmasked(X=X, y=y, sample_weight=weights, classes=part)
+        is_new = not (hasattr(self, "model_") and (part or self.warm_start))
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=is_new, **self._TARGETS)
+        if weights is not None:
+            weights = _check_sample_weight(weights, X, dtype=np.float64)
+        targets, outputs, loss, by_class = self._task(y, weights, is_new, part)
         sizes = [X.shape[1], *np.ravel(self.hidden).tolist(), outputs]
-        if self._is_new(is_partial):
+        if is_new:
             self._begin(sizes)
         elif self._built != (sizes, self.activation):
             raise ValueError(
@@ -102,22 +107,22 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
                 f"the activation {self._built[1]!r}, not of {sizes} and {self.activation!r}. Fit "
                 "anew with warm_start=False."
             )
-        optimiser = self._optimiser
-        optimiser.learning_rate = self.learning_rate
-        optimiser.groups[0].weight_decay = self.weight_decay
+        self._optimiser.learning_rate = self.learning_rate
+        self._optimiser.groups[0].weight_decay = self.weight_decay
         self.history_ = fit(
             self.model_,
             loss,
             X,
-            y,
-            optimiser=optimiser,
-            epochs=1 if is_partial else self.epochs,
+            targets,
+            optimiser=self._optimiser,
+            epochs=1 if part else self.epochs,
             batch_size=self.batch_size,
             seed=self._seed + self.n_iter_,  # another order in every call
-            validation=None if is_partial else self.validation,
-            patience=None if is_partial else self.patience,
+            validation=None if part else self.validation,
+            patience=None if part else self.patience,
             health=False,
-            **options,
+            sample_weight=weights,
+            class_weight=by_class,
         )
         self.n_iter_ += self.history_.epochs
 
@@ -132,9 +137,13 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
             init="he" if self.activation == "relu" else "xavier",
             seed=self._seed,
         )
-        self._optimiser = AdamW(
-            self.model_.parameters(), self.learning_rate, weight_decay=self.weight_decay
-        )
+        self._optimiser = AdamW(self.model_.parameters(), weight_decay=self.weight_decay)
+
+    def _check_unmasked(self, **given: Any) -> None:
+        """Refuse what scikit-learn takes without a word, with the numbers behind the masks."""
+        for name, data in given.items():
+            for each in (data, *data) if isinstance(data, (list, tuple)) else (data,):
+                check_unmasked(each, f"{type(self).__name__}: {name}")
 
     def _outputs(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -143,7 +152,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn says no typ
 
 
 @dataclass(eq=False, repr=False)
-class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
+class NetworkClassifier(_Network, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An MLP that tells classes apart, with scikit-learn's interface.
 
     Two classes share one output, a logit; more have one each, under a softmax. Inputs of very
@@ -175,71 +184,39 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     class_weight: Mapping[Any, float] | str | None = field(default=None, kw_only=True)
 
-    @_all_or_nothing
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkClassifier:
-        """Train on n samples of shape (n, features) and their classes, of any kind."""
-        self._check_unmasked(X=X, y=y, sample_weight=sample_weight)
-        X, y = validate_data(self, X, y, dtype=np.float64, reset=self._is_new(False))
-        check_classification_targets(y)
-        classes = np.unique(y)
-        if len(classes) < 2:
-            raise ValueError(
-                "NetworkClassifier needs samples of at least two classes, and all are of one class."
-            )
-        if not self._is_new(False) and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"NetworkClassifier(warm_start=True) goes on with the classes {self.classes_}, and "
-                f"y has {classes}. Use partial_fit for samples of some classes."
-            )
-        self.classes_: Any = classes
-        return self._learn(X, y, sample_weight, is_partial=False)
-
-    @_all_or_nothing
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> NetworkClassifier:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Go on by one epoch over these samples, from where the last call ended.
 
         The first call needs all the classes that there are.
         """
-        self._check_unmasked(X=X, y=y, classes=classes, sample_weight=sample_weight)
-        is_first = not hasattr(self, "classes_")
-        X, y = validate_data(self, X, y, dtype=np.float64, reset=is_first)
-        check_classification_targets(y)
-        known = None if classes is None else np.unique(classes)
-        if is_first and (known is None or len(known) < 2):
-            raise ValueError(
-                "NetworkClassifier.partial_fit(classes=...) takes all classes, two or more, in the "
-                "first call."
-            )
-        if not is_first and known is not None and not np.array_equal(known, self.classes_):
-            raise ValueError(
-                f"NetworkClassifier.partial_fit(classes=...): {known} are not the classes of the "
-                f"first call, {self.classes_}."
-            )
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                f"partial_fit does not see all samples, so class_weight={self.class_weight!r} "
-                "cannot be known. Give a dict, as compute_class_weight makes one."
-            )
-        all_classes: Any = known if is_first else self.classes_
-        if not np.isin(y, all_classes).all():
-            raise ValueError(f"NetworkClassifier.partial_fit: y has others than {all_classes}.")
-        self.classes_ = all_classes
-        return self._learn(X, y, sample_weight, is_partial=True)
+        return self._learn(X, y, sample_weight, (classes,))
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, is_partial: bool) -> NetworkClassifier:
-        count, by_class = len(self.classes_), self.class_weight
+    def _task(self, y: Any, weights: Any, is_new: bool, part: Any) -> tuple[Any, int, Any, Any]:
+        check_classification_targets(y)
+        by_class = self.class_weight
+        if part:
+            _check_partial_fit_first_call(self, *part)
+            if isinstance(by_class, str):
+                raise ValueError(
+                    f"partial_fit does not see all samples, so class_weight={by_class!r} cannot be "
+                    "known. Give a dict, as compute_class_weight makes one."
+                )
+        elif is_new:
+            self.classes_: Any = np.unique(y)
+        count = len(self.classes_)
+        if count < 2:
+            raise ValueError(
+                "NetworkClassifier needs samples of at least two classes, not of one class."
+            )
+        if not np.isin(y, self.classes_).all():
+            raise ValueError(
+                f"NetworkClassifier goes on with the classes {self.classes_}, and y has others."
+            )
         if isinstance(by_class, Mapping):
-            weights = compute_class_weight(dict(by_class), classes=self.classes_, y=self.classes_)
-            by_class = dict(enumerate(weights.tolist()))
-        outputs, loss = (
-            (1, binary_cross_entropy_with_logits) if count == 2 else (count, cross_entropy)
-        )
-        places, weights = np.searchsorted(self.classes_, y), self._weights(X, sample_weight)
-        options = {"sample_weight": weights, "class_weight": by_class}
-        self._train(X, places, outputs, loss, is_partial=is_partial, **options)
-        return self
+            shares = compute_class_weight(dict(by_class), classes=self.classes_, y=self.classes_)
+            by_class = dict(enumerate(shares.tolist()))
+        loss = binary_cross_entropy_with_logits if count == 2 else cross_entropy
+        return np.searchsorted(self.classes_, y), 1 if count == 2 else count, loss, by_class
 
     def decision_function(self, X: Any) -> Any:
         """The logits: one number a sample for two classes, else one for each class."""
@@ -259,13 +236,8 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         places = logits > 0.0 if logits.ndim == 1 else logits.argmax(axis=1)
         return self.classes_[places.astype(int)]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of samples whose class is right."""
-        self._check_unmasked(y=y, sample_weight=sample_weight)
-        return float(super().score(X, y, sample_weight))
 
-
-class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
+class NetworkRegressor(_Network, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """An MLP that predicts a number, or several, with scikit-learn's interface.
 
     It learns the squared error, on targets that are shifted and scaled to mean 0 and standard
@@ -282,55 +254,43 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
     True
     """
 
+    _TARGETS = {"y_numeric": True, "multi_output": True}  # noqa: RUF012
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    @_all_or_nothing
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
-        """Train on samples of shape (n, features) and n numbers, or (n, targets) of them."""
-        return self._learn(X, y, sample_weight, is_partial=False)
-
-    @_all_or_nothing
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> NetworkRegressor:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Go on by one epoch over these samples, from where the last call ended."""
-        return self._learn(X, y, sample_weight, is_partial=True)
+        return self._learn(X, y, sample_weight, (None,))
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, is_partial: bool) -> NetworkRegressor:
-        self._check_unmasked(X=X, y=y, sample_weight=sample_weight)
-        is_new = self._is_new(is_partial)
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True, reset=is_new
-        )
-        y, weights = np.asarray(y, np.float64), self._weights(X, sample_weight)
+    def _task(self, y: Any, weights: Any, is_new: bool, part: Any) -> tuple[Any, int, Any, Any]:
+        y = np.asarray(y, np.float64)
         if is_new:
-            is_sound = weights is not None and (weights >= 0.0).all() and weights.any()
-            shares = relative(weights) if is_sound else None  # `fit` refuses what is not
-            size = size_of(y)
-            mean = np.average(y / size, axis=0, weights=shares)
-            largest = np.abs(y / size - mean).max(axis=0)
-            largest = np.where(largest > 0.0, largest, 1.0)  # squares of shares keep in range
-            scale = np.sqrt(np.average(((y / size - mean) / largest) ** 2, axis=0, weights=shares))
-            self.mean_ = mean * size
-            self.scale_ = np.where(scale > 0.0, scale * largest * size, 1.0)
+            self.mean_, self.scale_ = _spread(y, weights)
         elif y.shape[1:] != np.shape(self.mean_):
             raise ValueError(
                 f"NetworkRegressor goes on with targets of shape {np.shape(self.mean_)}, and y has "
                 f"some of shape {y.shape[1:]}."
             )
         with np.errstate(over="ignore"):  # what is not finite is refused
-            scaled = (y - self.mean_) / self.scale_
-        outputs = 1 if y.ndim == 1 else y.shape[1]
-        self._train(X, scaled, outputs, mse, is_partial=is_partial, sample_weight=weights)
-        return self
+            return (y - self.mean_) / self.scale_, int(np.prod(y.shape[1:])), mse, None
 
     def predict(self, X: Any) -> Any:
         """The number, or the numbers, for each sample."""
         outputs = self._outputs(X)
         return outputs.reshape(len(outputs), *np.shape(self.mean_)) * self.scale_ + self.mean_
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R², of several targets its mean."""
-        self._check_unmasked(y=y, sample_weight=sample_weight)
-        return float(super().score(X, y, sample_weight))
+
+def _spread(y: Any, weights: Any) -> tuple[Any, Any]:
+    """The mean of targets and their standard deviation, 1 where they are all equal."""
+    is_sound = weights is not None and (weights >= 0.0).all() and weights.any()
+    shares = relative(weights) if is_sound else None  # `fit` refuses what is not
+    size = size_of(y)
+    mean = np.average(y / size, axis=0, weights=shares)
+    centred = y / size - mean
+    largest = np.abs(centred).max(axis=0)
+    largest = np.where(largest > 0.0, largest, 1.0)  # squares of shares keep in range
+    scale = np.sqrt(np.average((centred / largest) ** 2, axis=0, weights=shares))
+    return mean * size, np.where(scale > 0.0, scale * largest * size, 1.0)

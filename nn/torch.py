@@ -13,17 +13,17 @@ writes them back with `glassgrad.assign`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 from glassgrad.engine import Value, assign
 from glassgrad.engine.text import describe, function_name, with_article
-from glassgrad.engine.value import is_parameter, set_frozen
-from glassgrad.nn.activation import activation_function, linear
-from glassgrad.nn.dense import MLP, Layer, Neuron
+from glassgrad.engine.value import set_frozen
+from glassgrad.nn.dense import MLP, Layer, Neuron, linear
 from glassgrad.nn.layers import Elementwise, Sequential
 from glassgrad.nn.module import Module
+from glassgrad.nn.saving import build_of
 
 ACTIVATIONS_THERE: dict[str, tuple[str, dict[str, Any]]] = {
     "relu": ("ReLU", {}),
@@ -32,16 +32,16 @@ ACTIVATIONS_THERE: dict[str, tuple[str, dict[str, Any]]] = {
     "silu": ("SiLU", {}),
     "gelu": ("GELU", {"approximate": "none"}),
     "gelu_tanh": ("GELU", {"approximate": "tanh"}),
-    "softplus": ("Softplus", {"beta": 1.0}),
+    "softplus": ("Softplus", {"beta": 1.0, "threshold": 40.0}),
     "tanh": ("Tanh", {}),
     "sigmoid": ("Sigmoid", {}),
 }
-"""Activations by name: the class of PyTorch, and with which settings it is the same function."""
-_CLASSES = tuple(dict.fromkeys(kind for kind, _ in ACTIVATIONS_THERE.values()))
+"""Activations by name: the class of PyTorch, and with which settings it is the same function.
 
-_PRECISE: dict[str, dict[str, Any]] = {"softplus": {"threshold": 40.0}}
-"""PyTorch's softplus is the line from its threshold on; at 20, its choice, it still differs by 2e-9
-from it, and a lower one makes another function of it."""
+PyTorch's softplus is the line from its threshold on; at 20, its choice, it still differs by 2e-9
+from it, and a lower one makes another function of it.
+"""
+_CLASSES = tuple(dict.fromkeys(kind for kind, _ in ACTIVATIONS_THERE.values()))
 _SOFTPLUS_THRESHOLD = 20.0
 
 
@@ -64,8 +64,8 @@ def to_torch(model: Module) -> Any:
     It takes a batch of shape (samples, inputs); one output stands in a column of its own.
 
     The model is made of `Neuron`, `Layer`, `MLP`, `Sequential` and activations by name. Any other
-    part, one that was changed so that it computes something else, and a parameter of two places
-    are a TypeError that names the place.
+    part, one that was changed so that a file could not say it, and a parameter of two places are a
+    TypeError that names the place.
 
     >>> import torch
     >>> from glassgrad import MLP, to_torch
@@ -90,55 +90,40 @@ def to_torch(model: Module) -> Any:
 
 
 def _parts_of(part: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if "forward" in vars(part):
-        raise _not_there(path, "it has a forward of its own")
-    if type(part) not in (MLP, Sequential):
+    """The parts inside nested rows, each as its constructor made it, with their paths."""
+    name = {MLP: "layers", Sequential: "parts"}.get(type(part))
+    if name is None:
+        if type(part) not in (Neuron, Layer, Elementwise):
+            raise _not_there(path, f"it is {describe(part)}")
+        if build_of(part) is None:
+            raise _not_there(path, "it was changed, or has an activation of your own")
         yield path, part
         return
-    name = "layers" if type(part) is MLP else "parts"
-    if not getattr(part, name):
-        raise _not_there(f"{path}.{name}", "it is empty")
-    for i, inner in enumerate(getattr(part, name)):
+    row = getattr(part, name)
+    if "forward" in vars(part) or not row:
+        raise _not_there(path, "it has a forward of its own, or no parts")
+    for i, inner in enumerate(row):
         yield from _parts_of(inner, f"{path}.{name}.{i}")
 
 
 def _there(torch: Any, part: Any, path: str, used: set[Value]) -> Iterator[Any]:
-    if type(part) is Elementwise:
-        yield from _activation_there(torch, part.activation, path)
-        return
-    if type(part) not in (Neuron, Layer):
-        raise _not_there(path, f"it is {describe(part)}")
-    neurons = [part] if type(part) is Neuron else part.neurons
-    for i, neuron in enumerate(neurons):
-        if type(neuron) is not Neuron or "forward" in vars(neuron):
-            raise _not_there(f"{path}.neurons.{i}", "it is no neuron as it was made")
-    kinds = {(len(neuron.w), neuron.activation) for neuron in neurons}
-    if len(kinds) != 1 or not neurons[0].w:
-        raise _not_there(path, "its neurons have several numbers of inputs, several activations, "
-                         "or none")  # fmt: skip
-    weights, biases = [list(neuron.w) for neuron in neurons], [neuron.b for neuron in neurons]
-    made = torch.nn.Linear(len(weights[0]), len(weights)).double()
-    _fill(torch, made.weight, [*chain.from_iterable(weights)], path, used)
-    _fill(torch, made.bias, biases, path, used)
-    yield made
-    yield from _activation_there(torch, neurons[0].activation, path)
+    if not isinstance(part, Elementwise):
+        neurons = [part] if isinstance(part, Neuron) else part.neurons
+        made = torch.nn.Linear(part.nin, len(neurons)).double()
+        _fill(torch, made.weight, [*chain(*[neuron.w for neuron in neurons])], path, used)
+        _fill(torch, made.bias, [neuron.b for neuron in neurons], path, used)
+        yield made
+    if part.activation is not linear:
+        name = function_name(part.activation)
+        if name not in ACTIVATIONS_THERE:
+            raise _not_there(path, f"its activation is {name}")
+        kind, settings = ACTIVATIONS_THERE[name]
+        yield getattr(torch.nn, kind)(**settings)
 
 
-def _activation_there(torch: Any, function: Callable[..., Any], path: str) -> Iterator[Any]:
-    if function is linear:
-        return
-    name = function_name(function)
-    if name not in ACTIVATIONS_THERE or function is not activation_function(name):
-        raise _not_there(path, f"its activation is {name}")
-    kind, settings = ACTIVATIONS_THERE[name]
-    yield getattr(torch.nn, kind)(**settings, **_PRECISE.get(name, {}))
-
-
-def _fill(torch: Any, there: Any, values: list[Any], path: str, used: set[Value]) -> None:
+def _fill(torch: Any, there: Any, values: list[Value], path: str, used: set[Value]) -> None:
     """Set a parameter of PyTorch, to the last bit, from parameters that none else is made of."""
-    if not all(map(is_parameter, values)):
-        raise _not_there(path, "one of its numbers is no parameter, but computed or a constant")
-    if len({*values} - used) < len(values):
+    if not used.isdisjoint(values):
         raise _not_there(path, "it uses a parameter that stands in two places")
     used.update(values)
     frozen = {value.is_frozen for value in values}
@@ -232,44 +217,34 @@ def _here(torch: Any, path: str, module: Any, used: set[int]) -> Layer | Element
 
 
 def _activation_here(torch: Any, path: str, module: Any) -> str:
-    kind = type(module).__name__
-    if kind not in _CLASSES or type(module) is not getattr(torch.nn, kind):
-        raise _not_here(path, f"it is {with_article(kind)} of {type(module).__module__}, {module}")
-    for name, (other, settings) in ACTIVATIONS_THERE.items():
-        is_same = kind == other and all(
-            getattr(module, setting) == value for setting, value in settings.items()
-        )
-        if is_same and (name != "softplus" or module.threshold >= _SOFTPLUS_THRESHOLD):
+    for name, (kind, settings) in ACTIVATIONS_THERE.items():
+        if type(module) is getattr(torch.nn, kind) and all(
+            getattr(module, setting) == value
+            or (setting == "threshold" and module.threshold >= _SOFTPLUS_THRESHOLD)
+            for setting, value in settings.items()
+        ):
             return name
-    raise _not_here(path, f"ours has other settings than {module}")
+    name, home = type(module).__name__, type(module).__module__
+    raise _not_here(path, f"it is {with_article(name)} of {home}, {module}")
 
 
 def _not_here(path: str, why: str) -> TypeError:
     return TypeError(
         f"from_torch does not know {path}: {why}. It takes these classes of torch.nn, not those "
-        f"derived from them: Sequential, Identity, Linear with a bias, {', '.join(_CLASSES)}."
+        "derived from them: Sequential, Identity, Linear with a bias, and with the settings of "
+        f"ours {', '.join(_CLASSES)}."
     )
 
 
-def _as_mlp(parts: list[Layer | Elementwise]) -> MLP | None:
-    """An MLP, if there are only layers with the same activation between them; else None."""
-    layers, activations = list[Layer](), list[Callable[..., Any]]()
-    for part in parts:
-        if isinstance(part, Layer):
-            layers.append(part)
-            activations.append(linear)
-        elif activations[-1:] == [linear]:
-            activations[-1] = part.activation
-        else:
-            return None
-    *hidden, output = activations
-    if len(set(hidden)) > 1:
+def _as_mlp(parts: list[Any]) -> MLP | None:
+    """An MLP, if layers take turns with activations, all the same but for the last; else None."""
+    layers, bends = parts[::2], parts[1::2]
+    kinds = {*map(type, layers)}, {*map(type, bends)}
+    hidden = {bend.activation for bend in bends[: len(layers) - 1]}
+    if kinds[0] != {Layer} or not kinds[1] <= {Elementwise} or len(hidden) > 1:
         return None
-    between = hidden[0] if hidden else output
-    sizes = [layer.nout for layer in layers]
-    model = MLP(layers[0].nin, sizes, activation=between, output_activation=output, init="zeros")
-    for layer, activation in zip(layers, activations):
-        for neuron in layer.neurons:
-            neuron.activation = activation
+    for layer, bend in zip(layers, bends):
+        layer.activation = bend.activation
+    model = MLP(layers[0].nin, [layer.nout for layer in layers], init="zeros")
     model.layers = layers
     return model

@@ -334,7 +334,7 @@ def test_a_file_says_the_numbers_alone(tmp_path: Path) -> None:
         load_into(other)
         assert bits(other) == bits(net)
         assert all(p.is_frozen for p in other.parameters())
-    with pytest.raises(ValueError, match="with other settings than the model has"):
+    with pytest.raises(ValueError, match="with other settings"):
         LayerNorm(3, eps=0.5).freeze().load(LayerNorm(3).save(tmp_path / "norm.json"))
 
 

@@ -8,7 +8,7 @@ import pickle
 import random
 import re
 import sys
-from functools import lru_cache, partial
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +21,6 @@ from glassgrad import (
     AttentionHead,
     Dropout,
     Embedding,
-    Initialiser,
     Layer,
     LayerNorm,
     Module,
@@ -40,7 +39,6 @@ from glassgrad import (
     linear,
     softmax,
     tanh,
-    topological_order,
 )
 from glassgrad.engine.compile.guards import Search
 from glassgrad.engine.errors import CompilationError
@@ -178,54 +176,32 @@ def test_compiled_is_eager(title):
     close(grad(total, parameters), grad(eager, parameters))
 
 
-@pytest.mark.parametrize("title", TORCH)
-def test_parameters_have_names_and_travel(title):
-    make, x, _ = TORCH[title]
-    model = perturbed(make())
-    names = list(model.state_dict())
-    assert len(set(names)) == len(names) == len(model.parameters())
-    other = make()
-    other.load_state_dict(model.state_dict())
-    for same in (other, copy.deepcopy(model)):
-        assert numbers_of(called(same, x)) == numbers_of(called(model, x))
-    if title != "Sequential":  # a row of the table is pickled by its name, a function too
-        model = pickle.loads(pickle.dumps(model))
-    assert numbers_of(called(model, x)) == numbers_of(called(other, x))
-
-
-@pytest.mark.parametrize("kind", [Embedding, AttentionHead, Projection, Layer, MLP])
+@pytest.mark.parametrize("kind", [Embedding, AttentionHead, Projection])
 def test_a_seed_makes_the_numbers_repeatable(kind):
-    make = partial(kind, 2, [3, 1] if kind is MLP else 3)
-    assert make(seed=1).state_dict() == make(seed=1).state_dict() != make(seed=2).state_dict()
+    first = kind(2, 3, seed=1).state_dict()
+    assert len({*first.values()}) == len(first)
+    assert kind(2, 3, seed=1).state_dict() == first != kind(2, 3, seed=2).state_dict()
     random.seed(1)
-    assert make().state_dict() == make(seed=1).state_dict()
-    assert not any(make(init="zeros").state_dict().values())
+    assert kind(2, 3).state_dict() == first
+    assert not any(kind(2, 3, init="zeros").state_dict().values())
 
 
 # Sequential
 
 
 def test_parts_in_a_row():
-    model = Sequential(MLP(2, [3], seed=0), "tanh", tanh, Layer(3, 2, seed=1))
+    layer = Layer(3, 3, seed=1)
+    model = Sequential(MLP(2, [3], seed=0), "tanh", tanh, layer, linear, layer)
     x = [0.5, -1.0]
     hidden = [v.tanh().tanh() for v in model[0](x)]
-    assert numbers_of(model(x)) == numbers_of(model[3](hidden))
-    assert [type(part) for part in model] == [MLP, Elementwise, Elementwise, Layer]
-    assert len(model) == 4
-    assert repr(Sequential(linear, tanh)) == "Sequential(linear → tanh, 0 parameters)"
-    assert model[-1] is model.parts[3]
-    assert [type(part) for part in model[1:4]] == [Elementwise, Elementwise, Layer]
     assert numbers_of(model[:3](x)) == [v.data for v in hidden]
-    assert next(iter(model.state_dict())) == "parts.0.layers.0.neurons.0.w.0"
+    assert numbers_of(model(x)) == numbers_of(layer(layer(hidden)))
+    assert [type(part) for part in model[1:]] == [Elementwise] * 2 + [Layer, Elementwise, Layer]
+    assert (len(model), model[-1] is model.parts[3] is layer) == (6, True)
+    assert len(model.parameters()) == 9 + 12, "a part used twice is one"
+    assert repr(model[1:3]) == "Sequential(tanh → tanh, 0 parameters)"
     with pytest.raises(IndexError):
-        model[5]
-
-
-def test_a_part_used_twice_is_one():
-    layer = Layer(2, 2, seed=0)
-    model = Sequential(layer, "relu", layer)
-    assert len(model.parameters()) == 6
-    assert numbers_of(model([1.0, 2.0])) == numbers_of(layer([v.relu() for v in layer([1.0, 2.0])]))
+        model[6]
 
 
 def test_an_activation_takes_numbers_and_nested_lists():
@@ -234,78 +210,6 @@ def test_an_activation_takes_numbers_and_nested_lists():
     assert [[v.data for v in row] for row in bend([[-1, 2], [3.0, -4.0]])] == [[0, 2], [3, 0]]
     assert [v.data for v in bend(np.array([-1.0, 2.0]))] == [0.0, 2.0]
     assert isinstance(bend(Value(1.0)), Value)
-
-
-LAYERS, WEIGHT = [Layer(2, 2), Layer(2, 1)], Value(1.0)
-
-
-class Holding:
-    """An object that is no module, and holds a parameter."""
-
-    def __init__(self):
-        self.weights = [Value(2.0)]
-
-    def __call__(self, x):
-        return [self.weights[0] * v for v in x]
-
-    def method(self, x):
-        return self(x)
-
-
-class Calling:
-    def __call__(self, x):
-        return [WEIGHT * v for v in x]
-
-
-def from_default(layer):
-    return lambda x, layer=layer: layer(x)
-
-
-def from_closure(function):
-    def closed(x):
-        return function(x)
-
-    return closed
-
-
-def from_dict(held):
-    return lambda x: held["layers"][0](x)  # noqa: PLW0108  found inside the dict
-
-
-def from_named_default(layer):
-    return lambda x, *, layer=layer: layer(x)
-
-
-HIDING = {
-    "a default": (from_default, 3),
-    "a named default": (from_named_default, 3),
-    "a default of partial": (lambda layer: partial(from_default(layer)), 3),
-    "partial of a function": (lambda layer: partial(lambda m, x: m(x), layer), 3),
-    "partial by name": (lambda layer: partial(lambda x, m: m(x), m=layer), 3),
-    "partial of a module": (partial, 3),
-    "compiled": (compiled, 3),
-    "a compiled function": (lambda layer: compiled(from_closure(layer)), 3),
-    "a compiled default": (lambda layer: from_default(compiled(layer)), 3),
-    "a compiled name": (lambda layer: from_closure(compiled(layer)), 3),
-    "a wrapper": (lambda layer: lru_cache(from_closure(layer)), 3),
-    "an object": (lambda layer: Holding(), 1),
-    "a method": (lambda layer: Holding().method, 1),
-    "partial of a method": (lambda layer: partial(Holding().method), 1),
-    "a method by a name": (lambda layer: from_closure(Holding().method), 1),
-    "a global name of a call": (lambda layer: Calling(), 1),
-    "a global list": (lambda layer: lambda x: LAYERS[1](LAYERS[0](x)), 9),
-    "a global number": (lambda layer: lambda x: [WEIGHT * v for v in x], 1),
-    "a list in a dict": (lambda layer: from_dict({"layers": [layer]}), 3),
-}
-
-
-def test_scopes_of_the_parts():
-    y = Sequential(Layer(2, 2), "relu", Layer(2, 1))([1.0, 2.0])
-    found = {node.scope.path() for node in topological_order(y) if node.scope}
-    assert found == {
-        "Sequential.parts.0.neurons.0", "Sequential.parts.0.neurons.1", "Sequential.parts.1",
-        "Sequential.parts.2.neurons.0",
-    }  # fmt: skip
 
 
 # Dropout
@@ -327,14 +231,6 @@ def test_dropout_of_the_same_seed_leaves_out_the_same():
     assert calls[0] != calls[1]
     random.seed(3)
     assert numbers_of(Dropout(0.5)(x)) == calls[0]
-
-
-def test_dropout_in_use_gives_everything():
-    model = Sequential(Layer(2, 3, seed=0), Dropout(0.5, seed=0))
-    x = [1.0, -2.0]
-    assert numbers_of(model.eval()(x)) == numbers_of(model[0](x))
-    assert all(isinstance(v, Value) for v in Dropout(0.5).eval()([1.0, 2]))
-    assert model.train()[1].training
 
 
 def test_dropout_of_rate_zero_is_nothing_and_draws_nothing():
@@ -385,22 +281,14 @@ def test_a_norm_without_eps_of_equals_is_not_a_number_as_in_pytorch():
     assert all(math.isnan(v.data) for v in LayerNorm(2, eps=0.0)([1.0, 1.0]))
 
 
-@pytest.mark.parametrize("norm", [LayerNorm])
 @pytest.mark.parametrize("run", [lambda f: f, compiled])
-def test_a_norm_of_numbers_whose_squares_overflow_is_nan_and_not_0(norm, run):
-    model = norm(3)
+def test_a_norm_of_numbers_whose_squares_overflow_is_nan_and_not_0(run):
+    model = LayerNorm(3)
     function = run(lambda *numbers: model(list(numbers))[0])
     values = [Value(1e200), Value(2e200), Value(-1e200)]
     found = function(*values)
     assert all(map(math.isnan, [found.data, *grad(found, values)]))
     assert function(1e150, 2e150, -1e150).data == pytest.approx(function(1.0, 2.0, -1.0).data, 1e-4)
-
-
-@pytest.mark.parametrize("norm", [LayerNorm])
-def test_norms_take_what_layers_take(norm):
-    assert numbers_of(norm(1)(3.0)) == numbers_of(norm(1)([3.0]))
-    for x in ((1, 2), np.array([1.0, 2.0]), [Value(1.0), 2]):
-        assert numbers_of(norm(2)(x)) == numbers_of(norm(2)([1.0, 2.0]))
 
 
 # Embedding
@@ -478,31 +366,23 @@ def test_a_causal_head_does_not_look_ahead():
     assert numbers_of(free(X)[-1]) == numbers_of(before[-1])
 
 
-def test_the_first_place_takes_its_own_value():
-    head = AttentionHead(2, 3, seed=0)
-    close(numbers_of(head(X)[0]), numbers_of(head.values(X[0])))
-
-
 # Perceptron
 
 CORNERS = [[0, 0], [0, 1], [1, 0], [1, 1]]
 
 
-@pytest.mark.parametrize("answers", [[0, 0, 0, 1], [0, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]])
+@pytest.mark.parametrize("answers", [[0, 0, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0]])
 @pytest.mark.parametrize("init", ["uniform", "zeros"])
 def test_a_perceptron_learns_what_a_line_separates(answers, init):
     gate = Perceptron(2, seed=0, init=init)
     mistakes = gate.learn_all(CORNERS, answers)
-    assert mistakes[-1] == 0
     assert 0 not in mistakes[:-1]
-    assert [gate(x).data for x in CORNERS] == answers
-
-
-@pytest.mark.parametrize("answers", [[0, 1, 1, 0], [1, 0, 0, 1]])
-def test_a_perceptron_never_learns_xor(answers):
-    mistakes = Perceptron(2, seed=0).learn_all(CORNERS, answers, epochs=300)
-    assert len(mistakes) == 300
-    assert min(mistakes) >= 1
+    if answers == [0, 1, 1, 0]:  # XOR
+        assert len(mistakes) == 100
+        assert mistakes[-1] >= 1
+    else:
+        assert mistakes[-1] == 0
+        assert [gate(x).data for x in CORNERS] == answers
 
 
 def test_a_mistake_moves_the_weights_by_the_input():
@@ -547,47 +427,35 @@ def test_nothing_is_learned_of_nan(learn, broken):
 
 REFUSED = [
     (Sequential, ValueError, "Sequential(...) of nothing computes nothing"),
-    (lambda: Sequential("rleu"), ValueError, "There is no activation 'rleu'."),
-    (lambda: Sequential(Layer), TypeError, "not the class Layer. Write Layer(...)."),
+    (lambda: Sequential(Layer), TypeError, "is no class. Write Layer(...)."),
     (lambda: Sequential([Layer(1, 1)]), TypeError, "Write parts one by one, Sequential(*parts)"),
     (lambda: Sequential(sum), TypeError, "and for a function a class derived from Module."),
     (lambda: Sequential(None), TypeError, "or the name of an activation, not NoneType None."),
-    (lambda: Sequential("relu")["a"], TypeError, "must be integers or slices, not str"),
     (lambda: Sequential("relu")("ab"), TypeError, "Elementwise takes Values and real numbers, not"),
-    (lambda: Sequential(Layer(2, 3), Layer(2, 1))([1, 2]), ValueError, "takes 2 inputs, not 3."),
     (lambda: Dropout(1.0), ValueError,
      "Dropout(rate=...) takes a number below 1, not 1.0."),
     (lambda: Dropout(-0.1), ValueError, "takes 0 or a positive number, not -0.1."),
-    (lambda: Dropout(0.5, seed="a"), TypeError, "A seed is a whole number"),
     (lambda: Dropout(0.5)([None]), TypeError, "Dropout takes Values and real numbers, not None"),
     (lambda: LayerNorm(2, eps=-1), ValueError, "LayerNorm(eps=...) takes 0 or a positive number,"),
-    (lambda: LayerNorm(2)([1.0]), ValueError, "LayerNorm(2, 4 parameters) takes 2 inputs, not 1."),
     (lambda: Embedding(4, 3)(4), IndexError, "Embedding(4 × 3) takes a token from 0 to 3, not 4."),
     *((lambda x=x: Embedding(4, 3)(x), IndexError, f"takes a token from 0 to 3, not {x}.")
       for x in (-1, 0.5, NAN)),
-    (lambda: Embedding(4, 3)([0, -1]), IndexError, "takes a token from 0 to 3, not -1."),
     (lambda: Embedding(4, 3)(True), TypeError, "not True. Write int(y) for a bool y."),
     (lambda: Embedding(4, 3)("a"), TypeError, "takes a token from 0 to 3, not 'a'. Give a whole"),
-    (lambda: Embedding(4, 3)(None), TypeError, "takes a token from 0 to 3, not None."),
     (lambda: AttentionHead(2, 3, causal="false"), TypeError,
      "AttentionHead(causal=...) is True or False, not 'false'."),
-    *((lambda x=x: AttentionHead(2, 3)(x), TypeError, "takes a sequence of vectors, a list of li")
-      for x in ({(1.0, 2.0)}, np.array(1.0), [1.0, 2.0], "ab", 5.0)),
-    (lambda: AttentionHead(2, 3)([]), ValueError, "takes a sequence of at least one vector"),
-    (lambda: AttentionHead(2, 3)([[1.0]]), ValueError, "takes 2 inputs, not 1."),
+    *((lambda x=x: AttentionHead(2, 3)(x), TypeError, "takes a sequence of vectors, not ")
+      for x in ({(1.0, 2.0)}, np.array(1.0), "ab", 5.0)),
+    *((lambda x=x: AttentionHead(2, 3)(x), ValueError, "at least one: a list of lists")
+      for x in ([], [1.0, 2.0])),
     (lambda: Perceptron(2).learn([1, 2], -1), ValueError,
      "A perceptron learns the answers 0 and 1, not -1. For labels -1 and 1 write (y + 1) / 2."),
     (lambda: Perceptron(2).learn([1, 2], 0.5), ValueError, "the answers 0 and 1, not 0.5."),
-    (lambda: Perceptron(2).learn([1], 1), ValueError, "takes 2 inputs, not 1."),
     (lambda: Perceptron(2).learn([1, NAN], 1), ValueError, "from finite inputs, not from nan"),
     (lambda: Perceptron(2).learn([1, 2], 1, rate=0), ValueError,
      "Perceptron.learn(rate=...) takes a positive number, not 0.0."),
-    (lambda: Perceptron(2).learn_all(CORNERS, [1]), ValueError, "one answer for each sample, at"),
-    (lambda: Perceptron(2).learn_all(5, [1]), TypeError, "and one of answers; X is int 5."),
-    (lambda: Perceptron(2).learn_all(CORNERS, 1), TypeError, "and one of answers; y is int 1."),
-    (lambda: Initialiser("x", 5), TypeError,
-     "Initialiser(weight=...) is a function of a generator, fan-in and fan-out, not int 5."),
-    (lambda: Initialiser("x", max, 5), TypeError, "Initialiser(bias=...) is a function"),
+    (lambda: Perceptron(2).learn_all(5, [1]), TypeError, "learn_all(X=...) takes a seq"),
+    (lambda: Perceptron(2).learn_all(CORNERS, 1), TypeError, "learn_all(y=...) takes a seq"),
     (lambda: INITIALISERS["he"].draw(-1), ValueError, "draw(nin=...) is at least 1, not -1."),
     (lambda: INITIALISERS["he"].draw(1, 0), ValueError, "draw(nout=...) is at least 1, not 0."),
     (lambda: Perceptron(2).learn_all([], []), ValueError, "one answer for each sample, at least"),
@@ -607,14 +475,9 @@ SIZES = {
 )
 def test_a_size_is_a_whole_number_of_1_or_more(kind, name):
     sizes = dict.fromkeys(SIZES[kind], 2)
-    assert kind(**sizes).parameters()
     role = re.escape(f"{kind.__name__}({name}=...)")
-    for size, error, said in (
-        (0, ValueError, "is at least 1, not 0"), (-3, ValueError, "is at least 1, not -3"),
-        (2.0, TypeError, "is a whole number, not float 2"),
-        ("2", TypeError, "is a whole number, not str '2'"), (True, TypeError, "not bool True"),
-    ):  # fmt: skip
-        with pytest.raises(error, match=f"{role}.*{said}"):
+    for size, error in ((0, ValueError), (2.0, TypeError), (True, TypeError)):
+        with pytest.raises(error, match=role):
             kind(**{**sizes, name: size})
 
 

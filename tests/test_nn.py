@@ -2,7 +2,6 @@
 
 import copy
 import importlib.util
-import pickle
 import random
 import sys
 import weakref
@@ -26,9 +25,7 @@ from glassgrad import (
     Perceptron,
     Projection,
     Scope,
-    Sequential,
     Value,
-    linear,
     no_grad,
     scope,
     topological_order,
@@ -59,15 +56,6 @@ def test_the_training_loop_of_the_lecture_converges():
         losses.append(loss.data)
     assert losses[-1] < 0.02 < losses[0]
     assert [model(x).data > 0 for x in XS] == [y > 0 for y in YS]
-
-
-def test_a_neuron_is_the_formula_of_the_lecture():
-    n = Neuron(2)
-    x = [2.0, 3.0]
-    expected = (sum((wi * xi for wi, xi in zip(n.w, x)), Value(0.0)) + n.b).tanh()
-    assert n(x).data == pytest.approx(expected.data, rel=1e-15)
-    assert [p.label for p in n.parameters()] == ["w0", "w1", "b"]
-    assert all(-1 <= p.data <= 1 for p in n.parameters())
 
 
 class LectureModule(Module):
@@ -136,17 +124,6 @@ class Odd(Module):
         self.text, self.number, self.numbers = "text", 3.0, np.ones(3)
 
 
-def test_names_of_an_mlp_are_unique_and_stable():
-    model = MLP(2, [3, 1], seed=0)
-    names = [name for name, _ in model.named_parameters()]
-    assert names[:3] == ["layers.0.neurons.0.w.0", "layers.0.neurons.0.w.1", "layers.0.neurons.0.b"]
-    assert names[-1] == "layers.1.neurons.0.b"
-    assert len(set(names)) == len(names) == 13
-    model([1.0, 2.0])
-    assert [name for name, _ in model.named_parameters()] == names
-    assert [p for _, p in model.named_parameters()] == model.parameters()
-
-
 def test_two_parameters_of_one_name_are_refused():
     module = Module()
     module.table = {1: Value(1.0), "1": Value(2.0)}
@@ -181,13 +158,13 @@ def test_every_real_number_may_be_in_a_state():
 
 BAD_STATES = {
     "missing": ({"w.0": 1.0, "w.1": 2.0}, ValueError, r"missing: b\."),
-    "empty": ({}, ValueError, r"missing: w\.0, w\.1, b\."),
     "unknown": ({"w.0": 1.0, "w.1": 2.0, "b": 3.0, "c": 4.0}, ValueError, r"unknown: c\."),
-    "no text": ({"w.0": 1.0, "w.1": 2.0, "b": "3.0"}, ValueError, r"not a number: b \(str '3.0'\)"),
-    "None": ({"w.0": 1.0, "w.1": None, "b": 1.0}, ValueError, r"not a number: w\.1"),
-    "complex": ({"w.0": 1j, "w.1": 1.0, "b": 1.0}, ValueError, r"not a number: w\.0"),
-    "a list": ({"w.0": [1.0], "w.1": 1.0, "b": 1.0}, ValueError, r"not a number: w\.0"),
-    "a Value": ({"w.0": Value(1.0), "w.1": 1.0, "b": 1.0}, ValueError, r"not a number: w\.0"),
+    "no number": (
+        {"w.0": 1j, "w.1": None, "b": "3.0"},
+        ValueError,
+        r"w\.0 .*, w\.1 .*, b \(str '3.0'\)",
+    ),
+    "a Value": ({"w.0": Value(1.0), "w.1": [1.0], "b": 1.0}, ValueError, r"a number: w\.0.*w\.1"),
     "too large": ({"w.0": 1.0, "w.1": 1.0, "b": 10**5000}, ValueError, r"b \(too large"),
     "all at once": (
         {"w.0": "x", "b": 3.0, 5: 1.0},
@@ -195,7 +172,7 @@ BAD_STATES = {
         r"missing: w\.1; unknown: 5; not a number: w\.0",
     ),
     "no mapping": ([1.0, 2.0, 3.0], TypeError, "a dict from names to numbers, not list"),
-    "nothing": (None, TypeError, "a dict from names to numbers"),
+    "many": (dict.fromkeys(range(337)), ValueError, r"unknown: 0, .* and 33\d more"),
 }
 
 
@@ -203,14 +180,9 @@ BAD_STATES = {
 def test_a_bad_state_is_refused_and_changes_nothing(state, error, message):
     n = Neuron(2)
     before = n.state_dict()
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as caught:
         n.load_state_dict(state)
     assert n.state_dict() == before
-
-
-def test_an_error_about_a_large_state_stays_short():
-    with pytest.raises(ValueError, match="and 332 more") as caught:
-        MLP(2, [16, 16, 1]).load_state_dict({})
     assert len(str(caught.value)) < 400
 
 
@@ -237,10 +209,6 @@ SCOPES = {
     "Made.head.inner": (
         lambda: Made(in_a_head, inner=Neuron(1))(1.0), ["Made", "Scope", "Neuron"],
     ),
-    "Sequential.parts.2.neurons.0": (
-        lambda: Sequential(Layer(2, 2), "relu", Layer(2, 1))([1.0, 2.0]),
-        ["Sequential", "Layer", "Neuron"],
-    ),
 }  # fmt: skip
 
 
@@ -255,6 +223,11 @@ def test_nodes_carry_the_path_of_the_module_that_made_them(path):
     with pytest.raises(ValueError, match="takes 1 input"), scope("failing"):
         Neuron(1)([1.0, 2.0])
     assert (Value(1.0) * Value(2.0)).scope is None
+
+
+def test_a_call_that_calls_that_of_its_base_class_opens_one_scope():
+    made = [node for node in topological_order(Loud(1)(1.0)) if node.parents]
+    assert {node.scope.path() for node in made} == {"Loud"}
 
 
 def test_a_scope_is_the_same_from_call_to_call():
@@ -324,38 +297,6 @@ def test_a_module_shows_its_sizes_and_its_parts(make, expected):
     assert repr(make()) == expected
 
 
-# Seeds
-
-
-def test_a_seed_gives_the_same_numbers_and_leaves_the_global_generator_alone():
-    random.seed(3)
-    expected = random.random()
-    random.seed(3)
-    by_generator = MLP(2, [3, 1], seed=random.Random(5))
-    assert by_generator.state_dict() == MLP(2, [3, 1], seed=np.int64(5)).state_dict()
-    assert random.random() == expected
-
-
-# Copies
-
-
-@pytest.mark.parametrize("remake", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-@pytest.mark.parametrize("activation", ["tanh", "linear", "leaky_relu", linear])
-def test_a_copy_is_equal_and_independent(remake, activation):
-    model = MLP(2, [3, 1], activation=activation)
-    out = model([1.0, 2.0])
-    with scope("around"):
-        model([1.0, 2.0])
-    twin = remake(model)
-    assert repr(twin) == repr(model)
-    assert twin.state_dict() == model.state_dict()
-    assert twin._memory is not model._memory
-    assert twin([1.0, 2.0]).data == out.data
-    assert twin([1.0, 2.0]).scope is not out.scope
-    twin.layers[0].neurons[0].b.data += 1.0
-    assert twin.state_dict() != model.state_dict()
-
-
 # Wrong use
 
 
@@ -366,9 +307,7 @@ class Two(Module):
 
 REFUSED = [
     (lambda: MLP(3, [4, 1])([1.0, 2.0]), ValueError, r"MLP\(3 → 4 → 1, .*\) takes 3 inputs, not 2"),
-    (lambda: Layer(3, 4)([1.0] * 4), ValueError, r"Layer\(3 → 4, .*\) takes 3 inputs, not 4\."),
     (lambda: Neuron(1)([]), ValueError, r"Neuron\(1, .*\) takes 1 input, not 0\."),
-    (lambda: Neuron(2)(1.0), ValueError, "takes 2 inputs, not 1"),
     *((lambda x=x: MLP(2, [1])(x), ValueError, r"takes one sample at a time: write \[model")
       for x in (np.ones((2, 2)), [[1.0, 2.0], [3.0, 4.0]])),
     *((lambda m=m: m(1, 2.5), TypeError, r"not one by one: give it a list, \[1, 2\.5\]\.$")
@@ -383,7 +322,6 @@ REFUSED = [
           ([None, 1.0], "not NoneType None"), ([1j, 1.0], "not complex 1j"),
           (None, "takes a list of 2 inputs, not NoneType None"),
       )),
-    (lambda: MLP(0, [1]), ValueError, r"MLP\(nin=\.\.\.\) is at least 1, not 0"),
     (lambda: MLP(2, []), ValueError, "at least one layer"),
     (lambda: MLP(2, 4), TypeError, r"for example \[4, 4, 1\], not 4"),
     (lambda: MLP(2, "41"), TypeError, r"MLP\(nouts=\.\.\.\) lists the neurons .*, not '41'"),
@@ -391,9 +329,7 @@ REFUSED = [
     (lambda: MLP(2, [4, "1"]), TypeError, r"MLP\(nouts=\.\.\.\) is a whole number, not str"),
     (lambda: Neuron(1, activation="thanh"), ValueError, "'thanh'. Did you mean 'tanh'"),
     (lambda: Neuron(1, activation="dot"), ValueError, "no activation 'dot'"),
-    (lambda: Neuron(1, activation="same"), ValueError, "no activation 'same'"),
     (lambda: Neuron(1, activation=3), TypeError, "not 3. Choose one of"),
-    (lambda: MLP(1, [1], output_activation="x"), ValueError, "no activation 'x'"),
     (lambda: Neuron(1, seed=1.5), TypeError, "A seed is a whole number"),
     (lambda: Module()(1.0), NotImplementedError, "Module defines no forward"),
 ]  # fmt: skip
@@ -405,14 +341,7 @@ def test_what_is_wrong_is_refused_with_what_to_write(call, error, message):
         call()
 
 
-# Inputs and outputs
-
-
-def test_inputs_may_be_lists_tuples_arrays_generators_and_values():
-    model = MLP(2, [3, 1], seed=0)
-    expected = model([1.0, 2.0]).data
-    for x in [(1, 2), np.array([1.0, 2.0]), np.array([1, 2]), iter([1.0, 2.0]), [Value(1.0), 2.0]]:
-        assert model(x).data == expected
+# Outputs
 
 
 def test_numbers_become_constants_once_for_a_whole_layer():
@@ -438,19 +367,12 @@ def test_every_activation_of_the_table_can_be_chosen(name):
     np.testing.assert_equal(n(0.5).data, expected.data)
 
 
-def test_the_output_may_have_an_activation_of_its_own():
-    model = MLP(2, [3, 3, 1], activation="relu", output_activation="sigmoid")
-    made = [[n.activation.__name__ for n in layer.neurons] for layer in model.layers]
-    assert made == [["relu"] * 3, ["relu"] * 3, ["sigmoid"]]
-    assert MLP(1, [1]).layers[0].neurons[0].activation.__name__ == "tanh"
-
-
-def test_an_activation_may_be_a_function_or_a_row():
-    from glassgrad import tanh
-
-    model = MLP(1, [2], activation=lambda v: 1.7 * v.tanh(), output_activation=tanh, seed=0)
-    assert [v.data for v in model(1.0)] == [v.data for v in MLP(1, [2], seed=0)(1.0)]
-    assert Neuron(1, activation=lambda v: v * 0.0)(1.0).data == 0.0
+def test_an_activation_may_be_a_function_and_that_of_the_output_another():
+    model = MLP(1, [1, 2], activation=lambda v: 3.0 * v, output_activation=Value.tanh, seed=0)
+    hidden, (first, second) = model.layers[0].neurons[0], model.layers[1].neurons
+    inner = 3.0 * (hidden.w[0] * 2.0 + hidden.b)
+    expected = [(n.w[0] * inner + n.b).tanh().data for n in (first, second)]
+    assert [v.data for v in model(2.0)] == pytest.approx(expected)
 
 
 # Training on real data
@@ -502,8 +424,6 @@ def test_an_activation_that_is_set_counts():
         model.activation = "relu"
         outputs = model([1.0, -2.0])
         made = {y.operation.name for y in (outputs if neurons > 1 else [outputs])}
-        assert (made, "relu" in repr(model)) == ({"relu"}, True)
-        before = repr(model)
         with pytest.raises(ValueError, match="Did you mean 'sigmoid'"):
             model.activation = "sigmod"
-        assert repr(model) == before
+        assert (made, "relu" in repr(model)) == ({"relu"}, True)

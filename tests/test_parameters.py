@@ -293,6 +293,7 @@ def test_a_copy_finds_its_own(remake):
     check(model)
     model([1.0, 2.0])
     twin = remake(model)
+    assert (repr(twin), twin.state_dict()) == (repr(model), model.state_dict())
     check(twin, model)
     twin.layers = twin.layers[:1]
     model.layers[1].neurons.clear()

@@ -1,23 +1,43 @@
-"""Model files: the numbers come back to the last bit, and any other file changes nothing.
+"""Model files: numbers and models come back to the last bit, and any other file changes nothing.
 
-Damaged and hostile files in numbers are in `test_hostile_files.py`.
+Damaged and hostile files in numbers are in `test_hostile_files.py`, kills and full disks in
+`test_saving_faults.py`.
 """
 
 import hashlib
 import math
 import os
 import pickle
+import random
 import re
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from loading import refusal
 from outputs import assert_is_sentence, bits, strict_json
 
-from glassgrad import MLP, Layer, Module, Neuron, Value, load
+from glassgrad import (
+    MLP,
+    Dropout,
+    Embedding,
+    Layer,
+    LayerNorm,
+    Module,
+    Neuron,
+    Sequential,
+    Value,
+    compiled,
+    engine,
+    load,
+    nn,
+)
 from glassgrad.engine.files import sealed
-from glassgrad.nn.saving import SCHEMA
+from glassgrad.nn.layers import Elementwise
+from glassgrad.nn.saving import CLASSES, SCHEMA
 
 NUMBERS = (0.1, -0.0, 5e-324, 1.7976931348623157e308, 2.0**53 + 2, math.inf, -math.inf, math.nan)
 NAMES = ("b", "a b", "é", "\u202e", "\x1b[31m", 'quote"', "back\\slash", "line\nbreak", "", "[{")
@@ -30,43 +50,51 @@ class Box(Module):
         self.parts = {name: Value(number) for name, number in numbers.items()}
 
 
+class Own(MLP):
+    """A class of the user's own."""
+
+
+def own_function(v: Value) -> Value:
+    return v * 2.0
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "model.json"
 
 
-# There and back.
+def changed(make: Callable[[], Any], change: Callable[[Any], object]) -> Callable[[], Module]:
+    def built() -> Module:
+        model = make()
+        change(model)
+        return model  # type: ignore[no-any-return]
+
+    return built
 
 
-THERE_AND_BACK: dict[str, tuple[Callable[[], Module], Callable[[], Module]]] = {
-    "a neuron": (lambda: Neuron(2, seed=1), lambda: Neuron(2, seed=2)),
-    "a network": (lambda: MLP(2, [3, 1], seed=1), lambda: MLP(2, [3, 1], seed=2)),
-    "every number": (
-        lambda: Box({str(i): x for i, x in enumerate(NUMBERS)}),
-        lambda: Box({str(i): 1.0 for i in range(len(NUMBERS))}),
-    ),
-    "any text as a name": (
-        lambda: Box(dict.fromkeys(NAMES, 0.5)), lambda: Box(dict.fromkeys(NAMES, 1.0)),
-    ),
-    "no parameters": (lambda: Box({}), lambda: Box({})),
-}  # fmt: skip
+def row() -> Sequential:
+    return Sequential(Layer(2, 2), Dropout(0.5), Layer(2, 2))
 
 
-@pytest.mark.parametrize("name", THERE_AND_BACK)
-def test_a_model_goes_through_a_file_and_back_to_the_last_bit(name: str, path: Path) -> None:
+def compile_and_note(model: Any) -> None:
+    model.name, model.history = "the best", [1.0, 2.0]
+    compiled(model)([1.0, 2.0])
+
+
+# Numbers, into a model of the same shape.
+
+
+@pytest.mark.parametrize("numbers", [dict(zip("abcdefgh", NUMBERS)), dict.fromkeys(NAMES, 0.5), {}])
+def test_numbers_go_into_a_file_and_back_to_the_last_bit(
+    numbers: dict[str, float], path: Path
+) -> None:
     """An optimizer, or a graph, that holds the parameters goes on with them."""
-    model, other = (make() for make in THERE_AND_BACK[name])
+    model, other = Box(numbers), Box(dict.fromkeys(numbers, 1.0))
     before = other.parameters()
     assert model.save(path) == path
     other.load(path)
     assert bits(other) == bits(model)
     assert all(new is old for new, old in zip(other.parameters(), before, strict=True))
-
-
-def test_half_of_a_character_may_not(path: Path) -> None:
-    with pytest.raises(ValueError, match=r'half of a surrogate pair is in its name: "\\ud800"\.'):
-        Box({"\ud800": 1.0}).save(path)
-    assert not path.exists()
 
 
 def test_the_file_is_for_people_and_for_programs(path: Path) -> None:
@@ -86,6 +114,168 @@ def test_the_file_is_for_people_and_for_programs(path: Path) -> None:
     }
 
 
+# A model, built anew.
+
+MODELS: dict[str, Callable[[], Module]] = {
+    "Neuron": lambda: Neuron(3, activation="relu", seed=1),
+    "Layer": lambda: Layer(2, nout=3, activation=None),
+    "MLP": lambda: MLP(2, [4, 3, 1], activation="sin", output_activation="linear", init="torch"),
+    "Perceptron": lambda: nn.Perceptron(2),
+    "Projection": lambda: nn.Projection(2, 3),
+    "AttentionHead": lambda: nn.AttentionHead(2, 3, causal=False),
+    "Embedding": lambda: Embedding(5, size=2),
+    "LayerNorm": lambda: LayerNorm(3, eps=1e-3),
+    "Dropout": lambda: Dropout(0.25, seed=random.Random(1)),
+    "Elementwise": lambda: Elementwise("tanh"),
+    "Sequential": lambda: Sequential(
+        Layer(2, 3), "relu", Dropout(0.5, seed=3), Sequential(LayerNorm(3), MLP(3, [2, 1]))
+    ),
+    "a generator": lambda: MLP(2, (n for n in [2, 1])),
+    "numbers of numpy": lambda: MLP(np.int64(2), np.array([3, 1])),  # type: ignore[arg-type]
+    "a function of the engine": lambda: MLP(2, [2, 1], activation=engine.tanh),
+    "a method of Value": lambda: MLP(2, [2, 1], activation=Value.relu),
+    "parts more": changed(row, lambda m: m.parts.extend([Layer(2, 2), Dropout(0.1)])),
+    "parts in another order": changed(row, lambda m: m.parts.insert(0, m.parts.pop(1))),
+    "another rate": changed(row, lambda m: setattr(m.parts[1], "rate", 0.25)),
+    "a neuron more": changed(lambda: Layer(2, 2), lambda m: m.neurons.append(Neuron(2))),
+    "caches and notes": changed(lambda: MLP(2, [3, 1]), compile_and_note),
+    "a copy": lambda: pickle.loads(pickle.dumps(row())),
+    "many parts": lambda: Sequential(*[Sequential(Layer(1, 1), "relu") for _ in range(150)]),
+    "deep": lambda: nested(35),
+}
+
+
+def nested(depth: int) -> Module:
+    model: Module = Layer(1, 1)
+    for _ in range(depth):
+        model = Sequential(model)
+    return model
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_built_again_from_its_file(name: str, path: Path) -> None:
+    model = MODELS[name]().eval()
+    before = random.getstate()
+    model.save(path)
+    found = load(path)
+    assert random.getstate() == before, "the global generator is left alone"
+    assert type(found) is type(model)
+    assert repr(found) == repr(model)
+    assert bits(found) == bits(model)
+    assert found.training
+    assert bits(load(found.save(path))) == bits(model)
+
+
+def test_every_class_has_a_model_here() -> None:
+    assert set(CLASSES) <= set(MODELS)
+    modules = {
+        name
+        for name, thing in vars(nn).items()
+        if isinstance(thing, type) and issubclass(thing, Module) and thing is not Module
+    }
+    assert modules <= set(CLASSES), "a new module of nn is buildable"
+
+
+def test_dropouts_of_a_loaded_model_draw_from_the_global_generator(path: Path) -> None:
+    Sequential(Dropout(0.5, seed=1), Sequential(Dropout(0.5))).save(path)
+    model: Any = load(path)
+    assert model.parts[0].generator is model.parts[1].parts[0].generator is None
+
+
+# What a file does not say.
+
+
+def twice() -> Module:
+    shared = Layer(2, 2)
+    return Sequential(shared, shared)
+
+
+def share(model: Any) -> None:
+    model.parts[2].neurons[0].w = model.parts[0].neurons[0].w
+
+
+def named(name: str) -> Callable[[Value], Value]:
+    def function(v: Value) -> Value:
+        return v * 2.0
+
+    function.__name__ = name
+    return function
+
+
+UNSAYABLE: dict[str, Callable[[], Module]] = {
+    "a class of one's own": lambda: Own(2, [1]),
+    "a part of one's own": lambda: Sequential(Layer(2, 2), Own(2, [1])),
+    "a function of one's own": lambda: MLP(2, [1], activation=own_function),
+    "a function with a known name": lambda: MLP(2, [1], activation=named("relu")),
+    "no class of nn": Module,
+    "another activation": changed(
+        lambda: Layer(2, 2), lambda m: setattr(m.neurons[0], "activation", nn.linear)
+    ),
+    "a constant": changed(row, lambda m: setattr(m.parts[0].neurons[0], "b", Value(1.0).detach())),
+    "a part twice": twice,
+    "parameters shared": changed(row, share),
+    "another forward": changed(row, lambda m: setattr(m, "forward", own_function)),
+    "modules inside more than 40 others": lambda: nested(60),
+}
+
+
+@pytest.mark.parametrize("name", UNSAYABLE)
+def test_a_build_is_left_out_where_it_would_be_wrong(name: str, path: Path) -> None:
+    model = UNSAYABLE[name]()
+    assert "build" not in strict_json(model.save(path).read_text("utf-8"))
+    with pytest.raises(ValueError, match="does not say how its model is built") as caught:
+        load(path)
+    assert_is_sentence(str(caught.value))
+    assert str(caught.value).endswith("Build the model, and call its .load(path).")
+    before = bits(model)
+    model.load(path)
+    assert bits(model) == before
+
+
+@pytest.mark.parametrize(
+    ("saved", "model", "message"),
+    [
+        (
+            lambda: MLP(2, [3, 1], activation="relu"),
+            lambda: MLP(2, [3, 1]),
+            "it holds MLP(2 → 3 → 1, relu, 13 parameters), and the model is "
+            "MLP(2 → 3 → 1, tanh, 13 parameters), with other settings. The model is unchanged.",
+        ),
+        (lambda: nn.Perceptron(2), lambda: Neuron(2), "it holds Perceptron(2, 3 parameters), and"),
+        (lambda: LayerNorm(3), lambda: LayerNorm(3, eps=0.5), "with other settings."),
+        (
+            lambda: Sequential(Layer(2, 2), "relu"),
+            lambda: Sequential(Layer(2, 2), "sin"),
+            "→ relu, 6 parameters), and the model is",
+        ),
+        (lambda: Neuron(3), lambda: Neuron(2), "does not fit: Neuron(2, tanh, 3 parameters) can"),
+        (lambda: Layer(2, 2), lambda: Neuron(2), "missing: w.0, w.1, b; unknown: neurons.0.w.0"),
+    ],
+)
+def test_numbers_of_another_model_are_refused(
+    saved: Callable[[], Module], model: Callable[[], Module], message: str, path: Path
+) -> None:
+    saved().save(path)
+    assert message in refusal(model(), path)
+
+
+@pytest.mark.parametrize(
+    ("saved", "model"),
+    [
+        (row, lambda: Sequential(Layer(2, 2), Dropout(0.1), Layer(2, 2))),
+        (lambda: MLP(2, [3]), lambda: Own(2, [3])),
+        (lambda: MLP(2, [3]), lambda: MLP(2, [3], activation=own_function)),
+        (lambda: MLP(2, [3], activation=own_function), lambda: MLP(2, [3])),
+    ],
+)
+def test_numbers_of_the_same_model_or_of_an_unknown_one_are_taken(
+    saved: Callable[[], Module], model: Callable[[], Module], path: Path
+) -> None:
+    one, other = saved(), model()
+    other.load(one.save(path))
+    assert bits(other) == bits(one)
+
+
 # Writing.
 
 
@@ -102,44 +292,42 @@ def test_an_interruption_leaves_the_old_file(path: Path, monkeypatch: pytest.Mon
     assert os.listdir(path.parent) == [path.name]
 
 
-def test_what_cannot_be_saved_leaves_the_old_file(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({1: 1.0, "1": 2.0}, "Two parameters of Box are named 'parts.1'"),
+        ({"\ud800": 1.0}, r'half of a surrogate pair is in its name: "\ud800".'),
+    ],
+)
+def test_what_cannot_be_saved_leaves_the_old_file(names: Any, message: str, path: Path) -> None:
     old = Neuron(2).save(path).read_bytes()
-    with pytest.raises(ValueError, match="Two parameters"):
-        Box({1: 1.0, "1": 2.0}).save(path)  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Box(names).save(path)
     assert path.read_bytes() == old
 
 
-def test_a_file_cannot_be_written_where_there_is_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="no such folder"):
-        Neuron(2).save(tmp_path / "nowhere" / "model.json")
+# Files by another hand.
 
 
-# Reading.
+def one(kind: str, /, **arguments: Any) -> dict[str, Any]:
+    return {"class": kind, "arguments": arguments}
 
 
-def test_a_truncated_file_wherever_it_ends(path: Path) -> None:
-    content = Box({"é": 0.5, "b": math.inf}).save(path).read_bytes().rstrip()
-    model = Box({"é": 1.0, "b": 2.0})
-    for length in range(len(content)):
-        path.write_bytes(content[:length])
-        assert re.search("cut off, damaged or no model file|no text in UTF-8", refusal(model, path))
+def built(build: Any, parameters: Any) -> bytes:
+    return sealed({"schema": SCHEMA, "build": build, "parameters": parameters})
 
 
-def test_a_file_of_another_shape_says_what_is_missing_and_unknown(path: Path) -> None:
-    Neuron(3).save(path)
-    said = refusal(Neuron(2), path)
-    assert said.startswith("model.json does not fit: Neuron(2, tanh, 3 parameters) cannot take")
-    assert said.endswith("unknown: w.2.")
-    Layer(2, 2).save(path)
-    assert "missing: w.0, w.1, b; unknown: neurons.0.w.0" in refusal(Neuron(2), path)
+def whole(build: Any) -> bytes:
+    return built(build, {"w.0": 1.0, "b": 2.0})
 
 
-BAD = {
+def numbers(**parameters: Any) -> bytes:
+    return sealed({"schema": SCHEMA, "parameters": parameters})
+
+
+BAD: dict[str, tuple[str | bytes, str]] = {
     "no schema": ('{"w.0": 1.0, "b": 2.0}', "its schema is None, and not glassgrad-model/3"),
-    "another schema": (
-        '{"schema": "glassgrad-graph/1"}',
-        "its schema is 'glassgrad-graph/1', and not",
-    ),
+    "another schema": ('{"schema": "glassgrad-graph/1"}', "is 'glassgrad-graph/1', and not"),
     "no text as a schema": ('{"schema": [2]}', "its schema is [2]"),
     "a later version": (
         '{"schema": "glassgrad-model/9", "more": 1}',
@@ -150,37 +338,78 @@ BAD = {
         '{"schema": "glassgrad-model/3", "parameters": {"w.0": 1, "b": 2}}',
         "its digest is not that of what it says. Take a copy of the model file,",
     ),
+    "a broken digest of an older one": (
+        '{"schema": "glassgrad-model/2", "digest": "0", "parameters": {"w.0": 1, "b": 2}}',
+        "its digest is not that of what it says.",
+    ),
     "a field": (sealed({"schema": SCHEMA, "more": 1}), 'has a field "more"'),
-    "a field of later": (sealed({"schema": "glassgrad-model/2"}), 'it has a field "digest".'),
-    "a build of later": ('{"schema": "glassgrad-model/1", "build": {}}', 'it has a field "build".'),
     "no parameters": (sealed({"schema": SCHEMA}), 'it lacks "parameters"'),
     "twice": ('{"w.0": 1, "w.0": 2}', 'has "w.0" twice'),
     "NaN": ('{"w.0": NaN}', "has NaN, which is not JSON"),
     "too large": ('{"w.0": -1e400}', "no float near it: -1e400"),
     "huge": ('{"w.0": %s}' % ("9" * 100_000), "no float near it: 9999"),
-    "deep": ("[" * 100_000, "inside one another"),
     "deep and closed": ("[" * 100_000 + "]" * 100_000, "inside one another"),
     "no JSON": ('{"w.0": 1,\n}', "no JSON at line "),
     "a mark": ("\ufeff{}", "no JSON at line 1, column 1"),
-    "null": (
-        sealed({"schema": SCHEMA, "parameters": {"w.0": None}}),
-        'its parameters["w.0"] is null, and not a number',
-    ),
-    "true": (
-        sealed({"schema": SCHEMA, "parameters": {"w.0": True}}),
-        'its parameters["w.0"] is true, and not a number',
-    ),
-    "a long name": (
-        sealed({"schema": SCHEMA, "parameters": {"\x7f" * 5000: []}}),
-        r'its parameters["\u007f',
-    ),
-}
+    "null": (numbers(a=None), 'its parameters["a"] is null, and not a number'),
+    "true": (numbers(a=True), 'its parameters["a"] is true, and not a number'),
+    "a long name": (numbers(**{"\x7f" * 5000: []}), r'its parameters["\u007f'),
+    # Builds.
+    "no build": (whole(None), "a module has a class and arguments, and nothing else"),
+    "a field more": (whole({**one("Neuron", nin=1), "run": "x"}), "and nothing else"),
+    "a list as a part": (whole(one("Sequential", parts=[[1]])), "A part of Sequential is a module"),
+    "another class": (whole(one("os.system", command="ls")), 'no class "os.system" to build'),
+    "the base class": (whole(one("Module")), 'nn has no class "Module"'),
+    "a class as a list": (whole({"class": ["Neuron"], "arguments": {}}), 'no class ["Neuron"]'),
+    "arguments in a row": (whole({"class": "Neuron", "arguments": [1]}), "have no names"),
+    "an unknown argument": (whole(one("Neuron", nin=1, more=2)), "has no argument more."),
+    "self": (whole(one("Neuron", self=1)), "Neuron has no argument self."),
+    "a fraction": (whole(one("Neuron", nin=1.5)), "is a whole number, not float 1.5"),
+    "no activation": (whole(one("Neuron", nin=1, activation="os")), "no activation 'os'"),
+    "parts that are none": (whole(one("Sequential", parts="relu")), "of Sequential is a list"),
+    "too few numbers": (whole(one("Neuron", nin=2)), "it has fewer numbers than its model"),
+    "too many numbers": (whole(one("LayerNorm", size=1)), "LayerNorm(1, 2 parameters)"),
+    "beyond all numbers": (whole(one("Embedding", count=10**300, size=10**300)), "fewer numbers"),
+    "many parts": (whole(one("Sequential", parts=[one("Neuron", nin=1)] * 100)), "fewer numbers"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
-def test_what_is_wrong_with_a_file_is_said(text: str | bytes, message: str, path: Path) -> None:
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD)
+def test_what_is_wrong_with_a_file_is_said(content: str | bytes, message: str, path: Path) -> None:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
     assert message in refusal(Neuron(1), path)
+    with pytest.raises(ValueError, match=r"^model\.json ") as caught:
+        load(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        one("MLP", nin=10**5, nouts=[10**5, 10**5]),
+        one("LayerNorm", size=10**9),
+        one("Sequential", parts=[one("AttentionHead", nin=10**4, size=10**4)] * 3),
+        one("Embedding", count=50_000, size=50_000),
+    ],
+)
+def test_a_small_file_makes_nothing_large(build: Any, path: Path) -> None:
+    path.write_bytes(built(build, {f"w.{i}": 0.5 for i in range(100)}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="it has fewer numbers than its model"):
+            load(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5e6
+
+
+def test_a_truncated_file_wherever_it_ends(path: Path) -> None:
+    content = Box({"é": 0.5, "b": math.inf}).save(path).read_bytes().rstrip()
+    model = Box({"é": 1.0, "b": 2.0})
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        assert re.search("cut off, damaged or no model file|no text in UTF-8", refusal(model, path))
 
 
 def test_a_deep_file_is_harmless_whatever_the_recursion_limit(run_python: Callable) -> None:
@@ -227,17 +456,17 @@ def test_a_hostile_name_of_a_file_is_shown_harmlessly(tmp_path: Path) -> None:
     assert_is_sentence(str(caught.value))
 
 
-def test_no_file_is_an_error_of_the_system(path: Path) -> None:
-    model = Neuron(1)
-    before = bits(model)
-    for call in (model.load, load):
-        with pytest.raises(FileNotFoundError, match="No such file"):
-            call(path)
-        with pytest.raises(IsADirectoryError, match="not a plain file"):
-            call(path.parent)
-        with pytest.raises(OSError, match="no file can have this name"):
-            call("model\0.json")
-    assert bits(model) == before
+@pytest.mark.parametrize("call", [load, Neuron(1).load, Neuron(1).save])
+def test_what_is_no_file_is_an_error_of_the_system(call: Callable, path: Path) -> None:
+    for place, error in (
+        (path.parent / "nowhere" / "model.json", FileNotFoundError),
+        (path.parent, IsADirectoryError),
+        ("model\0.json", OSError),
+        (None, TypeError),
+        (5, TypeError),
+    ):
+        with pytest.raises(error, match=r"[Nn]o such f|not a plain file|no file can have|PathLike"):
+            call(place)
 
 
 @pytest.mark.system("POSIX")
