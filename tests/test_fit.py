@@ -385,7 +385,7 @@ def test_metrics_are_columns_by_their_names(metrics: Any, names: list[str]) -> N
 def test_a_metric_cannot_take_the_place_of_a_column(name: str) -> None:
     metric = functools.wraps(error_of_all)(lambda outputs, targets: 7.0)
     metric.__name__ = name
-    with pytest.raises(ValueError, match=f"{name} is a column of its own"):
+    with pytest.raises(ValueError, match=f"has a column of its own called {name}"):
         trained(metrics=[metric])
 
 
@@ -536,7 +536,7 @@ def test_a_callback_cannot_add_parameters_to_the_optimiser() -> None:
     first, *others = model.parameters()
     optimiser = Adam([first], 0.1)
     add = lambda history: optimiser.add_param_group({"parameters": others})
-    with pytest.raises(ValueError, match="a callback added parameters to the optimiser"):
+    with pytest.raises(ValueError, match="a callback gave the optimiser more, and a training"):
         trained(model=model, optimiser=optimiser, callbacks=add)
 
 
@@ -614,7 +614,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"metrics": 3}, "a list of them, not int 3"),
     ({"metrics": [type("ours", (), {"__call__": lambda self, output, y: "?"})()]}, "metric ours"),
     ({"optimiser": "adam"}, r"fit\(optimiser=\.\.\.\) is one of nn"),
-    ({"optimiser": SGD([Value(1.0)], 0.1)}, r"moves none of the model's parameters"),
+    ({"optimiser": SGD([Value(1.0)], 0.1)}, "is the optimiser made from those of this model"),
     (descent(small(), 0.1, maximize=True), r"SGD\(maximize=True\) climbs"),
     (stepping(), "Stepping defines a step of its own"),
     ({"optimizer": None}, "Did you mean optimiser?"),
@@ -646,7 +646,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"y": [1, 7] * 20}, r"binary_cross_entropy_with_logits"),
     ({"y": [-1, 1] * 20}, r"\(y \+ 1\) / 2"),
     ({"X": np.ones((7000, 2)), "y": np.linspace(0.0, 1.5, 7000)}, r"from 0 to 1, not 1\.0"),
-    ({"model": Sequential("relu")}, r"Sequential.* has no parameters"),
+    ({"model": Sequential("relu")}, "give model.parameters()"),
     ({"model": lambda x: x[0]}, "fit takes a model of nn"),
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ That they train alike compiled and eagerly, and in pieces, is among the laws of 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,7 +138,11 @@ UNWEIGHED = {"metrics": lambda outputs, targets: 0.0}
         ({"class_weight": "even"}, TypeError, 'is "balanced" or a dict'),
         ({"class_weight": {0: 1.0, 2: 1.0}}, ValueError, r"names 2, which is no class of y, and n"),
         ({"class_weight": {0: -1.0}}, ValueError, "of class 0, takes 0 or a positive number"),
-        ({"class_weight": {"a": 1.0}}, TypeError, r"names classes as y does, by numbers"),
+        (
+            {"class_weight": {"a": 1.0}},
+            TypeError,
+            "names classes as y does, and takes a real number",
+        ),
         ({"class_weight": "balanced", "validation": (X, Y + 1)}, ValueError, "is known of class 2"),
         *(
             ({"class_weight": "balanced", "y": y}, ValueError, "takes targets that are classes")
@@ -165,6 +170,12 @@ class Pair(NamedTuple):
     spread: Any
 
 
+@dataclass
+class Fields:
+    mean: Any
+    rest: Any
+
+
 def several(made: Callable) -> Module:
     """A model whose three outputs are put together as one says."""
     return Made(lambda m, x: made(*m.inner(x)), inner=small(outputs=3))
@@ -173,7 +184,8 @@ def several(made: Callable) -> Module:
 FORMS: dict[str, tuple[Callable, Callable]] = {
     "dict": (lambda a, b, c: {"mean": a, "rest": [b, c]}, lambda o: (o["mean"], *o["rest"])),
     "tuple": (lambda a, b, c: (a, [b, c]), lambda o: (o[0], *o[1])),
-    "record": (lambda a, b, c: Pair(a, {"b": b, "c": c}), lambda o: (o.mean, *o.spread.values())),
+    "named": (lambda a, b, c: Pair(a, {"b": b, "c": c}), lambda o: (o.mean, *o.spread.values())),
+    "record": (lambda a, b, c: Fields(a, [b, c]), lambda o: (o.mean, *o.rest)),
 }
 
 
@@ -181,6 +193,7 @@ def columns(outputs: Any) -> Any:
     """All of them, in the order of the model, side by side."""
     if isinstance(outputs, np.ndarray):
         return outputs
+    outputs = vars(outputs) if isinstance(outputs, Fields) else outputs
     parts = outputs.values() if isinstance(outputs, dict) else outputs
     return np.column_stack([columns(part) for part in parts])
 
@@ -248,7 +261,7 @@ def test_an_output_in_an_array_without_axes_is_one_number(compiled: bool) -> Non
 
 
 def test_a_list_of_dicts_is_refused() -> None:
-    with pytest.raises(TypeError, match="a list of dicts"):
+    with pytest.raises(ValueError, match="lists of different lengths, or of dicts"):
         predict(several(lambda a, b, c: [{"a": a}, {"b": b}]), X)
 
 
