@@ -9,7 +9,6 @@ and nothing else would say so. Next: `loop.py`, the loop itself.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from math import inf
@@ -205,7 +204,6 @@ def _agree(training: Training) -> None:
     for samples in (training.samples, training.validation):
         if samples is not None:
             _check_targets(objective, outputs[0], samples.y)
-            _check_weighable(metrics if samples.weights is not None else {})
     threshold = _threshold(objective.loss, outputs, training.samples.y)
     training.metrics = {name: _at(threshold, metric) for name, metric in metrics.items()}
 
@@ -224,19 +222,6 @@ def _check_targets(objective: Objective, output: list[Any], targets: Any) -> Non
     tried = np.linspace(0, count - 1, min(count, _MOST_TARGETS)).astype(int)
     for place in np.unique([*tried, *columns.argmin(axis=0), *columns.argmax(axis=0)]):
         objective.of_output(output, different[place])
-
-
-def _check_weighable(metrics: Mapping[str, Metric]) -> None:
-    for name, metric in metrics.items():
-        try:
-            inspect.signature(metric).bind(None, None, sample_weight=None)
-        except ValueError:  # a function in C says nothing of itself
-            continue
-        except TypeError:
-            raise TypeError(
-                f"fit(metrics=...): {name} takes no sample_weight, and would count all samples "
-                "alike. Give it an argument of that name, or leave the metric out."
-            ) from None
 
 
 # What a model ends in

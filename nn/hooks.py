@@ -27,7 +27,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from importlib.util import find_spec
-from inspect import iscoroutine, isgenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,7 +36,7 @@ from glassgrad.engine import Value, assign, data_vector
 from glassgrad.engine.files import decode, json_text, plain_file, sealed, write_file
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.text import clipped, counted, function_name, some_of
+from glassgrad.engine.text import clipped, counted, some_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
 from glassgrad.nn.health import Health
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-ADVICE = 'The progress bar is that of tqdm, which is not installed: pip install "glassgrad[train]".'
 SCHEMA = "glassgrad-checkpoint/2"
 _MOST_LINES = 12
 _FIRST_COLUMNS = ("loss", "validation_loss")
@@ -336,7 +334,7 @@ class Callbacks(Hook):
     def after(self, history: History) -> None:
         trained = self._optimiser.parameters
         known = set(map(id, (*self._model.parameters(), *trained)))
-        answers = [_answer(function, history) for function in self._functions]
+        answers = [function(history) for function in self._functions]
         self._is_over = any(isinstance(x, (bool, np.bool_)) and bool(x) for x in answers)
         if self._is_over:
             return
@@ -362,17 +360,6 @@ class Callbacks(Hook):
         return f"by a callback, {after_epochs(history.epochs)}" if self._is_over else None
 
 
-def _answer(function: Callback, history: History) -> Any:
-    answer = function(history)
-    if isgenerator(answer) or iscoroutine(answer):
-        answer.close()
-        raise TypeError(
-            f"fit(callbacks=...): {function_name(function)} is written with yield or async, so a "
-            "call runs none of its lines. Write it as an ordinary function of the history."
-        )
-    return answer
-
-
 class Progress(Hook):
     """A bar of tqdm over the epochs of a training: where it is wanted, or where that is None and a
     person can see it, in a terminal or a notebook.
@@ -392,7 +379,10 @@ class Progress(Hook):
                 from tqdm.std import tqdm
         except ImportError:
             if wanted:
-                raise ImportError(ADVICE) from None
+                raise ImportError(
+                    "The progress bar is that of tqdm, which is not installed: "
+                    'pip install "glassgrad[train]".'
+                ) from None
             return
         self._bar = tqdm(total=total, initial=done, unit="epoch", leave=True)
 
