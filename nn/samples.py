@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import repeat
-from math import isfinite
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from glassgrad.engine.arrays import ValueArray, locked
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe, some_of, told
 from glassgrad.engine.tree import aligned, leaves_of, like, numbers_of, settled, taken_apart
-from glassgrad.nn.checks import not_negative
+from glassgrad.nn.checks import not_negative, proper_share
 from glassgrad.nn.module import Module, modules_of, training
 
 LARGEST_PIECE = 2048
@@ -68,22 +68,14 @@ class Samples(NamedTuple):
 
     def weighed(self, weights: Any, role: str) -> Samples:
         """Each counting as so many as it did already; those of weight 0 are left out."""
-        if weights.shape != (len(self),):
+        is_one_each = weights.shape == (len(self),) and not (weights < 0.0).any()
+        if is_one_each and self.weights is not None:
+            weights = weights * self.weights
+        if not (is_one_each and 0.0 < sum(weights.tolist()) < inf):
             raise ValueError(
-                f"{role}: sample_weight is of shape {weights.shape}. Give one number for each of "
-                f"the {len(self)} samples."
-            )
-        if (weights < 0.0).any():
-            at = int((weights < 0.0).argmax())
-            raise ValueError(
-                f"{role}: sample_weight[{at}] is {weights[at]:g}. A sample counts as 0 or more."
-            )
-        weights = weights if self.weights is None else weights * self.weights
-        if not weights.any():
-            raise ValueError(f"{role}: every sample has the weight 0, so that none is left.")
-        if not isfinite(sum(weights.tolist())):
-            raise ValueError(
-                f"{role}: the weights add up to more than any float. Give smaller ones."
+                f"{role}: weights are a number of 0 or more for each of the {len(self)} samples, "
+                f"with a sum above 0 that is finite. These are of shape {weights.shape}, from "
+                f"{weights.min():g} to {weights.max():g}."
             )
         return Samples(self.X, self.y, weights).of(weights > 0.0)
 
@@ -127,16 +119,11 @@ def samples_for(
             others = _weighed_by_class(others, by_class, "fit(validation=(X, y))")
     if is_pair or validation is None:
         return samples, others
-    if not is_real(validation) or isinstance(validation, bool):
-        raise TypeError(
-            "fit(validation=...) is the share of samples to hold out, such as 0.2, or a pair "
-            f"(X, y), not {describe(validation)}."
-        )
-    count = round(float(validation) * len(samples)) if 0.0 < validation < 1.0 else 0
+    share = proper_share(validation, "fit(validation=...), samples to hold out or (X, y),")
+    count = round(share * len(samples))
     if not 0 < count < len(samples):
         raise ValueError(
-            f"fit(validation={validation}) of {len(samples)} samples leaves none on one side. "
-            "Give a share between 0 and 1, or a pair (X, y)."
+            f"fit(validation={share}) of {len(samples)} samples leaves none on one side."
         )
     order = generator_of_epoch(seed, 0).permutation(len(samples))
     return samples.of(np.sort(order[count:])), samples.of(np.sort(order[:count]))

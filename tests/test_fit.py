@@ -606,8 +606,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for name, wrong in (("shuffle", "false"), ("health", 2), ("compiled", None),
                             ("keep_best", 0))
     ),
-    ({"validation": 1.5}, r"fit\(validation=1\.5\) of 40 samples leaves none on one side"),
-    ({"validation": "half"}, r"share of samples to hold out"),
+    ({"validation": 0.001}, r"fit\(validation=0\.001\) of 40 samples leaves none on one side"),
+    ({"validation": 1.5}, r"hold out or .* takes a number above 0 and below 1, not 1\.5"),
+    ({"validation": True}, "above 0 and below 1, not 1"),
+    ({"validation": "half"}, r"samples to hold out or \(X, y\), takes a real number, not str"),
     ({"validation": ([[1.0, 2.0, 3.0]], [1])}, r"have other shapes"),
     ({"metrics": ["precission"]}, r"precission"),
     ({"metrics": [lambda o, t: 0.0, lambda o, t: 1.0]}, r"has two called lambda\. Give one an"),
