@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from importlib.util import find_spec
+from inspect import iscoroutine, isgenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,7 +37,7 @@ from glassgrad.engine import Value, assign, data_vector
 from glassgrad.engine.files import decode, json_text, plain_file, sealed, write_file
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.text import clipped, counted, some_of
+from glassgrad.engine.text import clipped, counted, function_name, some_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
 from glassgrad.nn.health import Health
@@ -333,11 +334,12 @@ class Callbacks(Hook):
 
     def after(self, history: History) -> None:
         trained = self._optimiser.parameters
-        known = set(map(id, (*self._model.parameters(), *trained)))
-        answers = [function(history) for function in self._functions]
+        before = [*self._model.parameters(), *trained]
+        answers = [_answer(function, history) for function in self._functions]
         self._is_over = any(isinstance(x, (bool, np.bool_)) and bool(x) for x in answers)
         if self._is_over:
             return
+        known = set(map(id, before))
         new = [name for name, value in self._model.named_parameters() if id(value) not in known]
         if new or self._optimiser.parameters is not trained:
             whose = f"put new Values into the model, as {some_of(new)}"
@@ -358,6 +360,17 @@ class Callbacks(Hook):
 
     def why_over(self, history: History) -> str | None:
         return f"by a callback, {after_epochs(history.epochs)}" if self._is_over else None
+
+
+def _answer(function: Callback, history: History) -> Any:
+    answer = function(history)
+    if isgenerator(answer) or iscoroutine(answer):
+        answer.close()
+        raise TypeError(
+            f"fit(callbacks=...): {function_name(function)} is written with yield or async, so a "
+            "call runs none of its lines. Write it as an ordinary function of the history."
+        )
+    return answer
 
 
 class Progress(Hook):

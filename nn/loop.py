@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from inspect import iscoroutinefunction, isgeneratorfunction
 from math import inf, isfinite
 from typing import Annotated, Any
 
@@ -61,14 +60,7 @@ def _function(given: Any, role: str, wanted: str, hint: str = "") -> Any:
 
 
 def _callbacks(given: Any, role: str) -> list[hooks.Callback]:
-    found = [_function(each, role, "functions of the history") for each in _listed(given, role)]
-    for each in found:
-        if isgeneratorfunction(each) or iscoroutinefunction(each):
-            raise TypeError(
-                f"{role}: {function_name(each)} is written with yield or async, so a call runs "
-                "none of its lines. Write it as an ordinary function of the history."
-            )
-    return found
+    return [_function(each, role, "functions of the history") for each in _listed(given, role)]
 
 
 def _metrics(given: Any, role: str) -> dict[str, Metric]:
