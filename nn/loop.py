@@ -183,14 +183,8 @@ class Training(Hook):
 
     def describe(self) -> dict[str, Any]:
         """What makes this training another than others; see `hooks.py`."""
-        found = {
-            **self.objective.describe(self.samples),
-            "optimiser": type(self.optimiser).__name__,
-            "samples": self.samples.fingerprint(),
-            "validation samples": self.validation and self.validation.fingerprint(),
-            "metrics": ", ".join(self.metrics),
-            **{name: getattr(self.options, name) for name in _TELLING},
-        }
+        found = self.objective.describe(self.samples)
+        found["optimiser"] = type(self.optimiser).__name__
         for number, group in enumerate(self.optimiser.groups):
             where = f" of group {number}" * (len(self.optimiser.groups) > 1)
             found[f"parameters{where}"] = len(group.parameters)
@@ -198,7 +192,13 @@ class Training(Hook):
         if self.schedule is not None:
             found["steps of the schedule"] = self.schedule.total
             found["learning rates of the schedule"] = digest_of(self.schedule.sketch())
-        return found
+        return {
+            **found,
+            "samples": self.samples.fingerprint(),
+            "validation samples": self.validation and self.validation.fingerprint(),
+            "metrics": ", ".join(self.metrics),
+            **{name: getattr(self.options, name) for name in _TELLING},
+        }
 
     # The steps of an epoch
 
