@@ -228,8 +228,8 @@ class Training(Hook):
         assign(self.parameters, self.latest)
         assign_grad(self.parameters, gradient)
         judged, measured = self.measured()
-        if self.validation is None:
-            self._check_finite(judged, f"after the steps of the epoch the loss is {judged}")
+        if self.validation is None and not isfinite(judged):
+            raise self._not_finite(f"after the steps of the epoch the loss is {judged}")
         if self.schedule is not None and self.schedule.watches:
             self.schedule.step(measured.get("validation_loss", loss))
         of_steps = {
@@ -257,7 +257,8 @@ class Training(Hook):
                 found = self.objective.value_and_gradient(latest, part, noise[places])
                 share = part.total / chosen.total
                 total, gradient = total + share * found[0], gradient + share * found[1]
-        self._check_finite(total, f"the loss is {total}")
+        if not isfinite(total):
+            raise self._not_finite(f"the loss is {total}")
         return total, gradient
 
     def _clipped(self, gradient: Any) -> tuple[Any, float]:
@@ -269,20 +270,20 @@ class Training(Hook):
         return clipped_by_norm(np.clip(gradient, -most, most), limit)[0], norm
 
     def _move(self, gradient: Any, norm: float) -> None:
-        if not isfinite(norm):  # it may overflow where the gradient does not
-            self._check_finite(gradient, "the gradient is not finite")
+        if not (isfinite(norm) or np.isfinite(gradient).all()):  # the length alone may overflow
+            raise self._not_finite("the gradient is not finite")
         numbers = self.optimiser.moved(self.latest, gradient)
-        self._check_finite(numbers, "a parameter is not finite")
+        if not np.isfinite(numbers).all():
+            raise self._not_finite("a parameter is not finite")
         self.latest = numbers
 
-    def _check_finite(self, numbers: Any, what: str) -> None:
-        if not np.isfinite(numbers).all():
-            epoch = self.history.epochs + 1
-            raise NotFiniteError(
-                f"{what} at step {self.steps}, in epoch {epoch}; the parameters are those "
-                f"{'of the best epoch before' if epoch > 1 else 'from before the training'}. Lower "
-                "the learning rate or give clip_norm=1.0; trap() and compiled=False find the source"
-            )
+    def _not_finite(self, what: str) -> NotFiniteError:
+        epoch = self.history.epochs + 1
+        return NotFiniteError(
+            f"{what} at step {self.steps}, in epoch {epoch}; the parameters are those "
+            f"{'of the best epoch before' if epoch > 1 else 'from before the training'}. Lower "
+            "the learning rate or give clip_norm=1.0; trap() and compiled=False find the source"
+        )
 
     def measured(self) -> tuple[float, dict[str, float]]:
         """The loss that decides which epoch is the best, and the other losses and metrics."""
