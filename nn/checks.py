@@ -150,30 +150,23 @@ def explained(hint: str = "") -> Callable[[F], F]:
             except TypeError as error:
                 if getattr(error.__traceback__, "tb_next", None) is not None:  # from inside
                     raise
-                text = str(error)
+                said = str(error)
             # The name of the function, or of the class that is made.
             is_made = function.__name__ == "__init__"
             title = type(args[0]).__name__ if is_made else function.__name__
-            raise TypeError(_explanation(title, function, named, text, hint))
+            known = [name for name in inspect.signature(function).parameters if name != "self"]
+            for name in named:
+                if name not in known:
+                    meant = _MEANT.get(name)
+                    near = [meant] if meant in known else get_close_matches(name, known, n=1)
+                    remedy = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(known)}."
+                    raise TypeError(f"{title} has no argument {name}. {remedy}")
+            said = said.replace(f"{function.__qualname__}()", f"{title}()")
+            raise TypeError(f"{said}. {hint}".strip())
 
         return call  # type: ignore[return-value]
 
     return around
-
-
-def _explanation(
-    title: str, function: Callable[..., Any], named: Mapping[str, Any], text: str, hint: str
-) -> str:
-    text = text.replace(f"{function.__qualname__}()", f"{title}()")
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
-    unknown = [name for name in named if name not in known]
-    if not unknown:
-        return " ".join(f"{text}. {hint}".split())
-    name = unknown[0]
-    meant = _MEANT.get(name)
-    near = [meant] if meant in known else get_close_matches(name, known, n=1)
-    remedy = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(known)}."
-    return f"{title} has no argument {name}. {remedy}"
 
 
 def place(number: Any, count: int, role: str, error: type[Exception] = ValueError) -> int:

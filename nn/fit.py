@@ -9,39 +9,35 @@ and nothing else would say so. Next: `loop.py`, the loop itself.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glassgrad.engine import TABLE, Value, no_grad
+from glassgrad.engine import TABLE, Value
 from glassgrad.engine.context import current
-from glassgrad.engine.text import LOSSES, describe, function_name, similar
-from glassgrad.engine.tree import leaves_of
+from glassgrad.engine.text import describe
 from glassgrad.nn.checks import explained
-from glassgrad.nn.history import COLUMNS, History, warn
-from glassgrad.nn.hooks import Callback
-from glassgrad.nn.loop import Loop, Options, Training
+from glassgrad.nn.hooks import Callback, History, warn
+from glassgrad.nn.loop import Options, Training
 from glassgrad.nn.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
     hinge,
     huber,
-    l1,
-    l2,
     mae,
     mse,
 )
-from glassgrad.nn.metrics import Metric, accuracy, confusion, metric_called
+from glassgrad.nn.metrics import Metric, accuracy, confusion
 from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimiser import Optimiser
 from glassgrad.nn.optimisers import SGD, Adam
-from glassgrad.nn.samples import Samples, class_weights, held_out, plain, samples_of, weighed_as
-from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
+from glassgrad.nn.samples import samples_for
+from glassgrad.nn.schedules import Rule
 
 
 @explained()
@@ -143,7 +139,8 @@ def fit(
     >>> history["accuracy"][-1]
     1.0
     """
-    options = Options.among(locals())
+    given = locals()
+    options = Options(**{each.name: given[each.name] for each in fields(Options)})
     if not isinstance(model, Module):
         raise TypeError(
             "fit takes a model of nn, such as MLP(2, [8, 1]) or a class of your own derived from "
@@ -151,139 +148,34 @@ def fit(
         )
     if not current().recording:
         raise RuntimeError("fit needs gradients, and no_grad() around it leaves them out.")
-    callbacks = _listed("callbacks", callbacks)
-    name = similar(loss, LOSSES) if isinstance(loss, str) else None
-    meant = f" Give the function itself: glassgrad.{name}." if name else ""
-    _check_callable("loss", [loss], "a loss such as glassgrad.mse", meant)
-    example = "lambda parameters: l2(parameters, 1e-4)"
-    wanted = f"a function of the list of parameters, such as {example}"
-    _check_callable("penalty", [] if penalty is None else [penalty], wanted)
-    _check_callable("callbacks", callbacks, "functions of the history")
-    samples = samples_of(X, y, weights=sample_weight)
-    by_class = None if class_weight is None else class_weights(samples, class_weight)
-    if by_class is not None:
-        samples = weighed_as(samples, by_class, "fit(class_weight=...)")
-    samples, others = held_out(samples, validation, options.seed)
-    if by_class is not None and others is not None and isinstance(validation, (tuple, list)):
-        others = weighed_as(others, by_class, "fit(validation=(X, y))")
-    optimiser, measures = _optimiser_of(model, optimiser), _by_name(metrics)
-    objective = Objective(
-        model,
-        loss,
-        samples,
-        penalty=penalty,
-        parameters=optimiser.parameters,
-        has_outputs=bool(measures),
-        is_compiled=options.compiled,
-        beside=[*callbacks, *measures.values(), schedule, optimiser, optimiser.rule],
+    samples, others = samples_for(
+        X,
+        y,
+        weights=sample_weight,
+        class_weight=class_weight,
+        validation=validation,
+        seed=options.seed,
     )
-    measured = _agreeing(
-        measures, objective, [each for each in (samples, others) if each is not None]
-    )
+    optimiser = _optimiser_of(model, optimiser)
     rates = [group.learning_rate for group in optimiser.groups]
     try:
-        steps = None if isinstance(schedule, ReduceOnPlateau) else options.steps(len(samples))
-        loop = Loop(
-            options,
-            objective,
-            optimiser,
-            schedule=None if schedule is None else Schedule(optimiser, schedule, steps),
-            samples=samples,
-            validation=others,
-            metrics=measured,
-        )
-        trained = Training(loop, callbacks)
+        training = Training(model, options, optimiser, samples, others)
+        _agree(training)
         if checkpoint is not None:
-            trained.keep_in(checkpoint)
-        if measured and not loop.epochs:
+            training.keep_in(checkpoint)
+        if training.metrics and not training.history.epochs:
             with np.errstate(all="ignore"):
-                loop.measured()  # what metrics refuse, they refuse now
+                training.measured()  # what metrics refuse, they refuse now
         # Those that took the first outputs without asking will not ask later either.
-        loop.metrics = {name: _at(0.0, metric) for name, metric in measured.items()}
-        return trained.run(progress)
+        training.metrics = {name: _at(0.0, metric) for name, metric in training.metrics.items()}
+        return training.run()
     finally:
         if schedule is not None:  # the optimiser has its own rates again
             for group, rate in zip(optimiser.groups, rates):
                 group.learning_rate = rate
 
 
-def _agreeing(
-    metrics: Mapping[str, Metric], objective: Objective, given: list[Samples]
-) -> dict[str, Metric]:
-    """The metrics as they go with what the model ends in; a warning if that cannot be right.
-
-    What the loss and the metrics do not take, they refuse here.
-    """
-    loss, targets = objective.loss, given[0].y
-    outputs = objective.outputs(given[0])
-    end = _end_of(outputs)
-    for each in given:
-        _check_targets(objective, outputs[0], each.y)
-        if each.weights is not None:
-            _check_weighable(metrics)
-    while isinstance(loss, functools.partial):
-        loss = loss.func
-    if doubt := _disagreement(loss, end, targets):
-        warn(f"fit: {doubt}")
-    threshold = _threshold(loss, end, targets)
-    return {name: _at(threshold, metric) for name, metric in metrics.items()}
-
-
-_MOST_TARGETS = 5000
-"""So many different targets are tried; of more, the smallest, the largest, and some between."""
-
-
-def _check_targets(objective: Objective, output: Any, targets: Any) -> None:
-    """Let the loss refuse targets that it does not take, before any training.
-
-    Inside a compiled function the loss sees Values, which it does not check.
-    """
-    different = np.unique(targets, axis=0)
-    if len(different) > _MOST_TARGETS:
-        columns = different.reshape(len(different), -1)
-        between = np.linspace(0, len(different) - 1, _MOST_TARGETS).astype(int)
-        tried = np.concatenate([between, columns.argmin(axis=0), columns.argmax(axis=0)])
-        different = different[np.unique(tried)]
-    values = objective.form.filled(map(Value, objective.form.numbers(output)))
-    with no_grad():
-        for target in different:
-            objective.loss(values, plain(target))
-
-
-def _check_weighable(metrics: Mapping[str, Metric]) -> None:
-    for name, metric in metrics.items():
-        try:
-            taken = inspect.signature(metric).parameters.values()
-        except (TypeError, ValueError):  # a function in C says nothing of itself
-            continue
-        if not any(each.name == "sample_weight" or each.kind is each.VAR_KEYWORD for each in taken):
-            raise TypeError(
-                f"fit(metrics=...): {name} takes no sample_weight, and would count all samples "
-                "alike. Give it an argument of that name, or leave the metric out."
-            )
-
-
-def _check_callable(role: str, functions: Iterable[Any], wanted: str, hint: str = "") -> None:
-    for function in functions:
-        if not callable(function) or function in (l1, l2):  # they want a strength too
-            raise TypeError(f"fit({role}=...) takes {wanted}, not {describe(function)}.{hint}")
-
-
-def _listed(role: str, given: Any) -> list[Any]:
-    if isinstance(given, str) or callable(given):
-        return [given]
-    try:
-        return list(given or ())
-    except TypeError:
-        raise TypeError(f"fit({role}=...) takes a list of them, not {describe(given)}.") from None
-
-
 def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
-    if not model.parameters():
-        raise ValueError(
-            f"{repr(model).splitlines()[0]} has no parameters, so there is nothing to train: its "
-            "attributes hold no Values, such as self.w = Value(1.0)."
-        )
     if optimiser is None:
         return Adam(model.parameters(), learning_rate=0.01)
     if not isinstance(optimiser, Optimiser):
@@ -302,26 +194,37 @@ def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
             f"{type(optimiser).__name__}(maximize=True) climbs. Leave maximize out, and give a "
             "loss that falls as what you measure grows: -score."
         )
-    mine = set(map(id, model.parameters()))
-    if not any(id(parameter) in mine for parameter in optimiser.parameters):
-        raise ValueError(
-            "The optimiser moves none of the model's parameters. Make it from those of this "
-            "model: Adam(model.parameters(), 0.01)."
-        )
     return optimiser
 
 
-def _by_name(metrics: str | Metric | Iterable[str | Metric]) -> dict[str, Metric]:
-    found: dict[str, Metric] = {}
-    for metric in _listed("metrics", metrics):
-        name = metric if isinstance(metric, str) else function_name(metric)
-        if name in COLUMNS or name.startswith("validation_"):
-            raise ValueError(f"fit(metrics=...): {name} is a column of its own. Rename the metric.")
-        if name in found:
-            raise ValueError(f"fit(metrics=...) has two called {name}. Give one another name.")
-        found[name] = metric_called(metric)
-    return found
+def _agree(training: Training) -> None:
+    """See whether targets, loss, metrics and what the model ends in go together."""
+    objective, metrics = training.objective, training.metrics
+    outputs = objective.outputs(training.samples)
+    for samples in (training.samples, training.validation):
+        if samples is not None:
+            _check_targets(objective, outputs[0], samples.y)
+    threshold = _threshold(objective.loss, outputs, training.samples.y)
+    training.metrics = {name: _at(threshold, metric) for name, metric in metrics.items()}
 
+
+_MOST_TARGETS = 5000
+"""So many different targets are tried; of more, the smallest, the largest, and some between."""
+
+
+def _check_targets(objective: Objective, output: list[Any], targets: Any) -> None:
+    """Let the loss refuse targets that it does not take, before any training.
+
+    Inside a compiled function the loss sees Values, which it does not check.
+    """
+    different = np.unique(targets, axis=0)
+    columns, count = different.reshape(len(different), -1), len(different)
+    tried = np.linspace(0, count - 1, min(count, _MOST_TARGETS)).astype(int)
+    for place in np.unique([*tried, *columns.argmin(axis=0), *columns.argmax(axis=0)]):
+        objective.of_output(output, different[place])
+
+
+# What a model ends in
 
 _RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -333,44 +236,46 @@ _RANGES = {
 """Activations that give only some numbers, and which."""
 _LAST_ROW = {"softmax": "share"}
 """The row of the table that an activation ends with which is none itself."""
-_OF_LOGITS = (binary_cross_entropy_with_logits, cross_entropy)
-_OF_NUMBERS = (mse, mae, huber)
-_REMEDY = 'Let it end without one: output_activation="linear".'
+_LOGITS = "takes logits, which are any numbers"
+_WANTED: list[tuple[Any, float, float, str]] = [
+    (binary_cross_entropy_with_logits, -inf, inf, _LOGITS),
+    (cross_entropy, 0.0, inf, _LOGITS),
+    (hinge, -1.0, 1.0, "takes scores below 0 for the class -1"),
+]
+"""From where to where outputs have to reach for a loss, and why."""
 
 
-def _end_of(outputs: Any) -> str | None:
-    operations = {leaf.operation for leaf in leaves_of(outputs) if isinstance(leaf, Value)}
-    operation = operations.pop() if len(operations) == 1 else None
-    return next((n for n in _RANGES if TABLE[_LAST_ROW.get(n, n)] is operation), None)
-
-
-def _disagreement(loss: Any, end: str | None, targets: Any) -> str | None:
-    """What does not go together, in a sentence; None if nothing is known to be wrong."""
-    if end is None:
-        return None
-    low, high = _RANGES[end]
-    numbers = f"numbers from {low:g} on" if high == inf else f"{low:g} to {high:g}"
-    gives = f"the model ends in {end}, which gives {numbers}. {_REMEDY}"
-    if loss in _OF_LOGITS and not (loss is cross_entropy and high == inf):
-        return f"{loss.__name__} takes logits, which are any numbers, but {gives}"
-    if loss is hinge and low == 0.0:
-        return f"hinge takes scores below 0 for the class -1, but {gives}"
-    least, most = float(np.min(targets)), float(np.max(targets))
-    if loss in _OF_NUMBERS and (least < low or most > high):
-        return f"The targets reach from {least:g} to {most:g}, but {gives}"
-    return None
-
-
-def _threshold(loss: Any, end: str | None, targets: Any) -> float | None:
-    """From which output on a sample is of class 1; None where that is not known.
+def _threshold(loss: Any, outputs: list[list[Any]], targets: Any) -> float | None:
+    """From which output on a sample is of class 1; None where that is not known. A warning, where
+    the model ends in what cannot reach what the loss wants.
 
     It is 0.5 behind a sigmoid, and where outputs are to be the classes 0 and 1 themselves, and 0
     for logits. With a loss of a user's own it is left to the metric, which may ask.
     """
-    are_classes = loss in _OF_NUMBERS and set(np.unique(targets)) <= {0.0, 1.0}
-    if end == "sigmoid" or are_classes:
+    while isinstance(loss, functools.partial):
+        loss = loss.func
+    wanted = [
+        (low, high, f"{loss.__name__} {why}") for each, low, high, why in _WANTED if each is loss
+    ]
+    is_of_numbers = loss in (mse, mae, huber)
+    if is_of_numbers:
+        least, most = float(np.min(targets)), float(np.max(targets))
+        wanted = [(least, most, f"The targets reach from {least:g} to {most:g}")]
+    operations = {x.operation for row in outputs for x in row if isinstance(x, Value)}
+    last = operations.pop() if len(operations) == 1 else None
+    end = next((name for name in _RANGES if TABLE[_LAST_ROW.get(name, name)] is last), None)
+    if end is not None:
+        low, high = _RANGES[end]
+        numbers = f"numbers from {low:g} on" if high == inf else f"{low:g} to {high:g}"
+        for least, most, why in wanted:
+            if least < low or most > high:
+                warn(
+                    f"fit: {why}, but the model ends in {end}, which gives {numbers}. Let it end "
+                    'without one: output_activation="linear".'
+                )
+    if end == "sigmoid" or (is_of_numbers and set(np.unique(targets)) <= {0.0, 1.0}):
         return 0.5
-    return 0.0 if loss in (*_OF_LOGITS, *_OF_NUMBERS, hinge) or end == "tanh" else None
+    return 0.0 if wanted or end == "tanh" else None
 
 
 def _at(threshold: float | None, metric: Metric) -> Metric:

@@ -1,15 +1,16 @@
 """The training itself: epoch by epoch, until it is over, stopped, or no longer finite.
 
-`Loop` does the steps of an epoch and measures what they came to; it is a state, and a method
-`epoch` that gives one `Epoch`. `Training` goes on from epoch to epoch, tells its hooks (`hooks.py`)
-of each, and sees to it that the model ends with the numbers that it should, whatever happens.
+`Training` does the steps of an epoch: the gradient over each batch (`objective.py`), clipped, and
+the move of the optimiser, at the rate of the schedule. It measures what they came to, tells its
+hooks (`hooks.py`) of each epoch, and sees to it that the model ends with the numbers that it
+should, whatever happens.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from math import inf, isfinite
 from typing import Annotated, Any
@@ -19,33 +20,76 @@ import numpy as np
 from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector
 from glassgrad.engine.arrays import call_locked
 from glassgrad.engine.context import layer_of
-from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.text import counted
+from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar
 from glassgrad.nn import hooks
 from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
 from glassgrad.nn.health import check_health
-from glassgrad.nn.history import Epoch, History, Hook, after_epochs, warn
-from glassgrad.nn.metrics import Metric
+from glassgrad.nn.hooks import Epoch, History, Hook, after_epochs, warn
+from glassgrad.nn.losses import l1, l2
+from glassgrad.nn.metrics import Metric, metric_called
 from glassgrad.nn.module import Module, training
-from glassgrad.nn.objective import Objective
-from glassgrad.nn.optimiser import Optimiser
+from glassgrad.nn.objective import Loss, Objective, Penalty, digest_of
+from glassgrad.nn.optimiser import Optimiser, options_of
 from glassgrad.nn.optimisers import clipped_by_norm
 from glassgrad.nn.samples import Samples, generator_of_epoch, in_batches
-from glassgrad.nn.schedules import Schedule
+from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
 
 _MOST_LOOKED_AT = 8
 """Samples for the health of gradients. Of 432 networks, on moons, blobs and a sine, all got the
 same verdicts from 8 samples as from 16."""
-
 _TELLING = ("shuffle", "batch_size", "seed", "accumulate", "clip_norm", "clip_value")
 """Options that make a training another than others."""
 
 
+def _loss(given: Any, role: str) -> Any:
+    name = similar(given, LOSSES) if isinstance(given, str) else None
+    meant = f" Give the function itself: glassgrad.{name}." if name else ""
+    return _function(given, role, "a loss such as glassgrad.mse", meant)
+
+
+def _penalty(given: Any, role: str) -> Any:
+    wanted = "a function of the list of parameters, such as lambda parameters: l2(parameters, 1e-4)"
+    return _function(given, role, wanted)
+
+
+def _function(given: Any, role: str, wanted: str, hint: str = "") -> Any:
+    if callable(given) and given not in (l1, l2):  # they want a strength too
+        return given
+    raise TypeError(f"{role} takes {wanted}, not {describe(given)}.{hint}")
+
+
+def _callbacks(given: Any, role: str) -> list[hooks.Callback]:
+    return [_function(each, role, "functions of the history") for each in _listed(given, role)]
+
+
+def _metrics(given: Any, role: str) -> dict[str, Metric]:
+    found: dict[str, Metric] = {}
+    for metric in _listed(given, role):
+        name = metric if isinstance(metric, str) else function_name(metric)
+        if name in found or name in hooks.COLUMNS or name.startswith("validation_"):
+            whose = "two" if name in found else "a column of its own"
+            raise ValueError(f"{role} has {whose} called {name}. Give one another name.")
+        found[name] = metric_called(metric)
+    return found
+
+
+def _listed(given: Any, role: str) -> list[Any]:
+    if isinstance(given, str) or callable(given):
+        return [given]
+    try:
+        return list(given or ())
+    except TypeError:
+        raise TypeError(f"{role} takes a list of them, not {describe(given)}.") from None
+
+
 @dataclass(kw_only=True)
 class Options:
-    """Numbers and choices of a training; see `fit`."""
+    """What `fit` is told of a training, each with its check."""
 
+    loss: Annotated[Loss, _loss]
+    metrics: Annotated[dict[str, Metric], _metrics]
+    callbacks: Annotated[list[hooks.Callback], _callbacks]
     epochs: Count
     batch_size: Count
     accumulate: Count
@@ -54,144 +98,192 @@ class Options:
     shuffle: Flag
     health: Flag
     compiled: Flag
+    schedule: Rule | None
+    penalty: Annotated[Penalty | None, _penalty] = None
     patience: Annotated[int | None, whole] = None
     clip_norm: Annotated[float | None, positive] = None
     clip_value: Annotated[float | None, positive] = None
     keep_best: Annotated[bool | None, true_or_false] = None
+    progress: Annotated[bool | None, true_or_false] = None
 
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, "fit"))
-
-    @staticmethod
-    def among(arguments: Mapping[str, Any]) -> Options:
-        return Options(**{each.name: arguments[each.name] for each in fields(Options)})
-
-    def steps(self, count: int) -> int:
-        of_an_epoch = -(-count // self.batch_size)
-        return self.epochs * -(-of_an_epoch // self.accumulate)
 
 
 class NotFiniteError(ArithmeticError):
     """A number became nan or infinite, so that no further step makes sense."""
 
-    def __init__(self, what: str, step: int, epoch: int) -> None:
-        super().__init__(
-            f"{what} at step {step}, in epoch {epoch}; the parameters are those "
-            f"{'of the best epoch before' if epoch > 1 else 'from before the training'}. Lower the "
-            "learning rate or give clip_norm=1.0; trap() and compiled=False find the source"
-        )
 
+class Training(Hook):
+    """A training from its first epoch, or the next one, to its end.
 
-class _SoFar:
-    def __init__(self, numbers: Any, steps: int) -> None:
-        self.numbers = numbers  # those of the parameters
-        self.steps = steps  # since the training began
-        self.loss = 0.0  # the mean over all samples, of those that were used
-        self.gradient = np.zeros_like(numbers)  # of the last step, as it was used
-        self.learning_rate = 0.0  # of the last step
-        self.norms = list[float]()  # of the gradient of each step, before it was clipped
-        self.squares = np.zeros_like(numbers)  # of these gradients the sums of squares
-
-
-class Loop:
-    """The steps of a training, and what is measured after each epoch of them."""
+    Attributes:
+        latest: the numbers of the parameters after the last step.
+    """
 
     def __init__(
         self,
+        model: Module,
         options: Options,
-        objective: Objective,
         optimiser: Optimiser,
-        *,
-        schedule: Schedule | None,
         samples: Samples,
         validation: Samples | None,
-        metrics: Mapping[str, Metric],
     ) -> None:
-        self.options, self.objective = options, objective
-        self.optimiser, self.schedule = optimiser, schedule
-        self._on_plateau = schedule if schedule is not None and schedule.watches else None
-        self.samples, self.validation, self.metrics = samples, validation, metrics
-        self.parameters = optimiser.parameters
-        self._layers = _layers_of(objective.model, self.parameters)
-        self.epochs = self.steps = 0  # that are done
-        self.latest = data_vector(self.parameters)  # after the last step
+        self.options, self.optimiser, self.metrics = options, optimiser, options.metrics
+        self.samples, self.validation = samples, validation
+        self.parameters, rule, metrics = optimiser.parameters, options.schedule, options.metrics
+        self.objective = Objective(
+            model,
+            options.loss,
+            options.penalty,
+            samples,
+            parameters=self.parameters,
+            has_outputs=bool(metrics),
+            is_compiled=options.compiled,
+            beside=[*options.callbacks, *metrics.values(), rule, optimiser, optimiser.rule],
+        )
+        total = None
+        if not isinstance(rule, ReduceOnPlateau):
+            batches = -(-len(samples) // options.batch_size)
+            total = options.epochs * -(-batches // options.accumulate)
+        self.schedule = None if rule is None else Schedule(optimiser, rule, total)
+        self.history, self.steps, self.latest = History(), 0, data_vector(self.parameters)
+        self._layers = _layers_of(model, self.parameters)
+        self._kept = hooks.Kept(self.parameters, model)
+        self._files: list[Hook] = []
+
+    def keep_in(self, path: Any) -> None:
+        """Keep the training in a file, and go on from it, if it is there already."""
+        options, parts = self.options, (self.objective, self._kept, self)
+        every, last = options.checkpoint_every, options.epochs
+        file = hooks.Checkpoint(path, self.describe(), parts, every, last)
+        self._files = [file]
+        if (epochs := file.resume()) == last:
+            self.history.note(f"{file.path.name} was at its last epoch: nothing was left to train.")
+        if epochs:
+            self._kept.restore()
 
     def state(self) -> dict[str, Any]:
-        """What a resumed training has to know, as JSON can hold it."""
+        watches = self.schedule is not None and self.schedule.watches
         return {
             "steps": self.steps,
-            "why_eager": self.objective.why_eager,
+            "history": self.history.to_dict(),
+            **({"schedule": self.schedule.state_dict()} if self.schedule and watches else {}),
             "optimiser": self.optimiser.state_dict(),
-            **({"schedule": self._on_plateau.state_dict()} if self._on_plateau else {}),
         }
 
-    def taker_of(self, state: Mapping[str, Any]) -> Callable[[], None]:
-        """See `hooks.py`; it takes all, or none if the state of the optimiser is wrong."""
-        why_eager = decode(str | None, state["why_eager"], "its reason to run eagerly")
-        steps = whole(decode(int, state["steps"], "its number of steps"), "its steps", least=0)
-        optimiser = state["optimiser"]
-        take_rates = None
-        if self._on_plateau is not None:
-            take_rates = self._on_plateau.taker_of(state["schedule"])
-        elif self.schedule is not None:
-            take_rates = self.schedule.taker_of({**self.schedule.state_dict(), "step_count": steps})
-
-        def take() -> None:
-            self.optimiser.load_state_dict(optimiser)
-            self.steps, self.objective.why_eager = steps, why_eager
-            self.objective.is_compiled &= why_eager is None
-            if take_rates is not None:
-                take_rates()
-
-        return take
+    def take(self, states: Mapping[str, Any]) -> None:
+        history, self.steps = History.from_dict(states["history"]), states["steps"]
+        if self.schedule is not None:
+            of_steps = {**self.schedule.state_dict(), "step_count": self.steps}
+            self.schedule.load_state_dict(states.get("schedule", of_steps))
+        # It is the user's: where anything before is refused, it has not changed.
+        self.optimiser.load_state_dict(states["optimiser"])
+        vars(self.history).update(vars(history))
 
     def describe(self) -> dict[str, Any]:
         """What makes this training another than others; see `hooks.py`."""
-        options, validation = self.options, self.validation
+        found = self.objective.describe(self.samples)
+        found["optimiser"] = type(self.optimiser).__name__
+        for number, group in enumerate(self.optimiser.groups):
+            where = f" of group {number}" * (len(self.optimiser.groups) > 1)
+            found[f"parameters{where}"] = len(group.parameters)
+            found |= {f"{name}{where}": option for name, option in options_of(group).items()}
+        if self.schedule is not None:
+            found["steps of the schedule"] = self.schedule.total
+            found["learning rates of the schedule"] = digest_of(self.schedule.sketch())
         return {
-            **hooks.description_of(self.objective, self.optimiser, self.schedule, self.samples),
+            **found,
             "samples": self.samples.fingerprint(),
-            "validation samples": None if validation is None else validation.fingerprint(),
+            "validation samples": self.validation and self.validation.fingerprint(),
             "metrics": ", ".join(self.metrics),
-            **{name: getattr(options, name) for name in _TELLING},
+            **{name: getattr(self.options, name) for name in _TELLING},
         }
+
+    # The steps of an epoch
 
     def epoch(self) -> Epoch:
         """The next epoch: a step for each batch, then what is measured after it.
 
         A loss, a gradient or a parameter that is not finite is a NotFiniteError.
         """
-        began, number = time.perf_counter(), self.epochs + 1
-        if self.optimiser.parameters is not self.parameters:
-            raise ValueError(
-                "fit(callbacks=...): a callback added parameters to the optimiser, and a training "
-                "that is under way takes none. Return True to stop it, add them, and call fit "
-                "again."
-            )
-        so_far = _SoFar(data_vector(self.parameters), self.steps)
+        began, number = time.perf_counter(), self.history.epochs + 1
+        self.latest = data_vector(self.parameters)
+        loss, norms, squares = 0.0, list[float](), np.zeros_like(self.latest)
+        random, count = generator_of_epoch(self.options.seed, number), len(self.samples)
+        order = random.permutation(count) if self.options.shuffle else np.arange(count)
         with training(self.objective.modules, True):
-            self._do(so_far)
-        assign(self.parameters, so_far.numbers)
-        assign_grad(self.parameters, so_far.gradient)
+            for places in in_batches(order, self.options.batch_size * self.options.accumulate):
+                chosen = self.samples.of(places)
+                self.steps += 1
+                value, found = self._gradient(chosen, random)
+                gradient, norm = self._clipped(found)
+                self._move(gradient, norm)
+                loss += value * (chosen.total / self.samples.total)
+                squares += found * found
+                norms.append(norm)
+                rate = self.optimiser.groups[0].learning_rate
+                if self.schedule is not None and self.steps < (self.schedule.total or 0):
+                    self.schedule.step()
+        assign(self.parameters, self.latest)
+        assign_grad(self.parameters, gradient)
         judged, measured = self.measured()
         if self.validation is None and not isfinite(judged):
-            raise NotFiniteError(
-                f"after the steps of the epoch the loss is {judged}", so_far.steps, number
-            )
-        self.epochs, self.steps = number, so_far.steps
-        if self._on_plateau is not None:
-            self._on_plateau.step(measured.get("validation_loss", so_far.loss))
+            raise self._not_finite(f"after the steps of the epoch the loss is {judged}")
+        if self.schedule is not None and self.schedule.watches:
+            self.schedule.step(measured.get("validation_loss", loss))
         of_steps = {
-            "learning_rate": so_far.learning_rate,
-            "gradient_norm": float(np.mean(so_far.norms)),
+            "learning_rate": rate,
+            "gradient_norm": float(np.mean(norms)),
             "seconds": time.perf_counter() - began,
         }
-        mean_squares = so_far.squares / len(so_far.norms)
+        squares /= len(norms)
         gradients = {
-            layer: float(np.sqrt(np.mean(mean_squares[places])))
+            layer: float(np.sqrt(np.mean(squares[places])))
             for layer, places in self._layers.items()
         }
-        return Epoch(number, {"loss": so_far.loss, **measured}, of_steps, gradients, judged)
+        return Epoch(number, {"loss": loss, **measured}, of_steps, gradients, judged)
+
+    def _gradient(self, chosen: Samples, random: np.random.Generator) -> tuple[float, Any]:
+        """The objective and its gradient over the samples of one step, batch by batch."""
+        noise = random.random((len(chosen), self.objective.noise_count))
+        size, latest = self.options.batch_size, self.latest
+        if len(chosen) <= size:
+            total, gradient = self.objective.value_and_gradient(latest, chosen, noise)
+        else:
+            total, gradient = 0.0, np.zeros_like(latest)
+            for places in in_batches(np.arange(len(chosen)), size):
+                part = chosen.of(places)
+                found = self.objective.value_and_gradient(latest, part, noise[places])
+                share = part.total / chosen.total
+                total, gradient = total + share * found[0], gradient + share * found[1]
+        if not isfinite(total):
+            raise self._not_finite(f"the loss is {total}")
+        return total, gradient
+
+    def _clipped(self, gradient: Any) -> tuple[Any, float]:
+        """The gradient as far as it is allowed, and its length before."""
+        limit, most = self.options.clip_norm or inf, self.options.clip_value
+        if most is None:
+            return clipped_by_norm(gradient, limit)
+        _, norm = clipped_by_norm(gradient, inf)
+        return clipped_by_norm(np.clip(gradient, -most, most), limit)[0], norm
+
+    def _move(self, gradient: Any, norm: float) -> None:
+        if not (isfinite(norm) or np.isfinite(gradient).all()):  # the length alone may overflow
+            raise self._not_finite("the gradient is not finite")
+        numbers = self.optimiser.moved(self.latest, gradient)
+        if not np.isfinite(numbers).all():
+            raise self._not_finite("a parameter is not finite")
+        self.latest = numbers
+
+    def _not_finite(self, what: str) -> NotFiniteError:
+        epoch = self.history.epochs + 1
+        return NotFiniteError(
+            f"{what} at step {self.steps}, in epoch {epoch}; the parameters are those "
+            f"{'of the best epoch before' if epoch > 1 else 'from before the training'}. Lower "
+            "the learning rate or give clip_norm=1.0; trap() and compiled=False find the source"
+        )
 
     def measured(self) -> tuple[float, dict[str, float]]:
         """The loss that decides which epoch is the best, and the other losses and metrics."""
@@ -212,170 +304,90 @@ class Loop:
                 scores[prefix + name] = real(score, title)
         return judged, columns | scores
 
-    def _do(self, so_far: _SoFar) -> None:
-        options, samples = self.options, self.samples
-        random, count = generator_of_epoch(options.seed, self.epochs + 1), len(samples)
-        order = random.permutation(count) if options.shuffle else np.arange(count)
-        for places in in_batches(order, options.batch_size * options.accumulate):
-            self._step(so_far, samples.of(places), random)
-            so_far.learning_rate = self.optimiser.groups[0].learning_rate
-            if self.schedule is not None and so_far.steps < (self.schedule.total or 0):
-                self.schedule.step()
+    # From epoch to epoch
 
-    def _step(self, so_far: _SoFar, chosen: Samples, random: np.random.Generator) -> None:
-        place = so_far.steps + 1, self.epochs + 1
-        value, gradient = self._gradient(so_far.numbers, chosen, random)
-        if not isfinite(value):
-            self.objective.look_into(so_far.numbers, chosen)
-            raise NotFiniteError(f"the loss is {value}", *place)
-        so_far.loss += value * (chosen.total / self.samples.total)
-        so_far.squares += gradient * gradient
-        so_far.gradient, norm = self._clipped(gradient)
-        if not (isfinite(norm) or np.isfinite(so_far.gradient).all()):
-            raise NotFiniteError("the gradient is not finite", *place)
-        numbers = self.optimiser.moved(so_far.numbers, so_far.gradient)
-        if not np.isfinite(numbers).all():
-            raise NotFiniteError("a parameter is not finite", *place)
-        so_far.steps += 1
-        so_far.norms.append(norm)
-        self.latest = so_far.numbers = numbers
-
-    def _gradient(
-        self, numbers: Any, chosen: Samples, random: np.random.Generator
-    ) -> tuple[float, Any]:
-        """The objective and its gradient over the samples of one step, batch by batch."""
-        noise = random.random((len(chosen), self.objective.noise_count))
-        size = self.options.batch_size
-        if len(chosen) <= size:
-            return self.objective.value_and_gradient(numbers, chosen, noise)
-        total, gradient = 0.0, np.zeros(len(numbers))
-        for places in in_batches(np.arange(len(chosen)), size):
-            part = chosen.of(places)
-            value, found = self.objective.value_and_gradient(numbers, part, noise[places])
-            share = part.total / chosen.total
-            total, gradient = total + share * value, gradient + share * found
-        return total, gradient
-
-    def _clipped(self, gradient: Any) -> tuple[Any, float]:
-        """The gradient as far as it is allowed, and its length before."""
-        limit, most = self.options.clip_norm or inf, self.options.clip_value
-        if most is None:
-            return clipped_by_norm(gradient, limit)
-        _, norm = clipped_by_norm(gradient, inf)
-        return clipped_by_norm(np.clip(gradient, -most, most), limit)[0], norm
-
-
-class Training:
-    """A loop that runs with its hooks, from where it is to its end."""
-
-    def __init__(self, loop: Loop, callbacks: Sequence[hooks.Callback]) -> None:
-        self.loop, self.history = loop, History()
-        self._notes = hooks.Notes(self.history)
-        self._kept = hooks.Kept(loop.parameters, loop.objective.model, self.history)
-        self._callbacks = hooks.Callbacks(
-            callbacks, self.history, loop.objective.model, loop.parameters
-        )
-        self._files: list[hooks.Checkpoint] = []
-
-    def _hooks(self, bar: hooks.Progress) -> list[Hook]:
-        # Kept twice: if Ctrl-C comes in a callback, and after callbacks that moved parameters.
-        found = [self.loop.objective, self._notes, self._kept, bar]
-        found += [self._callbacks, self._kept] if self._callbacks.functions else []
-        patience = self.loop.options.patience
-        ends = [] if patience is None else [hooks.Patience(self.history, patience)]
-        return [*found, *self._files, *ends]
-
-    def keep_in(self, path: Any) -> None:
-        """Keep the training in a file, and go on from it, if it is there already."""
-        loop, options = self.loop, self.loop.options
-        # The first to take over is the loop, which may still refuse.
-        parts = (loop, self._notes, self._kept)
-        file = hooks.Checkpoint(
-            path, loop.describe(), parts, options.checkpoint_every, options.epochs
-        )
-        self._files = [file]
-        if not (epochs := file.resume()):
-            return
-        loop.epochs = epochs
-        self._kept.put(self._kept.last)
-        if epochs == options.epochs:
-            self.history.note(f"{file.path.name} was at its last epoch: nothing was left to train.")
-
-    def run(self, progress: bool | None) -> History:
-        loop, history, options = self.loop, self.history, self.loop.options
-        bar = hooks.Progress(options.epochs, loop.epochs, progress)
-        has_health, keep_best = options.health, options.keep_best
+    def run(self) -> History:
+        """Train to the end, or as far as it goes; what the model ends with is sure in any case."""
+        options, history, keep_best = self.options, self.history, self.options.keep_best
         if keep_best is None:
-            keep_best = options.patience is not None or loop.validation is not None
+            keep_best = options.patience is not None or self.validation is not None
+        bar, looks = (
+            hooks.Progress(options.epochs, history.epochs, options.progress),
+            options.health,
+        )
         try:
-            if has_health and not loop.epochs:
+            if looks and not history.epochs:
                 self._look_at_health()
             history.stopped = self._epochs(self._hooks(bar))
         except KeyboardInterrupt:
-            history.stopped = f"by Ctrl-C, {_after_whole(history.epochs)}"
-            keep_best, has_health = True, False
+            history.stopped = self._by_ctrl_c()
+            keep_best, looks = True, False
         except NotFiniteError as fault:
             history.stopped = str(fault)
-            keep_best, loop.latest = True, self._kept.last
+            keep_best, self.latest = True, self._kept.last
             warn(f"The training stopped: {fault}")
         finally:
             bar.close()
-            self._settle(keep_best)
+            try:
+                self._leave(keep_best)
+            except KeyboardInterrupt:
+                history.stopped = self._by_ctrl_c()
+                self._leave(True)
         if history.best_epoch not in (None, history.epochs):
             which = "best" if keep_best else "last"
             history.note(f"The model has the parameters of the {which} epoch.")
-        if loop.objective.penalty is not None and loop.validation is not None:
+        if self.objective.penalty is not None and self.validation is not None:
             history.note("The loss has the penalty in it, the validation loss has not.")
-        if loop.objective.why_eager:
-            history.note(f"It ran without compiled: {loop.objective.why_eager}")
+        if self.objective.why_eager:
+            history.note(f"It ran without compiled: {self.objective.why_eager}")
         try:
-            if has_health and history.epochs and history.epochs not in history.health:
+            if looks and history.epochs and history.epochs not in history.health:
                 self._look_at_health()
         except KeyboardInterrupt:
             history.note("Ctrl-C ended the look at the gradients after the training.")
         finally:
-            self._forget_gradients()
+            clear_grad(self.objective.all_parameters)
         return history
 
+    def _hooks(self, bar: Hook) -> list[Hook]:
+        options, found = self.options, [self.objective, self._kept, bar]
+        if options.callbacks:  # kept twice: if Ctrl-C comes in one, and after they moved parameters
+            model = self.objective.model
+            found += [hooks.Callbacks(options.callbacks, model, self.optimiser), self._kept]
+        found += self._files
+        return found if options.patience is None else [*found, hooks.Patience(options.patience)]
+
     def _epochs(self, all_hooks: Sequence[Hook]) -> str:
+        """Train on until it is over, and say why it is."""
+        history = self.history
         while True:
-            reasons = [why for hook in all_hooks if (why := hook.why_over()) is not None]
+            reasons = [why for hook in all_hooks if (why := hook.why_over(history)) is not None]
             if reasons:
                 return reasons[0]
-            if self.loop.epochs >= self.loop.options.epochs:
-                return after_epochs(self.loop.epochs)
+            if history.epochs >= self.options.epochs:
+                return after_epochs(history.epochs)
             for hook in all_hooks:
                 hook.before()
             with np.errstate(all="ignore"):  # what is not finite is found
-                epoch = self.loop.epoch()
+                history.add(self.epoch())
             for hook in all_hooks:
-                hook.after(epoch)
+                hook.after(history)
 
-    def _settle(self, keep_best: bool) -> None:
-        """Give the model the numbers that it ends with, also if Ctrl-C comes now."""
-        try:
-            self._leave(keep_best)
-        except KeyboardInterrupt:
-            self.history.stopped = f"by Ctrl-C, {_after_whole(self.history.epochs)}"
-            self._leave(True)
+    def _by_ctrl_c(self) -> str:
+        return f"by Ctrl-C, after {counted(self.history.epochs, 'whole epoch')}"
 
     def _leave(self, keep_best: bool) -> None:
-        self._kept.put(self._final(keep_best))
-        self.loop.objective.model.eval()
-        self._forget_gradients()
-
-    def _final(self, keep_best: bool) -> Any:
-        """The numbers that the model ends with; those of the last whole step in the first epoch."""
-        kept, latest = self._kept, self.loop.latest
-        if not self.history.epochs:
-            return latest if np.isfinite(latest).all() else kept.last
-        return kept.best if keep_best and kept.best is not None else kept.last
-
-    def _forget_gradients(self) -> None:
-        clear_grad(self.loop.objective.all_parameters)
+        """Give the model the numbers it ends with: in the first epoch those of the last step."""
+        kept = self._kept
+        final = kept.best if keep_best and kept.best is not None else kept.last
+        if not self.history.epochs and np.isfinite(self.latest).all():
+            final = self.latest
+        kept.put(final)
+        self.objective.model.eval()
+        clear_grad(self.objective.all_parameters)
 
     def _look_at_health(self) -> None:
-        objective, samples = self.loop.objective, self.loop.samples
+        objective, samples = self.objective, self.samples
         self.history.health[self.history.epochs] = check_health(
             objective.model, objective.loss, samples.X, samples.y, _MOST_LOOKED_AT
         )
@@ -387,7 +399,3 @@ def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, Any]:
     for place, value in enumerate(parameters):
         found.setdefault(names.get(id(value), "others"), []).append(place)
     return {layer: np.array(places) for layer, places in found.items()}
-
-
-def _after_whole(epochs: int) -> str:
-    return f"after {counted(epochs, 'whole epoch')}"

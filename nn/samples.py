@@ -1,8 +1,5 @@
 """Samples of the user's: checked, weighed, held out, in batches; `predict`, the outputs for them.
 
-All that is random here follows from the seed and the number of the epoch alone, so that a training
-that is resumed at an epoch goes on exactly as it would have.
-
 A model gives a Value for a sample, a list of them (a vector), or several such outputs in a tuple or
 a dict. `Form` takes that apart into a row of numbers, so that compiled functions run over all
 samples, and puts the columns together again. Next: `objective.py`, which does so too.
@@ -13,18 +10,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from math import isfinite, prod
+from itertools import repeat
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from glassgrad import engine
 from glassgrad.engine import Compiled, Value, no_grad
-from glassgrad.engine.arrays import ValueArray
-from glassgrad.engine.misuse import is_real
+from glassgrad.engine.arrays import ValueArray, locked
+from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe, some_of, told
-from glassgrad.engine.tree import leaves_of, numbers_of, remade, settled
-from glassgrad.nn.checks import not_negative
+from glassgrad.engine.tree import aligned, leaves_of, like, numbers_of, settled, taken_apart
+from glassgrad.nn.checks import not_negative, proper_share
 from glassgrad.nn.module import Module, modules_of, training
 
 LARGEST_PIECE = 2048
@@ -33,7 +31,7 @@ LARGEST_PIECE = 2048
 
 class Samples(NamedTuple):
     """Arrays of inputs and targets, with the samples along the first axis, and how many samples
-    each counts as; None if all count alike.
+    each counts as; None if all count alike. Nobody can write to them, not even a metric.
     """
 
     X: Any
@@ -44,14 +42,7 @@ class Samples(NamedTuple):
         return len(self.X)
 
     def of(self, places: Any) -> Samples:
-        weights = None if self.weights is None else self.weights[places]
-        return Samples(self.X[places], self.y[places], weights)
-
-    def locked(self) -> Samples:
-        """The same; their arrays cannot be written to any more."""
-        for array in self._arrays():
-            array.flags.writeable = False
-        return self
+        return Samples(*[each if each is None else locked(each[places]) for each in self])
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
         return zip(map(plain, self.X), map(plain, self.y))
@@ -69,19 +60,30 @@ class Samples(NamedTuple):
     def fingerprint(self) -> str:
         """A text that tells these samples from others."""
         digest = hashlib.sha256()
-        for array in self._arrays():
-            digest.update(f"{array.shape} {array.dtype.str} ".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for array in self:
+            if array is not None:
+                digest.update(f"{array.shape} {array.dtype.str} ".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
-    def _arrays(self) -> list[Any]:
-        return [array for array in self if array is not None]
+    def weighed(self, weights: Any, role: str) -> Samples:
+        """Each counting as so many as it did already; those of weight 0 are left out."""
+        is_one_each = weights.shape == (len(self),) and not (weights < 0.0).any()
+        if is_one_each and self.weights is not None:
+            weights = weights * self.weights
+        if not (is_one_each and 0.0 < sum(weights.tolist()) < inf):
+            raise ValueError(
+                f"{role}: weights are a number of 0 or more for each of the {len(self)} samples, "
+                f"with a sum above 0 that is finite. These are of shape {weights.shape}, from "
+                f"{weights.min():g} to {weights.max():g}."
+            )
+        return Samples(self.X, self.y, weights).of(weights > 0.0)
 
 
 def samples_of(
     X: Any, y: Any, role: str = "fit(model, loss, X, y)", weights: Any = None
 ) -> Samples:
-    """Inputs and targets as arrays that belong together; samples of weight 0 are left out."""
+    """Inputs and targets as arrays that belong together, and what each sample counts as."""
     found = Samples(checked_array(X, "X", role), checked_array(y, "y", role))
     if len(found.X) != len(found.y):
         raise ValueError(
@@ -90,30 +92,44 @@ def samples_of(
         )
     if weights is None:
         return found
-    return _weighed(found, checked_array(weights, "sample_weight", role).astype(float), role)
+    return found.weighed(checked_array(weights, "sample_weight", role).astype(float), role)
 
 
-def _weighed(samples: Samples, weights: Any, role: str) -> Samples:
-    if weights.shape != (len(samples),):
+def samples_for(
+    X: Any, y: Any, *, weights: Any, class_weight: Any, validation: Any, seed: int
+) -> tuple[Samples, Samples | None]:
+    """The samples to train on, and those to validate with: a share of them, which the seed decides;
+    (X, y) or (X, y, sample_weight) of others; or None.
+    """
+    samples, others = samples_of(X, y, weights=weights), None
+    is_pair = isinstance(validation, (tuple, list)) and len(validation) in (2, 3)
+    if is_pair:
+        X, y, *theirs = validation
+        others = samples_of(X, y, "fit(validation=(X, y))", *theirs)
+        if others.X.shape[1:] != samples.X.shape[1:] or others.y.shape[1:] != samples.y.shape[1:]:
+            raise ValueError(
+                "fit(validation=(X, y)): its samples have other shapes, "
+                f"{others.X.shape[1:]} and {others.y.shape[1:]}, than those to train on, "
+                f"{samples.X.shape[1:]} and {samples.y.shape[1:]}."
+            )
+    if class_weight is not None:
+        by_class = _class_weights(samples, class_weight)
+        samples = _weighed_by_class(samples, by_class, "fit(class_weight=...)")
+        if others is not None:
+            others = _weighed_by_class(others, by_class, "fit(validation=(X, y))")
+    if is_pair or validation is None:
+        return samples, others
+    share = proper_share(validation, "fit(validation=...), samples to hold out or (X, y),")
+    count = round(share * len(samples))
+    if not 0 < count < len(samples):
         raise ValueError(
-            f"{role}: sample_weight is of shape {weights.shape}. Give one number for each of the "
-            f"{len(samples)} samples."
+            f"fit(validation={share}) of {len(samples)} samples leaves none on one side."
         )
-    if (weights < 0.0).any():
-        place = int((weights < 0.0).argmax())
-        raise ValueError(
-            f"{role}: sample_weight[{place}] is {weights[place]:g}. A sample counts as 0 or more."
-        )
-    if not weights.any():
-        raise ValueError(f"{role}: every sample has the weight 0, so that none is left.")
-    if not isfinite(sum(weights.tolist())):
-        raise ValueError(f"{role}: the weights add up to more than any float. Give smaller ones.")
-    counting = weights > 0.0
-    found = Samples(samples.X, samples.y, weights)
-    return (found if counting.all() else found.of(counting)).locked()
+    order = generator_of_epoch(seed, 0).permutation(len(samples))
+    return samples.of(np.sort(order[count:])), samples.of(np.sort(order[:count]))
 
 
-def class_weights(samples: Samples, given: Any) -> dict[float, float]:
+def _class_weights(samples: Samples, given: Any) -> dict[float, float]:
     """The weight of each class among the targets: as a dict names it, else 1; or "balanced", for
     n / (classes · those of the class), so that every class counts alike.
     """
@@ -126,7 +142,9 @@ def class_weights(samples: Samples, given: Any) -> dict[float, float]:
     known = {float(each): 1.0 for each in np.unique(samples.y)}
     if isinstance(given, Mapping):
         named = {
-            _class(name, role): not_negative(weight, f"{role}, of class {told(name)},")
+            real(name, f"{role} names classes as y does, and"): not_negative(
+                weight, f"{role}, of class {told(name)},"
+            )
             for name, weight in given.items()
         }
         unnamed, unknown = known.keys() - named.keys(), named.keys() - known.keys()
@@ -145,66 +163,27 @@ def class_weights(samples: Samples, given: Any) -> dict[float, float]:
     )
 
 
-def _class(name: Any, role: str) -> float:
-    if not is_real(name):
-        raise TypeError(f"{role} names classes as y does, by numbers, not by {describe(name)}.")
-    return float(name)
-
-
-def weighed_as(samples: Samples, by_class: Mapping[float, float], role: str) -> Samples:
-    """Samples that count as their class says, beside what they count as already."""
+def _weighed_by_class(samples: Samples, by_class: Mapping[float, float], role: str) -> Samples:
     unknown = [each for each in np.unique(samples.y).tolist() if each not in by_class]
     if unknown:
         raise ValueError(f"{role}: no weight is known of class {unknown[0]:g}. Name it in a dict.")
-    weights = np.array([by_class[each] for each in samples.y.tolist()])
-    return _weighed(
-        samples, weights if samples.weights is None else weights * samples.weights, role
-    )
-
-
-def held_out(samples: Samples, validation: Any, seed: int) -> tuple[Samples, Samples | None]:
-    """The samples to train on and those to validate with: a share of them, which the seed decides;
-    (X, y) or (X, y, sample_weight) of others; or None.
-    """
-    if validation is None:
-        return samples, None
-    if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
-        X, y, *weights = validation
-        others = samples_of(X, y, "fit(validation=(X, y))", *weights)
-        if others.X.shape[1:] != samples.X.shape[1:] or others.y.shape[1:] != samples.y.shape[1:]:
-            raise ValueError(
-                "fit(validation=(X, y)): its samples have other shapes, "
-                f"{others.X.shape[1:]} and {others.y.shape[1:]}, than those to train on, "
-                f"{samples.X.shape[1:]} and {samples.y.shape[1:]}."
-            )
-        return samples, others
-    if not is_real(validation) or isinstance(validation, bool):
-        raise TypeError(
-            "fit(validation=...) is the share of samples to hold out, such as 0.2, or a pair "
-            f"(X, y), not {describe(validation)}."
-        )
-    count = round(float(validation) * len(samples)) if 0.0 < validation < 1.0 else 0
-    if not 0 < count < len(samples):
-        raise ValueError(
-            f"fit(validation={validation}) of {len(samples)} samples leaves none on one side. "
-            "Give a share between 0 and 1, or a pair (X, y)."
-        )
-    order = generator_of_epoch(seed, 0).permutation(len(samples))
-    kept, held = np.sort(order[count:]), np.sort(order[:count])
-    return samples.of(kept).locked(), samples.of(held).locked()
+    return samples.weighed(np.array([by_class[each] for each in samples.y.tolist()]), role)
 
 
 def generator_of_epoch(seed: int, epoch: int) -> np.random.Generator:
-    """The random numbers of an epoch, from 1; those of epoch 0 hold samples out."""
+    """The random numbers of an epoch, from 1; those of epoch 0 hold samples out.
+
+    They follow from these two alone, so that a training that is resumed at an epoch goes on exactly
+    as it would have.
+    """
     return np.random.default_rng([seed, epoch])
 
 
 def checked_array(given: Any, name: str, role: str) -> Any:
-    """What was given as an array of finite numbers with samples, of its own."""
+    """What was given as an array of finite numbers with samples, of its own, which is locked."""
     hint = "Number them: names, y = np.unique(y, return_inverse=True)." * (name == "y")
     array = numbers_of(given, f"{role}: {name}", hint)
     is_whole = array.dtype.kind in "iub" and np.max(array, initial=0) <= np.iinfo(int).max
-    # A copy that cannot be written to: nothing changes under a training, not even by a metric.
     with np.errstate(over="ignore"):
         array = array.astype(int if is_whole else float)
     if not np.isfinite(array).all():
@@ -213,8 +192,7 @@ def checked_array(given: Any, name: str, role: str) -> Any:
             f"{role}: {name}{where} is {array[tuple(where)]}. Leave out, or fill in, what is not "
             "finite before training."
         )
-    array.flags.writeable = False
-    return array
+    return locked(array)
 
 
 def relative(weights: Any) -> Any:
@@ -271,32 +249,33 @@ def predict(model: Module, X: Any, *, compiled: bool = True) -> Any:
         raise TypeError(f"predict takes a model of nn, not {describe(model)}.")
     samples = checked_array(X, "X", "predict(model, X) of a list of samples")
     form = Form()
-
-    def one(x: Any) -> list[float]:
-        return form.numbers(model(x))
-
+    forward = engine.compiled(lambda x: form.row(model(x)))
     with training(modules_of(model), False), no_grad():
         if compiled:
-            forward = engine.compiled(lambda x: form.row(model(x)))
             with suppress(Exception):  # whatever it is, eager code does not have it or says it
-                return form.arrays(rows_in_arrays(forward, one, samples))
-        return form.arrays(rows_one_by_one(one, samples))
+                return form.arrays(rows_in_arrays(forward, samples))
+        return form.arrays(rows_one_by_one(forward, samples))
 
 
-def rows_in_arrays(function: Compiled, one: Callable[..., list[float]], *batch: Any) -> Any:
+def rows_in_arrays(function: Compiled, *batch: Any) -> Any:
     """What a compiled function gives for many samples, a row for each.
 
-    A class or token that is none gives nan there; of such samples `one` has the last word.
+    A class or token that is none gives nan there; eager code has the last word on such samples.
     """
     pieces = zip(*(in_batches(array, LARGEST_PIECE) for array in batch))
     rows = np.concatenate([function.map(*piece) for piece in pieces])
     for place in np.unique(np.nonzero(np.isnan(rows))[0]):
-        rows[place] = one(*(plain(array[place]) for array in batch))
+        rows[place] = rows_one_by_one(function, *(array[[place]] for array in batch))
     return rows
 
 
-def rows_one_by_one(one: Callable[..., list[float]], *batch: Any) -> Any:
-    return np.array([one(*map(plain, sample)) for sample in zip(*batch)])
+def rows_one_by_one(function: Compiled, *batch: Any) -> Any:
+    """The same, as it is written."""
+    return np.array([_numbers(function.function(*map(plain, each))) for each in zip(*batch)])
+
+
+def _numbers(row: Iterable[Any]) -> list[float]:
+    return [x.data if isinstance(x, Value) else float(x) for x in row]
 
 
 class Form:
@@ -306,7 +285,7 @@ class Form:
     """
 
     def __init__(self) -> None:
-        self._shape: Any = None
+        self._zeros: Any = None  # an array for each part
         self.size = 0
 
     def row(self, output: Any) -> list[Any]:
@@ -318,70 +297,51 @@ class Form:
                 f"The model gave {describe(output)} for a sample. A model gives a Value, or lists "
                 "of Values, or a tuple or dict of these: does its forward return what it computes?"
             )
-        shape = with_parts(output, _shape_of)
-        if self._shape is None:
-            self._shape, self.size = shape, len(leaves)
-        if shape != self._shape:
-            raise ValueError(
-                "The model gave outputs of different forms for different samples, which are no "
-                "arrays."
-            )
-        return leaves if isinstance(shape, list) else leaves_of(_in_order(output, self._shape))
-
-    def numbers(self, output: Any) -> list[float]:
-        return [leaf.data if isinstance(leaf, Value) else float(leaf) for leaf in self.row(output)]
+        if self._zeros is None:
+            self._zeros, self.size = with_parts(like(output, repeat(0.0)), _array), len(leaves)
+        try:
+            return aligned(output, self._zeros)
+        except ValueError as fault:
+            forms = "The model gave outputs of different forms for different samples"
+            raise ValueError(f"{forms}, which are no arrays: {fault}.") from None
 
     def arrays(self, rows: Any) -> Any:
         """Rows of numbers, one a sample, in arrays: a tuple or a dict of them where there are."""
-        first = 0
+        columns = iter(rows.T)
 
-        def part(shape: list[int]) -> Any:
-            nonlocal first
-            columns = slice(first, first := first + prod(shape))
-            return np.array(rows[:, columns], order="C").reshape(len(rows), *shape)
+        def part(zeros: Any) -> Any:
+            mine = np.array([next(columns) for _ in range(zeros.size)]).T
+            return np.array(mine, order="C").reshape(len(rows), *zeros.shape)
 
-        return with_parts(self._shape, part)
+        return with_parts(self._zeros, part)
 
     def filled(self, leaves: Iterable[Any]) -> Any:
         """An output of this form, made of other leaves."""
         supply = iter(leaves)
-        return with_parts(self._shape, lambda shape: nested(shape, supply))
+        return with_parts(self._zeros, lambda zeros: nested(zeros.shape, supply))
+
+
+def with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
+    """A tuple or a dict of what is made of its parts, or what is made of the whole."""
+    apart = None if isinstance(output, (list, np.ndarray)) else taken_apart(output)
+    if apart is None:
+        return made(output)
+    return apart.make([with_parts(part, made) for part in apart.parts])
+
+
+def _array(part: Any) -> Any:
+    try:
+        array = np.array(part)
+    except ValueError:
+        array = np.array(None)
+    if array.dtype == float:
+        return array
+    raise ValueError(
+        "The model gave lists of different lengths, or of dicts, for a sample, which are no array. "
+        "Several outputs are a tuple or a dict of lists."
+    )
 
 
 def nested(shape: Sequence[int], supply: Iterator[Any]) -> Any:
     """The next of some things, in lists of a shape."""
     return [nested(shape[1:], supply) for _ in range(shape[0])] if shape else next(supply)
-
-
-def with_parts(output: Any, made: Callable[[Any], Any]) -> Any:
-    """A tuple or a dict of what is made of its parts, or what is made of the whole."""
-    if isinstance(output, dict):
-        return {key: with_parts(part, made) for key, part in output.items()}
-    if isinstance(output, tuple):
-        return remade(output, [with_parts(part, made) for part in output])
-    return made(output)
-
-
-def _in_order(output: Any, shape: Any) -> Any:
-    if isinstance(shape, dict):
-        return [_in_order(output[key], part) for key, part in shape.items()]
-    return [*map(_in_order, output, shape)] if isinstance(shape, tuple) else output
-
-
-def _shape_of(part: Any) -> list[int]:
-    """The lengths of lists inside one another; [] for a Value."""
-    if isinstance(part, dict):
-        raise TypeError(
-            "The model gave a list of dicts for a sample. Several outputs are a dict of lists."
-        )
-    if isinstance(part, np.ndarray):
-        return list(part.shape)
-    if not isinstance(part, (list, tuple)):
-        return []
-    first, *others = map(_shape_of, part) if len(part) else [[]]
-    if any(other != first for other in others):
-        raise ValueError(
-            "The model gave lists of different lengths for a sample, which are no array. Several "
-            "outputs are a tuple or a dict of them."
-        )
-    return [len(part), *first]
