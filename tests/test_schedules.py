@@ -300,7 +300,7 @@ def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: s
 
 @pytest.mark.parametrize("maker", [step_decay, cosine, ramp, warm_up, ReduceOnPlateau])
 def test_what_makes_a_rule_is_none(maker: Any) -> None:
-    said = rf"takes a rule, which {maker.__name__} makes: call it, {maker.__name__}\(\.\.\.\)\.$"
+    said = rf"takes a rule such as cosine\(\), not {maker.__name__}\.$"
     with pytest.raises(TypeError, match=f"^Schedule {said}"):
         Schedule(optimiser(), maker, total=5)
     with pytest.raises(TypeError, match=rf"^warm_up\(then=\.\.\.\) {said}"):
