@@ -1,7 +1,6 @@
 """Metrics: their numbers, what nan and ties count as, and shapes that do not fit."""
 
 import math
-import re
 
 import numpy as np
 import pytest
@@ -76,15 +75,6 @@ def test_a_confusion_prints_with_the_numbers_of_its_classes() -> None:
         "0                  0  0",
         "1                  1  1",
     ]
-
-
-def test_a_confusion_is_a_table_in_a_notebook() -> None:
-    shown = TABLE._repr_html_()
-    assert '<th scope="col">2</th>' in shown
-    cells = re.findall(r"background:rgb\((.*?)\);color:(.*?);.*?>(\d+)</td>", shown)
-    assert [int(number) for *_, number in cells] == [1, 1, 0, 0, 1, 0, 1, 0, 1]
-    assert cells[2][:2] == ("255,255,255", "#000")  # none of the cats
-    assert cells[4][:2] == ("0,114,178", "#fff")  # all of the dogs
 
 
 @pytest.mark.needs("matplotlib")
@@ -249,7 +239,7 @@ def test_classes_far_too_large_are_refused_before_a_table_is_made():
     for largest in (10_000, 10**9, 2**53):
         with pytest.raises(ValueError, match=rf"of {largest + 1:,} classes .* without gaps"):
             confusion([0, 1], [0, largest])
-    with pytest.raises(ValueError, match=r"1e\+300 among the targets is none"):
+    with pytest.raises(ValueError, match=r"takes classes from 0 on, not 1e\+300"):
         confusion([0, 1], [0, 1e300])
 
 
@@ -306,10 +296,10 @@ def test_confusion_of_classes_has_as_many_rows_as_there_are_classes():
 @pytest.mark.parametrize(
     ("outputs", "targets", "problem"),
     [
-        ([2, -1], [1, 0], "-1 among the outputs is none. For scores give floats, or say threshold"),
-        ([2, 1], [1, -1], "-1 among the targets is none"),
-        ([2, 1], [1.5, 0], "1.5 among the targets is none"),
-        ([-1, 0, 1], [1, 0, 0], "-1 among the outputs is none"),
+        ([2, -1], [1, 0], "of integers (scores are floats) takes classes from 0 on, not -1."),
+        ([2, 1], [1, -1], "takes classes from 0 on, not -1."),
+        ([2, 1], [1.5, 0], "classes from 0 on, not 1.5."),
+        ([-1, 0, 1], [1, 0, 0], "takes classes from 0 on, not -1."),
         ([2.0, 1.0, 0.0], [1, 1, 0], "whole numbers such as 2: if they are classes"),
         ([2.0, 1.0, 0.0], [2, 1, 0], r"integers: outputs.astype(int)"),
         ({2, 1}, [1, 0], "A set has no order"),
