@@ -119,11 +119,32 @@ class Confusion:
 
     def __repr__(self) -> str:
         width = len(str(max(len(self.counts) - 1, self.counts.max())))
-        rows = [["right \\ taken for", *range(len(self.counts))]]
+        rows = [[_CORNER, *range(len(self.counts))]]
         rows += [[str(name), *counts] for name, counts in enumerate(self.counts.tolist())]
         return "\n".join(
             f"{row[0]:17}" + "".join(f"  {x:{width}}" for x in row[1:]) for row in rows
         )
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{name}</th>' for name in range(len(self.counts)))
+        rows = "".join(
+            f'<tr><th scope="row">{name}</th>{"".join(map(_cell, counts, shares))}</tr>'
+            for name, (counts, shares) in enumerate(zip(self.counts, self._shares))
+        )
+        return (
+            f'<table class="glassgrad-confusion" lang="en"><thead><tr><th>{_CORNER}</th>{head}</tr>'
+            f"</thead><tbody>{rows}</tbody></table>"
+        )
+
+
+_CORNER = "right \\ taken for"
+
+
+def _cell(count: int, share: float) -> str:
+    shade = ",".join(str(round(255 + (part - 255) * share)) for part in (0, 114, 178))
+    ink = "#fff" if share > 0.6 else "#000"
+    look = f"background:rgb({shade});color:{ink};text-align:right"
+    return f'<td style="{look}">{count}</td>'
 
 
 def mean_squared_error(outputs: Any, targets: Any, *, sample_weight: Any = None) -> float:

@@ -1,6 +1,7 @@
 """Metrics: their numbers, what nan and ties count as, and shapes that do not fit."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -75,6 +76,15 @@ def test_a_confusion_prints_with_the_numbers_of_its_classes() -> None:
         "0                  0  0",
         "1                  1  1",
     ]
+
+
+def test_a_confusion_is_a_table_in_a_notebook() -> None:
+    shown = TABLE._repr_html_()
+    assert '<th scope="col">2</th>' in shown
+    cells = re.findall(r"background:rgb\((.*?)\);color:(.*?);.*?>(\d+)</td>", shown)
+    assert [int(number) for *_, number in cells] == [1, 1, 0, 0, 1, 0, 1, 0, 1]
+    assert cells[2][:2] == ("255,255,255", "#000")  # none of the cats
+    assert cells[4][:2] == ("0,114,178", "#fff")  # all of the dogs
 
 
 @pytest.mark.needs("matplotlib")
