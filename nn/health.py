@@ -128,24 +128,17 @@ class Health:
         return self.verdicts == HEALTHY
 
     def __str__(self) -> str:
-        rows = [tuple(tell(layer) for tell in _COLUMNS.values()) for layer in self.layers]
-        table = columns([tuple(_COLUMNS), *rows], indent="")
+        titles = "layer parameters units mean std still always gradient at_units relative"
+        rows = [tuple(title.replace("_", " ") for title in titles.split())]
+        for x in self.layers:
+            still = "–" if x.still_share is None else f"{x.still_share:.0%}"
+            counts = f"{x.parameters:,}", f"{x.units:,}"
+            spread = short(x.activation_mean), short(x.activation_std)
+            always = f"{len(x.dead) + len(x.saturated):,}"
+            sizes = short(x.gradient_size), short(x.unit_gradient_size), short(x.relative)
+            rows.append((x.name, *counts, *spread, still, always, *sizes))
         head = f"{counted(self.samples, 'sample')}, loss {short(self.loss)}"
-        return "\n".join([head, table, *self.verdicts])
-
-
-_COLUMNS: dict[str, Callable[[LayerHealth], str]] = {
-    "layer": lambda layer: layer.name,
-    "parameters": lambda layer: f"{layer.parameters:,}",
-    "units": lambda layer: f"{layer.units:,}",
-    "mean": lambda layer: short(layer.activation_mean),
-    "std": lambda layer: short(layer.activation_std),
-    "still": lambda layer: "–" if layer.still_share is None else f"{layer.still_share:.0%}",
-    "always": lambda layer: f"{len(layer.dead) + len(layer.saturated):,}",
-    "gradient": lambda layer: short(layer.gradient_size),
-    "at units": lambda layer: short(layer.unit_gradient_size),
-    "relative": lambda layer: short(layer.relative),
-}
+        return "\n".join([head, columns(rows, indent=""), *self.verdicts])
 
 
 def check_health(
@@ -217,12 +210,15 @@ class _Watch(Observer):
 
 
 class _Output(NamedTuple):
-    """An output of a unit for one sample."""
+    """An output of a unit for one sample; `idle` is what a unit is called that is always still,
+    dead or saturated, or "" where it cannot be.
+    """
 
     sample: int
     number: float
     gradient: float
-    still: tuple[str, bool] | None
+    idle: str
+    is_still: bool
 
 
 @dataclass
@@ -246,7 +242,7 @@ class _Layer:
         sound = [row[np.isfinite(row)] for row in numbers]
         broken = [len(row) - len(left) for row, left in zip(numbers, sound)]
         (mean, std, _), (*_, weight), (*_, by_unit), (*_, gradient) = map(measures, sound)
-        still = [output.still[1] for output in outputs if output.still]
+        still = [output.is_still for output in outputs if output.idle]
         return LayerHealth(
             name=self.name,
             parameters=len(self.values),
@@ -268,8 +264,11 @@ class _Layer:
 
     def _always(self, idle: str) -> tuple[str, ...]:
         """The units that are so for every sample."""
-        found = {unit: {x.still for x in made if x.still} for unit, made in self.outputs.items()}
-        return tuple(unit for unit, states in found.items() if states == {(idle, True)})
+        return tuple(
+            unit
+            for unit, made in self.outputs.items()
+            if {output.is_still for output in made if output.idle == idle} == {True}
+        )
 
     def _are_alike(self) -> bool:
         first, *others = [
@@ -362,8 +361,10 @@ class _Layers:
                 if path == home:
                     unit = f"{layer.name}[{counts[path]}]"
                     counts[path] += 1
-                found = _Output(sample, node.data, gradients.get(node, 0.0), _still(node))
-                layer.outputs[unit].append(found)
+                row, gradient = node.operation, gradients.get(node, 0.0)
+                idle = row.idle if row is not None else ""
+                is_still = row is not None and row.is_idle((*node.partials, None)[0])
+                layer.outputs[unit].append(_Output(sample, node.data, gradient, idle, is_still))
                 computed.setdefault(home)
             if node in ends:
                 sample += 1
@@ -385,14 +386,6 @@ class _Layers:
 
 def _is_activation(node: Value) -> bool:
     return node.operation is not None and node.operation.is_activation
-
-
-def _still(node: Value) -> tuple[str, bool] | None:
-    """What a unit is called that is always still, dead or saturated, and whether it is so here."""
-    row = node.operation
-    if row is None or not row.idle:
-        return None
-    return row.idle, row.is_idle((*node.partials, None)[0])
 
 
 def measures(numbers: Any) -> Sequence[float | None]:
