@@ -214,14 +214,16 @@ def _of_class(
     count = len(logits)
     if is_known:
         which = place(which, count, f"cross_entropy of {count} logits takes a class")
-    loss: Value = logsumexp(logits) - _chosen(logits, which)
-    counts: Any = 1.0
+    log_of_sum: Value = logsumexp(logits)
+    loss, counts = log_of_sum - _chosen(logits, which), 1.0
     if weights is not None:
         counts = _chosen(weights, which)
-        loss = counts * loss
+        is_zero = not isinstance(counts, Value) and counts == 0.0  # also where the logit is -inf
+        loss = 0.0 * log_of_sum if is_zero else counts * loss
     if smoothing:
         evenly = _of_shares(logits, [1.0 / count] * count, weights, 0.0)
-        loss = (1.0 - smoothing) * loss + smoothing * evenly
+        is_even = is_known and smoothing == 1.0  # 0 × inf would be nan
+        loss = evenly if is_even else (1.0 - smoothing) * loss + smoothing * evenly
     if ignored is not None and not is_known:
         is_kept = compare(which, ignored)
         loss, counts = where(is_kept, loss, 0.0), where(is_kept, counts, 0.0)

@@ -290,7 +290,7 @@ def _chosen_and_right(
     are_classes = given.dtype.kind in "iub" and threshold is None
     if are_classes and not (_are_two(given) and _are_two(wanted)):
         role = f"{metric}(...) of integers (scores are floats) takes classes from 0 on"
-        return _classes(given, 2**63, role), _classes(wanted, 2**63, role)
+        return _classes(given, 2.0**63, role), _classes(wanted, 2.0**63, role)
     if not _are_two(wanted):
         raise ValueError(
             f"{metric}(...) of one score a sample takes targets 0 and 1, or -1 and 1, not "
@@ -306,7 +306,7 @@ def _are_two(classes: Array) -> bool:
     return found <= {0, 1} or found <= {-1, 1}
 
 
-def _classes(numbers: Array, count: int, role: str) -> Array:
+def _classes(numbers: Array, count: float, role: str) -> Array:
     wrong = numbers[(numbers < 0) | (numbers != np.floor(numbers)) | (numbers >= count)]
     if wrong.size:
         raise ValueError(f"{role}, not {_some(np.unique(wrong))}.")

@@ -211,6 +211,8 @@ def test_a_share_of_zero_takes_no_part_where_its_logit_is_minus_infinity():
         cross_entropy([-INF, 0.0], [0.0, 1.0], weight=[0.0, 2.0], label_smoothing=0.5).data == 0.0
     )
     assert cross_entropy([-INF, 0.0], [0.5, 0.5]).data == INF
+    assert cross_entropy([-INF, 0.0], 0, label_smoothing=1.0).data == INF
+    assert cross_entropy([-INF, 0.0], 0, weight=[0.0, 1.0], reduction="sum").data == 0.0
 
 
 def test_a_nan_is_never_masked():
