@@ -37,9 +37,7 @@ class Optimiser:
     is used as it is, as PyTorch does: `glassgrad.trap()` tells where it comes from.
 
     Options of your own are parameters of an `__init__` that are annotated with a check, as
-    `pull: Annotated[float, not_negative] = 0.1`, and handed on to this one by name. Each option,
-    as `optimiser.learning_rate`, is that of all groups: it is read where they agree, and set in
-    every group.
+    `pull: Annotated[float, not_negative] = 0.1`, and handed on to this one by name.
 
     Attributes:
         parameters: all parameters in order, a tuple.
@@ -62,7 +60,6 @@ class Optimiser:
 
     OPTIONS: ClassVar[Mapping[str, Check]] = {}
     STATE: ClassVar[tuple[str, ...]] = ()
-    learning_rate: float
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -95,14 +92,28 @@ class Optimiser:
         """
         self._add([group])
 
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of all groups. Setting it sets that of every group."""
+        rates = [group.learning_rate for group in self.groups]
+        if len(set(rates)) > 1:
+            raise ValueError(
+                f"The groups of {type(self).__name__} have different learning rates: "
+                f"{', '.join(map(str, rates))}. Read groups[0].learning_rate and so on."
+            )
+        rate: float = rates[0]
+        return rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        for group in self.groups:
+            group.learning_rate = rate  # if the first takes it, all do
+
     def __setattr__(self, name: str, thing: Any) -> None:
-        """Set an option in all groups, or in none; refuse what may be a mistyped one."""
-        if name in self.OPTIONS:
-            options = [_checked(type(self), {**each.options, name: thing}) for each in self.groups]
-            for group, its_options in zip(self.groups, options):
-                vars(group).update(its_options)
-            return
-        if name[0] != "_" and not hasattr(self, name):
+        """Refuse to set an option here, where nothing would read it."""
+        if name in self.OPTIONS and name != "learning_rate":
+            raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
+        if name[0] != "_" and name not in self.OPTIONS and not hasattr(self, name):
             meant = "learning_rate" if name == "lr" else similar(name, self.OPTIONS)
             if meant:
                 raise AttributeError(f"{type(self).__name__} has no {name}. Did you mean {meant}?")
@@ -111,16 +122,9 @@ class Optimiser:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            kind = type(self).__name__
-            if name not in type(self).OPTIONS:
-                raise AttributeError(f"{kind!r} object has no attribute {name!r}")
-            found = [getattr(group, name) for group in self.groups]
-            if found.count(found[0]) < len(found):
-                raise ValueError(
-                    f"The groups of {kind} have a different {name}: {', '.join(map(str, found))}. "
-                    f"Read groups[0].{name} and so on."
-                )
-            return found[0]
+            if name in type(self).OPTIONS:
+                raise self._misplaced(name, f"read optimiser.groups[0].{name}.")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def step(self) -> None:
         """Move all parameters whose gradient has been computed, or none if that fails."""
@@ -253,6 +257,10 @@ class Optimiser:
                 f"{shape}, none masked, one for each parameter: return numbers - ..."
             )
         return array.astype(float)
+
+    def _misplaced(self, option: str, remedy: str) -> AttributeError:
+        kind = type(self).__name__
+        return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
     def _row(self, role: str, given: Any) -> Vector:
         is_row = type(given) is np.ndarray and given.dtype == float

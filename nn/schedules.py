@@ -41,7 +41,8 @@ ClosedForm: TypeAlias = Callable[[int, int | None], float]
 
 def _rule(given: Any, role: str) -> Any:
     if isinstance(given, type) or not callable(given):  # a class makes rules, and is none itself
-        found = given.__name__ if isinstance(given, type) else describe(given)
+        is_class = isinstance(given, type)
+        found = f"{given.__name__}: call it, {given.__name__}(...)" if is_class else describe(given)
         raise TypeError(f"{role} takes a rule such as cosine(), not {found}.")
     return given
 

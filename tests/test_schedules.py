@@ -300,7 +300,8 @@ def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: s
 
 @pytest.mark.parametrize("maker", [step_decay, cosine, ramp, warm_up, ReduceOnPlateau])
 def test_what_makes_a_rule_is_none(maker: Any) -> None:
-    said = rf"takes a rule such as cosine\(\), not {maker.__name__}\.$"
+    name = maker.__name__
+    said = rf"takes a rule such as cosine\(\), not {name}: call it, {name}\(\.\.\.\)\.$"
     with pytest.raises(TypeError, match=f"^Schedule {said}"):
         Schedule(optimiser(), maker, total=5)
     with pytest.raises(TypeError, match=rf"^warm_up\(then=\.\.\.\) {said}"):
