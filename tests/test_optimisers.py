@@ -360,6 +360,7 @@ REFUSED: list[tuple[Callable[[], Optimiser], Callable[[Optimiser], Any], type, s
         (([1.0], [1.0, 2.0]), ValueError, r"moved\(numbers=...\) takes a number for each"),
         (([1.0, 2.0], [[1.0, 2.0]]), ValueError, r"moved\(gradients=...\).*shape \(1, 2\)"),
         (([1.0, 2.0], ["1", "2"]), TypeError, r"moved\(gradients=...\) holds texts"),
+        (([1.0, 2.0], np.array([1j, 2.0])), TypeError, r"moved\(gradients=...\) holds complex128"),
         (([Value(1.0), Value(2.0)], [1.0, 2.0]), TypeError, r"numbers of Values are \[v\.data"),
         ((MASKED, [1.0, 2.0]), TypeError, r"moved\(numbers=...\) has masked entries"),
     )),
