@@ -14,7 +14,7 @@
     objective.py     what is made smaller, compiled or eagerly; what a training leaves out
     hooks.py         what goes on beside the epochs: the history, what ends them, bar, checkpoints
     metrics.py       how good answers are
-    health.py        are gradients healthy; verdicts.py, what that means in words
+    health.py        are gradients healthy, and what that means in words
     plotting.py      figures of matplotlib
     saving.py        what a model file holds, and how it becomes a module again
     torch.py         to PyTorch and back; sklearn.py, estimators of scikit-learn
@@ -52,6 +52,7 @@ from glassgrad.nn.dense import Perceptron as Perceptron
 from glassgrad.nn.dense import linear as linear
 from glassgrad.nn.fit import fit as fit
 from glassgrad.nn.health import Health as Health
+from glassgrad.nn.health import LayerHealth as LayerHealth
 from glassgrad.nn.health import check_health as check_health
 from glassgrad.nn.hooks import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
@@ -97,7 +98,6 @@ from glassgrad.nn.schedules import step_decay as step_decay
 from glassgrad.nn.schedules import warm_up as warm_up
 from glassgrad.nn.torch import from_torch as from_torch
 from glassgrad.nn.torch import to_torch as to_torch
-from glassgrad.nn.verdicts import LayerHealth as LayerHealth
 
 engine.hide_lines_of(__file__)
 

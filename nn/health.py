@@ -1,24 +1,23 @@
 """Is a model fit to learn? `check_health` looks at every layer, and says what is wrong in words.
 
-It runs some samples forward and backward, and takes their graph apart layer by layer: do values and
-gradients keep their size from layer to layer, are units off or flat, do they all compute the same,
-is there a nan? The analysis of deep networks that it follows is that of Glorot and Bengio (2010)
-and He et al. (2015).
+It runs some samples forward and backward, and takes their graphs apart layer by layer: do values
+and gradients keep their size from layer to layer, are units off or flat, do they all compute the
+same, is there a nan? The analysis of deep networks that it follows is that of Glorot and Bengio
+(2010) and He et al. (2015).
 
 Every node knows the scope it was made in, and a scope the module that opened it. So a node belongs
 to the layer that is the innermost module around it. An activation that the forward of a larger
 module applies to the output of a layer, as `[v.relu() for v in self.hidden(x)]`, counts as the
 layer's own.
-
-Next: `verdicts.py`, what the numbers mean.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
+from sys import float_info
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,24 +25,76 @@ import numpy as np
 from glassgrad import engine
 from glassgrad.engine import NOT_COMPUTED, Scope, Value, data_vector
 from glassgrad.engine.backward import order_of, sweep
-from glassgrad.engine.context import (
-    ORDINARY,
-    Context,
-    Observer,
-    call_in,
-    is_traced,
-    without_neuron,
-)
+from glassgrad.engine.context import ORDINARY, Context, Observer, call_in, is_traced, without_neuron
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import counted, describe
+from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import Vector
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.parts import walk
 from glassgrad.nn.samples import samples_of
-from glassgrad.nn.verdicts import HEALTHY, LayerHealth, verdicts_of
+
+HEALTHY = ("healthy",)
+
+# Wide enough that a fresh model with initial weights that suit its activations passes all of them,
+# whatever its seed: so a verdict is worth reading.
+VANISHING = 1e-3  # of the gradient of the last layer: with one rate for all it hardly learns
+EXPLODING = 1e3  # times that gradient: a rate that suits one layer ruins the other
+STEEP = 1e4  # times the weights: even a learning rate of 0.0001 moves them by their size
+MOST_DEAD = 0.75  # of the relus of a layer. In fresh deep and narrow networks the samples grow
+# alike from layer to layer, and half of a layer is often off for all of them, without harm.
+MOST_SATURATED = 0.5  # of its tanhs or sigmoids, none of which should be so in a fresh network
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """One layer of a model, measured over some samples.
+
+    A layer is a part that holds parameters or computes values; the neurons of a `Layer` belong to
+    it. "Size" is the root mean square. Numbers that are nan or infinite are counted and left out
+    of all else; a number that nothing is left for is None.
+
+    Attributes:
+        name: its path in the model, as "layers.0"; of the model itself its class.
+        parameters, units: how many parameters, and how many outputs, it has.
+        activation_mean, activation_std: of the outputs of its units, over all samples.
+        still_share: the share of outputs of relu, tanh and sigmoid that let (nearly) no gradient
+            through, for the sample at hand; None if there are no such units.
+        dead, saturated: the names of the relus that are off for every sample, as
+            "layers.0.neurons.3", and of the tanhs and sigmoids that are flat for every sample.
+        are_alike: whether it has several units that compute the same and learn the same.
+        weight_size: of its parameters.
+        gradient_size: of the gradient of the mean loss by its parameters that are not frozen.
+        without_gradient: how many of these the loss does not depend on.
+        unit_gradient_size: of the gradient of a sample's loss by the outputs of its units.
+        relative: `unit_gradient_size` as a share of that of the last layer with parameters.
+        broken_values, broken_gradients: how many outputs, and how many gradients of outputs and
+            parameters, are nan or infinite.
+
+    >>> from glassgrad import MLP, check_health
+    >>> loss = lambda output, target: (output - target) ** 2
+    >>> layer = check_health(MLP(1, [4, 1], seed=1), loss, [[0.5], [1.0]], [0.0, 1.0]).layers[0]
+    >>> layer.name, layer.parameters, layer.units, layer.dead
+    ('layers.0', 8, 4, ())
+    """
+
+    name: str
+    parameters: int
+    units: int
+    activation_mean: float | None
+    activation_std: float | None
+    still_share: float | None
+    dead: tuple[str, ...]
+    saturated: tuple[str, ...]
+    are_alike: bool
+    weight_size: float | None
+    gradient_size: float | None
+    without_gradient: int
+    unit_gradient_size: float | None
+    relative: float | None
+    broken_values: int
+    broken_gradients: int
 
 
 @dataclass(frozen=True)
@@ -74,35 +125,24 @@ class Health:
     @property
     def is_healthy(self) -> bool:
         """Whether nothing is wrong."""
-        return self.verdicts == (HEALTHY,)
+        return self.verdicts == HEALTHY
 
     def __str__(self) -> str:
-        rows = [tuple(tell(layer) for tell in _COLUMNS.values()) for layer in self.layers]
-        table = columns([tuple(_COLUMNS), *rows], indent="")
+        titles = "layer parameters units mean std still always gradient at_units relative"
+        rows = [tuple(title.replace("_", " ") for title in titles.split())]
+        for x in self.layers:
+            still = "–" if x.still_share is None else f"{x.still_share:.0%}"
+            counts = f"{x.parameters:,}", f"{x.units:,}"
+            spread = short(x.activation_mean), short(x.activation_std)
+            always = f"{len(x.dead) + len(x.saturated):,}"
+            sizes = short(x.gradient_size), short(x.unit_gradient_size), short(x.relative)
+            rows.append((x.name, *counts, *spread, still, always, *sizes))
         head = f"{counted(self.samples, 'sample')}, loss {short(self.loss)}"
-        return "\n".join([head, table, *self.verdicts])
-
-
-_COLUMNS: dict[str, Callable[[LayerHealth], str]] = {
-    "layer": lambda layer: layer.name,
-    "parameters": lambda layer: f"{layer.parameters:,}",
-    "units": lambda layer: f"{layer.units:,}",
-    "mean": lambda layer: short(layer.activation_mean),
-    "std": lambda layer: short(layer.activation_std),
-    "still": lambda layer: "–" if layer.still_share is None else f"{layer.still_share:.0%}",
-    "always": lambda layer: f"{layer.always_still:,}",
-    "gradient": lambda layer: short(layer.gradient_size),
-    "at units": lambda layer: short(layer.unit_gradient_size),
-    "relative": lambda layer: short(layer.relative),
-}
+        return "\n".join([head, columns(rows, indent=""), *self.verdicts])
 
 
 def check_health(
-    model: Module,
-    loss: Callable[[Any, Any], Any],
-    X: Any,
-    y: Any,
-    most: int = 64,
+    model: Module, loss: Callable[[Any, Any], Any], X: Any, y: Any, most: int = 64
 ) -> Health:
     """Look at the values and gradients of every layer of a model, over some samples.
 
@@ -122,12 +162,10 @@ def check_health(
     >>> health.is_healthy, health.verdicts[0][:37]
     (False, 'vanishing: the gradient at layers.0 i')
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"check_health(model, ...) takes a Module, not {describe(model)}.")
-    if not callable(loss):
+    if not (isinstance(model, Module) and callable(loss)):
         raise TypeError(
-            "check_health(model, loss, ...): the loss is a function of an output and a target, "
-            f"not {describe(loss)}."
+            "check_health(model, loss, X, y) takes a Module, and a function of an output and a "
+            f"target, not {describe(model)} and {describe(loss)}."
         )
     if is_traced():
         raise CompilationError(
@@ -137,201 +175,86 @@ def check_health(
     given = samples_of(X, y, "check_health(model, loss, X, y)")
     count = min(whole(most, "check_health(most=...)"), len(given))
     chosen = given.of(np.linspace(0, len(given) - 1, count).round().astype(int))
-    with training(modules_of(model), False):
-        layers, losses = call_in(ORDINARY, _measured, model, loss, [*chosen.pairs()])
-    mean = scaled(np.mean, losses) if np.isfinite(losses).all() else None
-    return Health(count, mean, tuple(layers), verdicts_of(layers, losses))
-
-
-class _Watch(Observer):
-    """Keeps the gradients that a loss changes when it calls `backward()`. While somebody observes,
-    compiled functions run as they are written, so that the nodes inside are there to be looked at.
-    """
-
-    def __init__(self, parameters: Sequence[Value]) -> None:
-        self.before = {parameter: parameter.grad for parameter in parameters}
-
-    def used(self, what: str, node: Value) -> None:
-        if what == "calls backward() of":
-            for each in order_of(node):
-                self.before.setdefault(each, each.grad)
-
-
-def _measured(
-    model: Module, loss: Callable[[Any, Any], Any], samples: Sequence[tuple[Any, Any]]
-) -> tuple[list[LayerHealth], list[float]]:
-    """The layers as they compute, and the loss of each sample."""
 
     def run() -> list[Value]:
-        return [_checked(loss(model(x), target)) for x, target in samples]
+        return [_checked(loss(model(x), target)) for x, target in chosen.pairs()]
 
-    watch = _Watch(model.parameters())
-    try:
-        losses = call_in(Context(observers=(watch,)), run)
-    finally:
-        for value, gradient in watch.before.items():
-            value.grad = gradient
-        watch.before.clear()  # modules remember the context of their last call
-    total: Value = engine.mean(losses)
-    order = order_of(total)
-    # As backward() computes them, which would write them into the nodes.
-    sent = {} if total.is_constant else sweep(order, 1.0)
-    gradients = {node: float(by) for node, by in sent.items() if by is not NOT_COMPUTED}
-    layers = _Layers(model)
-    layers.take(order, losses)
-    found = [layer.measured(len(losses), gradients) for layer in layers.in_order()]
-    last = [x.unit_gradient_size for x in found if x.parameters and x.units][-1:]
-    if last and last[0]:
-        found = [replace(x, relative=ratio_of(x.unit_gradient_size, last[0])) for x in found]
-    return found, [one.data for one in losses]
+    with training(modules_of(model), False):
+        found = call_in(Context(observers=(_Watch(),)), run)
+    layers = call_in(ORDINARY, _Layers(model).measured, found)
+    losses = [each.data for each in found]
+    mean = measures(losses)[0] if np.isfinite(losses).all() else None
+    return Health(count, mean, tuple(layers), tuple(_verdicts(layers, losses)) or HEALTHY)
 
 
-def _checked(found: Any) -> Value:
-    if isinstance(found, Value):
-        return found
+def _checked(loss: Any) -> Value:
+    if isinstance(loss, Value):
+        return loss
     raise TypeError(
-        f"check_health(...): the loss gives {describe(found)}, and should give one Value. Use the "
+        f"check_health(...): the loss gives {describe(loss)}, and should give one Value. Use the "
         'reduction "mean" or "sum" for a model with several outputs.'
     )
 
 
-class _Place(NamedTuple):
-    """Where a node was made: a layer, the path of its module, and the unit if that is a neuron."""
+class _Watch(Observer):
+    """While somebody observes, compiled functions run as they are written, so that the nodes inside
+    are there to be looked at.
+    """
 
-    layer: _Layer
-    path: str
-    unit: str | None
-
-
-class _Layers:
-    """The layers of a model, and which of them every node belongs to."""
-
-    def __init__(self, model: Module) -> None:
-        self._parts = {"": model, **{p: x for p, x in walk(model) if isinstance(x, Module)}}
-        self._paths = {id(part): path for path, part in self._parts.items()}
-        self._places: dict[Scope, _Place | None] = {}
-        self._layers: dict[str, _Layer] = {}
-        self._computed, self._read = dict[str, None](), list[str]()
-        seen: set[Value] = set()  # one that is used in several places belongs to the first
-        for path, part in self._parts.items():
-            layer, _, unit = self._place(path)
-            held = [x for _, x in walk(part, deep=False) if is_parameter(x)]
-            if unit is not None:
-                layer.values_of_unit[unit] += held
-            layer.values += [x for x in held if x not in seen]
-            seen.update(held)
-
-    def in_order(self) -> list[_Layer]:
-        """The layers as they compute; those that only hold parameters for others, as an embedding
-        does, come first, and those that take no part last.
-        """
-        names = dict.fromkeys([*self._read, *self._computed, *self._layers])
-        layers = (self._layers[name] for name in names)
-        return [layer for layer in layers if layer.values or layer.outputs]
-
-    def take(self, order: list[Value], losses: Sequence[Value]) -> None:
-        """Find the outputs of layers among the nodes, which come sample by sample."""
-        placed: dict[Value, _Place] = {}
-        outputs: set[Value] = set()
-        for node in order:
-            if not (parents := node.parents):
-                continue
-            place = self._place_of(node, placed)
-            layer = place.layer if place else None
-            for parent in filter(placed.__contains__, parents):  # few of the many
-                if placed[parent].layer is not layer:
-                    outputs.add(parent)
-            if place is not None:
-                placed[node] = place
-                if _is_activation(node):
-                    outputs.add(node)
-        ends, sample = set(losses), 0
-        counts: dict[str, int] = defaultdict(int)
-        for node in order:
-            if node in outputs:
-                layer, path, unit = placed[node]
-                if unit is None:
-                    unit = f"{path or layer.name}[{counts[path]}]"
-                    counts[path] += 1
-                layer.outputs[unit].append((sample, node))
-                self._computed.setdefault(layer.name)
-            if node in ends:
-                sample += 1
-                counts.clear()
-        met = set(order)
-        self._read = [n for n, x in self._layers.items() if not met.isdisjoint(x.values)]
-        self._read = [name for name in self._read if name not in self._computed]
-
-    def _place_of(self, node: Value, placed: Mapping[Value, _Place]) -> _Place | None:
-        place = self._place_in(node.scope)
-        if place is None or not _is_activation(node):
-            return place
-        before, around = placed.get(node.parents[0]), place.path
-        if before is None or before.path == around:
-            return place
-        return before if not around or before.path.startswith(f"{around}.") else place
-
-    def _place_in(self, scope: Scope | None) -> _Place | None:
-        if scope is None:
-            return None
-        if scope not in self._places:
-            path = self._paths.get(id(scope.owner))
-            self._places[scope] = (
-                self._place_in(scope.parent) if path is None else self._place(path)
+    def used(self, what: str, node: Value) -> None:
+        if what == "calls backward() of":
+            raise TypeError(
+                "check_health(...) computes gradients beside those that are there. Give it a "
+                "model and a loss that do not call backward()."
             )
-        return self._places[scope]
-
-    def _place(self, path: str) -> _Place:
-        home = without_neuron(path)
-        if home not in self._parts:  # "neurons" of an object that is no module
-            home = path
-        name = home or type(self._parts[home]).__name__
-        layer = self._layers.setdefault(name, _Layer(name))
-        return _Place(layer, path, path if path != home else None)
 
 
-def _is_activation(node: Value) -> bool:
-    return node.operation is not None and node.operation.is_activation
+class _Output(NamedTuple):
+    """An output of a unit for one sample; `idle` is what a unit is called that is always still,
+    dead or saturated, or "" where it cannot be.
+    """
+
+    sample: int
+    number: float
+    gradient: float
+    idle: str
+    is_still: bool
 
 
 @dataclass
 class _Layer:
-    """What is found of a layer: its parameters, also by unit, and each unit's outputs, with their
-    samples.
-    """
+    """What is found of a layer: its parameters, also by unit, and the outputs of each unit."""
 
     name: str
     values: list[Value] = field(default_factory=list)
     values_of_unit: dict[str, list[Value]] = field(default_factory=lambda: defaultdict(list))
-    outputs: dict[str, list[tuple[int, Value]]] = field(default_factory=lambda: defaultdict(list))
+    outputs: dict[str, list[_Output]] = field(default_factory=lambda: defaultdict(list))
 
-    def measured(self, samples: int, gradients: Mapping[Value, float]) -> LayerHealth:
-        outputs = [output for made in self.outputs.values() for _, output in made]
+    def measured(self, gradients: Mapping[Value, float], samples: int) -> LayerHealth:
+        outputs = [output for made in self.outputs.values() for output in made]
         trained = [value for value in self.values if not value.is_frozen]
         numbers = [
-            data_vector(outputs),
+            np.array([output.number for output in outputs]),
             data_vector(self.values),
-            np.array([gradients.get(output, 0.0) for output in outputs]),
-            np.array([gradients.get(value, 0.0) for value in trained]),
+            np.array([output.gradient for output in outputs]),
+            np.array([gradients.get(value, 0.0) / samples for value in trained]),
         ]
         sound = [row[np.isfinite(row)] for row in numbers]
         broken = [len(row) - len(left) for row, left in zip(numbers, sound)]
-        activations, weights, sent, slopes = sound
-        still, always = self._still()
-        # The mean loss divides by the number of samples; the gradient of one loss does not.
-        by_unit = ratio_of(scaled(root_mean_square, sent), 1.0 / samples)
+        (mean, std, _), (*_, weight), (*_, by_unit), (*_, gradient) = map(measures, sound)
+        still = [output.is_still for output in outputs if output.idle]
         return LayerHealth(
             name=self.name,
             parameters=len(self.values),
             units=len(self.outputs),
-            activation_mean=scaled(np.mean, activations),
-            activation_std=scaled(np.std, activations),
+            activation_mean=mean,
+            activation_std=std,
             still_share=float(np.mean(still)) if still else None,
-            dead=tuple(always["dead"]),
-            saturated=tuple(always["saturated"]),
-            are_alike=self._are_alike(gradients),
-            weight_size=scaled(root_mean_square, weights),
-            gradient_size=scaled(root_mean_square, slopes),
+            dead=self._always("dead"),
+            saturated=self._always("saturated"),
+            are_alike=self._are_alike(),
+            weight_size=weight,
+            gradient_size=gradient,
             without_gradient=sum(value not in gradients for value in trained),
             unit_gradient_size=by_unit,
             relative=None,
@@ -339,51 +262,237 @@ class _Layer:
             broken_gradients=broken[2] + broken[3],
         )
 
-    def _still(self) -> tuple[list[bool], dict[str, list[str]]]:
-        """Which outputs are still, of all that can be; the units that are so for every sample, by
-        the word for it.
-        """
-        found, always = list[bool](), defaultdict[str, list[str]](list)
-        for unit, made in self.outputs.items():
-            nodes = [(node, node.operation) for _, node in made]
-            can_be = [(node, row) for node, row in nodes if row is not None and row.idle]
-            are_still = [row.is_idle((*node.partials, None)[0]) for node, row in can_be]
-            found += are_still
-            if are_still and all(are_still):
-                always[can_be[0][1].idle].append(unit)
-        return found, always
-
-    def _are_alike(self, gradients: Mapping[Value, float]) -> bool:
-        if len(self.outputs) < 2:
-            return False
-        first, *others = (
-            (
-                [value.data for value in self.values_of_unit.get(unit, ())],
-                [(sample, node.data, gradients.get(node, 0.0)) for sample, node in made],
-            )
+    def _always(self, idle: str) -> tuple[str, ...]:
+        """The units that are so for every sample."""
+        return tuple(
+            unit
             for unit, made in self.outputs.items()
+            if {output.is_still for output in made if output.idle == idle} == {True}
         )
-        if any(other != first for other in others):
+
+    def _are_alike(self) -> bool:
+        first, *others = [
+            ([value.data for value in self.values_of_unit.get(unit, ())], made)
+            for unit, made in self.outputs.items()
+        ] or [([], [])]
+        if not others or any(other != first for other in others):
             return False
         # Units that are off tell nothing of parameters of which no one knows whose they are.
         is_known = self.values_of_unit or len({value.data for value in self.values}) == 1
-        return bool(is_known) or any(number for _, number, _ in first[1])
+        return bool(is_known) or any(output.number for output in first[1])
 
 
-def scaled(of: Callable[[Vector], Any], numbers: Any) -> float | None:
-    """What a function that scales with its numbers gives of them, whatever their size; None of no
-    numbers. They may be huge, as in a network that explodes.
+class _Layers:
+    """The layers of a model by their paths, and what samples showed of them.
+
+    Where a node was made is told by the path of the innermost module; that of a neuron is a unit of
+    the layer around it.
     """
-    largest = float(np.abs(numbers).max(initial=0.0))
-    if not largest:
-        return largest if len(numbers) else None
-    return float(largest * of(np.divide(numbers, largest)))
+
+    def __init__(self, model: Module) -> None:
+        parts = {"": model, **{p: x for p, x in walk(model) if isinstance(x, Module)}}
+        self._paths = {id(part): path for path, part in parts.items()}
+        self._path_in: dict[Scope, str | None] = {}
+        self._home: dict[str, str] = {}
+        self._layers: dict[str, _Layer] = {}
+        seen: set[Value] = set()  # one that is used in several places belongs to the first
+        for path, part in parts.items():
+            home = without_neuron(path)
+            if home not in parts:  # "neurons" of an object that is no module
+                home = path
+            self._home[path] = home
+            layer = self._layers.setdefault(home, _Layer(home or type(model).__name__))
+            held = [x for _, x in walk(part, deep=False) if is_parameter(x)]
+            if path != home:
+                layer.values_of_unit[path] += held
+            layer.values += [x for x in held if x not in seen]
+            seen.update(held)
+
+    def measured(self, losses: Sequence[Value]) -> list[LayerHealth]:
+        """What the losses of samples show of the layers, in the order in which these compute; those
+        that only hold parameters for others, as an embedding does, come first, and those that take
+        no part last.
+        """
+        total: Value = engine.sum(losses)
+        order = order_of(total)
+        # As backward() computes them, which would write them into the nodes.
+        sent = {} if total.is_constant else sweep(order, 1.0)
+        gradients = {node: float(by) for node, by in sent.items() if by is not NOT_COMPUTED}
+        computed = self._take(order, losses, gradients)
+        met = set(order)
+        read = [home for home, layer in self._layers.items() if not met.isdisjoint(layer.values)]
+        read = [home for home in read if home not in computed]
+        layers = [self._layers[home] for home in dict.fromkeys([*read, *computed, *self._layers])]
+        found = [x.measured(gradients, len(losses)) for x in layers if x.values or x.outputs]
+        sizes = [x.unit_gradient_size for x in found]
+        ends = [x.unit_gradient_size for x in found if x.parameters and x.units]
+        if not ends or not (last := ends[-1]):
+            return found
+        shares = [None if size is None else min(size / last, float_info.max) for size in sizes]
+        return [replace(x, relative=share) for x, share in zip(found, shares)]
+
+    def _take(
+        self, order: Sequence[Value], losses: Sequence[Value], gradients: Mapping[Value, float]
+    ) -> dict[str, None]:
+        """Find the outputs of layers among the nodes, which come sample by sample; the paths of
+        these layers.
+        """
+        paths: dict[Value, str] = {}
+        outputs: set[Value] = set()
+        for node in order:
+            if not (parents := node.parents):
+                continue
+            path = self._path_of(node, paths)
+            home = None if path is None else self._home[path]
+            for parent in filter(paths.__contains__, parents):  # few of the many
+                if self._home[paths[parent]] != home:
+                    outputs.add(parent)
+            if path is not None:
+                paths[node] = path
+                if _is_activation(node):
+                    outputs.add(node)
+        computed, ends, sample = dict[str, None](), set(losses), 0
+        counts: dict[str, int] = defaultdict(int)
+        for node in order:
+            if node in outputs:
+                path = paths[node]
+                home = self._home[path]
+                layer, unit = self._layers[home], path
+                if path == home:
+                    unit = f"{layer.name}[{counts[path]}]"
+                    counts[path] += 1
+                row, gradient = node.operation, gradients.get(node, 0.0)
+                idle = row.idle if row is not None else ""
+                is_still = row is not None and row.is_idle((*node.partials, None)[0])
+                layer.outputs[unit].append(_Output(sample, node.data, gradient, idle, is_still))
+                computed.setdefault(home)
+            if node in ends:
+                sample += 1
+                counts.clear()
+        return computed
+
+    def _path_of(self, node: Value, paths: Mapping[Value, str]) -> str | None:
+        if (scope := node.scope) is None:
+            return None
+        if scope not in self._path_in:
+            around = [self._paths.get(id(each.owner)) for each in scope.chain()]
+            self._path_in[scope] = next((p for p in reversed(around) if p is not None), None)
+        path = self._path_in[scope]
+        if path is None or not _is_activation(node):
+            return path
+        before = paths.get(node.parents[0], path)
+        return before if not path or before.startswith(f"{path}.") else path
 
 
-def root_mean_square(numbers: Vector) -> Any:
-    return np.sqrt(np.mean(numbers**2))
+def _is_activation(node: Value) -> bool:
+    return node.operation is not None and node.operation.is_activation
 
 
-def ratio_of(number: float | None, to: float | None) -> float | None:
-    """A ratio that is finite, as JSON wants it; None where there is none."""
-    return None if number is None or not to else min(number / to, sys.float_info.max)
+def measures(numbers: Any) -> Sequence[float | None]:
+    """Mean, standard deviation and root mean square of finite numbers, however large, as in a
+    network that explodes; None of no numbers.
+    """
+    if not len(numbers):
+        return None, None, None
+    largest = float(np.abs(numbers).max())
+    parts = np.divide(numbers, largest or 1.0)
+    return [float(largest * x) for x in (parts.mean(), parts.std(), np.sqrt(np.mean(parts**2)))]
+
+
+# What the numbers mean, in words.
+
+
+def _verdicts(layers: Sequence[LayerHealth], losses: Sequence[float]) -> Iterator[str]:
+    """All that is wrong, each with its remedy."""
+    found = [*_of_numbers(layers, losses), *_of_units(layers, counted(len(losses), "sample"))]
+    yield from found
+    used = [x for x in layers if x.parameters > x.without_gradient]
+    unused = [x.name for x in layers if x.parameters and x not in used]
+    if unused:
+        yield (
+            f"unused: no gradient reaches any parameter of {some_of(unused)}. Use them in forward, "
+            "without step or detach behind them, or leave them out."
+        )
+    if not (used and any(losses) and all(x.gradient_size == 0.0 for x in used)):
+        yield from _of_sizes(used, is_explained=bool(found))
+    elif not found:
+        yield (
+            "stuck: every gradient is exactly 0 though the loss is not, so no parameter moves. "
+            "Draw other initial weights, or use units and a loss that are nowhere flat."
+        )
+
+
+def _of_numbers(layers: Sequence[LayerHealth], losses: Sequence[float]) -> Iterator[str]:
+    """What is nan or infinite: of values the first layer, of gradients the last."""
+    values = [x for x in layers if x.broken_values]
+    gradients = [x for x in layers if x.broken_gradients]
+    odd = [loss for loss in losses if not isfinite(loss)]
+    if values:
+        count = counted(values[0].broken_values, "number")
+        what = f"{count} of {values[0].name} came out nan or infinite"
+    elif odd:
+        what = f"the loss is {odd[0]} for {len(odd)} of {counted(len(losses), 'sample')}"
+    elif gradients:
+        count = counted(gradients[-1].broken_gradients, "gradient")
+        what = f"{count} at {gradients[-1].name} came out nan or infinite"
+    if values or odd or gradients:
+        yield f"nan: {what}. Find where it arises with trap()."
+
+
+def _of_units(layers: Sequence[LayerHealth], samples: str) -> Iterator[str]:
+    names = [x.name for x in layers if x.are_alike]
+    if names:
+        yield (
+            f"identical: all units of {some_of(names)} compute the same and learn the same, as "
+            "their weights are equal. Draw the initial weights from a seed."
+        )
+    for x in layers:
+        units = f"of {counted(x.units, 'unit')} of {x.name}"
+        if not x.are_alike and len(x.dead) > MOST_DEAD * x.units:
+            yield (
+                f"dead: {len(x.dead)} {units} gave 0 for all of {samples}. Lower the learning "
+                "rate, use leaky_relu, or draw he initial weights."
+            )
+        if not x.are_alike and len(x.saturated) > MOST_SATURATED * x.units:
+            yield (
+                f"saturated: {len(x.saturated)} {units} stayed on the flat part for all of "
+                f"{samples}. Scale the inputs to about 1, use xavier initial weights, or lower the "
+                "learning rate."
+            )
+
+
+def _of_sizes(layers: Sequence[LayerHealth], is_explained: bool) -> Iterator[str]:
+    """How gradients change on their way back from the last layer.
+
+    That one is exactly 0 may be explained by what else is wrong.
+    """
+    relative = {x.name: x.relative for x in layers if x.relative is not None}
+    if not relative:
+        return
+    least, most = min(relative, key=relative.__getitem__), max(relative, key=relative.__getitem__)
+    last = [*relative][-1]
+    if relative[least] == 0.0 and not is_explained:
+        yield (
+            f"vanishing: the gradient at {least} is exactly 0: weights behind it are all 0, or "
+            "units are off or flat. Draw other initial weights, or look again after a step, if "
+            "they are to begin with 0."
+        )
+    elif 0.0 < relative[least] < VANISHING:
+        yield (
+            f"vanishing: the gradient at {least} is {relative[least]:.2g} of that at {last}. Use "
+            "relu with he or tanh with xavier initial weights, or fewer layers."
+        )
+    if relative[most] > EXPLODING:
+        yield (
+            f"exploding: the gradient at {most} is {relative[most]:.2g} times that at {last}. Use "
+            "he or xavier initial weights, clip it (clip_norm=1.0), or lower the learning rate."
+        )
+        return
+    steep = {x.name: (x.gradient_size or 0.0) / x.weight_size for x in layers if x.weight_size}
+    steepest = max(steep, key=steep.__getitem__, default=last)
+    if steep.get(steepest, 0.0) > STEEP:
+        yield (
+            f"exploding: the gradient of {steepest} is {steep[steepest]:.2g} times its weights. "
+            "Scale inputs and targets to about 1, clip it (clip_norm=1.0), or lower the learning "
+            "rate."
+        )

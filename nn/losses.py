@@ -29,10 +29,11 @@ from typing import Any
 from glassgrad.engine import Value, as_value, clip, compare, dot, logsumexp, mean, where
 from glassgrad.engine import sum as total
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import told
 from glassgrad.engine.tree import endless, listed, scalar_of, scalars_of
 from glassgrad.nn.checks import (
     Check,
+    at_most_one,
     misses,
     not_negative,
     number_that,
@@ -43,8 +44,13 @@ from glassgrad.nn.checks import (
 from glassgrad.nn.samples import in_batches, nested
 
 Shape = tuple[int, ...]
-_smoothing = number_that("is at most 1", lambda share: share <= 1.0, not_negative)
 _BINARY = "binary_cross_entropy_with_logits"
+_sign_class = number_that(
+    "takes the targets -1 and 1 (for labels 0 and 1 write 2 * y - 1)", lambda t: abs(t) == 1.0, real
+)
+_probability = number_that(
+    "takes targets from 0 to 1 (for labels -1 and 1 write (y + 1) / 2)", lambda t: 0 <= t <= 1, real
+)
 
 
 def mse(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
@@ -80,7 +86,6 @@ def huber(prediction: Any, target: Any, *, delta: Any = 1.0, reduction: str = "m
     >>> huber([Value(0.5), Value(3.0)], [0.0, 0.0], reduction="none")[1].data
     2.5
     """
-    _check_reduction("huber", reduction)
     if not isinstance(delta, Value):
         delta = positive(delta, "huber(delta=...)")
 
@@ -112,14 +117,10 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """-target·log(p) - (1 - target)·log(1 - p) with p = sigmoid(prediction): is it so or not?
 
+    Predictions are logits, positive for "yes"; targets the probabilities of "yes", from 0 to 1.
     Written with softplus, t·softplus(-z) + (1 - t)·softplus(z), it keeps its digits, and those of
     its gradient, however sure the prediction z is. PyTorch's function of the same name is the
     same with fewer digits: at a logit of 40 for a target of 1 its gradient is 0, here -4.2e-18.
-
-    Args:
-        prediction: logits, positive for "yes".
-        target: the probabilities of "yes", from 0 to 1.
-        reduction: as for all.
 
     >>> from glassgrad import Value, binary_cross_entropy_with_logits
     >>> round(binary_cross_entropy_with_logits(Value(0.0), 1).data, 6)
@@ -162,7 +163,6 @@ def cross_entropy(
     >>> round(cross_entropy([Value(0.0), Value(0.0)], 1).data, 6)
     0.693147
     """
-    _check_reduction("cross_entropy", reduction)
     shape, logits = _opened("cross_entropy", "prediction", prediction)
     other, targets = _opened("cross_entropy", "target", target)
     if not shape or shape[-1] < 2:
@@ -171,31 +171,63 @@ def cross_entropy(
             f"For one logit use {_BINARY}."
         )
     count, outer = shape[-1], shape[:-1]
-    weights = None if weight is None else _weights(weight, count)
-    smoothing = _smoothing(label_smoothing, "cross_entropy(label_smoothing=...)")
-    rows = list(in_batches([as_value(z, "cross_entropy(...)") for z in logits], count))
+    ignored, weights = ignore_index, weight
+    if ignored is not None:
+        ignored = whole(ignored, "cross_entropy(ignore_index=...)", least=-(2**63))
+    if weights is not None:
+        weights = _weights(weights, count)
+    smoothing = at_most_one(label_smoothing, "cross_entropy(label_smoothing=...)")
+    rows = in_batches([as_value(z, "cross_entropy(...)") for z in logits], count)
     if _without_ones(other) == shape:
-        if ignore_index is not None:
+        if ignored is not None:
             raise ValueError("cross_entropy(ignore_index=...) is for classes; these are shares.")
         shares = map(_shares, in_batches(targets, count))
-        losses = [_of_shares(z, t, weights, smoothing) for z, t in zip(rows, shares)]
-        return _reduced("cross_entropy", losses, outer, reduction)
+        of_shares = [_of_shares(z, t, weights, smoothing) for z, t in zip(rows, shares)]
+        return _reduced("cross_entropy", of_shares, outer, reduction)
     if _without_ones(other) != _without_ones(outer):
         raise ValueError(
             f"cross_entropy of logits of shape {shape} takes classes of shape {outer} or "
             f"shares of shape {shape}, not a target of shape {other}."
         )
-    kept = [_is_kept(t, ignore_index) for t in targets]  # numbers that are 0 for those ignored
-    classes = [t if isinstance(t, Value) else _class(t, count, k) for t, k in zip(targets, kept)]
-    losses = [_of_class(z, t, weights, smoothing) for z, t in zip(rows, classes)]
-    if weights is None and ignore_index is None:
-        return _reduced("cross_entropy", losses, outer, reduction)
-    counts = [1.0 if weights is None else _chosen(weights, t) for t in classes]
-    if ignore_index is not None:
-        losses, counts = ([where(k, x, 0.0) for k, x in zip(kept, row)] for row in (losses, counts))
-        if weights is None and reduction == "mean":  # nothing cancels, also of one sample
-            return total(losses) / total(counts)
-    return _reduced("cross_entropy", losses, outer, reduction, counts)
+    found = [_of_class(z, t, weights, smoothing, ignored) for z, t in zip(rows, targets)]
+    losses, counts = zip(*found)
+    if weights is not None and not outer and reduction == "mean":
+        raise ValueError(
+            "cross_entropy(...) of one sample: its mean is divided by its own weight, which "
+            'cancels. Write reduction="sum".'
+        )
+    are_alike = weights is None and ignored is None
+    return _reduced("cross_entropy", losses, outer, reduction, None if are_alike else counts)
+
+
+def _of_class(
+    logits: Sequence[Value],
+    which: Any,
+    weights: list[Any] | None,
+    smoothing: float,
+    ignored: int | None,
+) -> tuple[Value, Any]:
+    """The loss of a sample, weighted already, and how much the sample counts."""
+    is_known = not isinstance(which, Value)
+    if is_known and ignored is not None and which == ignored:
+        return as_value(0.0, "cross_entropy(...)"), 0.0
+    count = len(logits)
+    if is_known:
+        which = place(which, count, f"cross_entropy of {count} logits takes a class")
+    log_of_sum: Value = logsumexp(logits)
+    loss, counts = log_of_sum - _chosen(logits, which), 1.0
+    if weights is not None:
+        counts = _chosen(weights, which)
+        is_zero = not isinstance(counts, Value) and counts == 0.0  # also where the logit is -inf
+        loss = 0.0 * log_of_sum if is_zero else counts * loss
+    if smoothing:
+        evenly = _of_shares(logits, [1.0 / count] * count, weights, 0.0)
+        is_even = is_known and smoothing == 1.0  # 0 × inf would be nan
+        loss = evenly if is_even else (1.0 - smoothing) * loss + smoothing * evenly
+    if ignored is not None and not is_known:
+        is_kept = compare(which, ignored)
+        loss, counts = where(is_kept, loss, 0.0), where(is_kept, counts, 0.0)
+    return loss, counts
 
 
 def _of_shares(
@@ -208,28 +240,8 @@ def _of_shares(
     log_of_sum: Value = logsumexp(logits)
     # A share of 0 has no part in the sum, also where its logit is -inf.
     parts = [(t, log_of_sum - z) for t, z in zip(shares, logits) if isinstance(t, Value) or t]
-    if not parts:
-        return 0.0 * log_of_sum
-    share, gap = parts[0]
-    is_one_class = len(parts) == 1 and not isinstance(share, Value) and share == 1.0
-    gaps: Value = gap if is_one_class else dot(*zip(*parts))
+    gaps: Value = dot(*zip(*parts)) if parts else 0.0 * log_of_sum
     return gaps
-
-
-def _of_class(
-    logits: Sequence[Value], target: Any, weights: list[Any] | None, smoothing: float
-) -> Value:
-    count = len(logits)
-    if not isinstance(target, Value):
-        shares = [float(k == target) for k in range(count)]
-        return _of_shares(logits, shares, weights, smoothing)
-    loss: Value = logsumexp(logits) - _chosen(logits, target)
-    if weights is not None:
-        loss = _chosen(weights, target) * loss
-    if smoothing:
-        evenly = _of_shares(logits, [1.0 / count] * count, weights, 0.0)
-        loss = (1.0 - smoothing) * loss + smoothing * evenly
-    return loss
 
 
 def _chosen(entries: Sequence[Any], which: Any) -> Any:
@@ -239,23 +251,9 @@ def _chosen(entries: Sequence[Any], which: Any) -> Any:
     return unless_all_miss(total([where(m, 0.0, x) for m, x in zip(missed, entries)]), missed)
 
 
-def _is_kept(target: Any, ignored: int | None) -> Any:
-    if ignored is None:
-        return 1.0
-    ignored = whole(ignored, "cross_entropy(ignore_index=...)", least=-(2**63))
-    return compare(target, ignored) if isinstance(target, Value) else float(target != ignored)
-
-
-def _class(target: Any, count: int, is_kept: float) -> int:
-    """A plain class; of one that is ignored any."""
-    return place(target, count, f"cross_entropy of {count} logits takes a class") if is_kept else 0
-
-
 def _shares(targets: Sequence[Any]) -> list[Any]:
-    shares = [t if isinstance(t, Value) else real(t, "cross_entropy(...)") for t in targets]
+    shares = [_not_negative(t, "cross_entropy(...) of shares") for t in targets]
     plain = [share for share in shares if not isinstance(share, Value)]
-    if any(not share >= 0.0 for share in plain):
-        raise ValueError(f"cross_entropy takes shares from 0 to 1, not {told(targets)}.")
     if len(plain) == len(shares) and not abs(sum(plain) - 1.0) <= 1e-6:
         raise ValueError(
             f"cross_entropy takes shares that add up to 1, not to {sum(plain):.7g}. "
@@ -264,23 +262,19 @@ def _shares(targets: Sequence[Any]) -> list[Any]:
     return shares
 
 
-def _sign_class(target: Any, role: str) -> float:
-    number = real(target, role)
-    if number not in (-1.0, 1.0):
-        hint = " For labels 0 and 1 write 2 * y - 1." * (number == 0.0)
-        raise ValueError(f"hinge takes the targets -1 and 1, not {told(target)}.{hint}")
-    return number
+def _not_negative(number: Any, role: str) -> Any:
+    return number if isinstance(number, Value) else not_negative(number, role)
 
 
-def _probability(target: Any, role: str) -> float:
-    number = real(target, role)
-    if not 0.0 <= number <= 1.0:
-        hint = " For labels -1 and 1 write (y + 1) / 2." * (number == -1.0)
-        raise ValueError(f"{_BINARY} takes targets from 0 to 1, not {told(target)}.{hint}")
-    return number
+def _weights(weight: Any, count: int) -> list[Any]:
+    role = "cross_entropy(weight=...)"
+    shape, weights = _opened("cross_entropy", "weight", weight)
+    if _without_ones(shape) != (count,):
+        raise ValueError(f"{role} is of shape {(count,)} here, not of shape {shape}.")
+    return [_not_negative(w, role) for w in weights]
 
 
-# What all losses do with predictions, targets and weights.
+# What all losses do with predictions and targets.
 
 
 def _of_numbers(
@@ -293,7 +287,6 @@ def _of_numbers(
     checked: Check = real,
 ) -> Any:
     """A loss that is a formula for one number and its target; `checked` takes a plain target."""
-    _check_reduction(loss, reduction)
     shape, predictions = _opened(loss, "prediction", prediction)
     other, targets = _opened(loss, "target", target)
     if _without_ones(shape) != _without_ones(other):
@@ -309,45 +302,26 @@ def _of_numbers(
     return _reduced(loss, losses, shape, reduction)
 
 
-def _weights(weight: Any, count: int) -> list[Any]:
-    shape, weights = _opened("cross_entropy", "weight", weight)
-    role = "cross_entropy(weight=...)"
-    if _without_ones(shape) != _without_ones((count,)):
-        raise ValueError(f"{role} is of shape {(count,)} here, not of shape {shape}.")
-    return [w if isinstance(w, Value) else not_negative(w, role) for w in weights]
-
-
-def _check_reduction(loss: str, reduction: str) -> None:
-    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            f'{loss}(reduction=...) is "mean", "sum" or "none", not {told(reduction)}.'
-        )
-
-
 def _opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
-    """The shape of nested sequences of whatever kind, and the Values and numbers in them."""
+    """The shape of nested sequences of whatever kind, and what is in them."""
     nested = scalar_of(nested)
     if isinstance(nested, Value):
         return (), [nested]
     if not isinstance(nested, Iterable) or isinstance(nested, (str, bytes)):
-        real(nested, f"{loss}(...)")
+        real(nested, f"{loss}(...)")  # rather said than that its shape does not fit
         return (), [nested]
     entries = listed(nested, f"The {role} of {loss}")
     row = scalars_of(entries)
     if row:  # nearly always, and quicker than one by one
-        for number in row:
-            if not isinstance(number, Value):
-                real(number, f"{loss}(...)")
         return (len(row),), row
     try:
         parts = [_opened(loss, role, part) for part in entries]
     except RecursionError:
         raise endless(nested) from None
     shapes = {shape for shape, _ in parts}
-    if not shapes:
-        raise ValueError(f"The {role} of {loss} is empty: there is nothing to compare.")
-    if len(shapes) > 1:
-        raise ValueError(f"The {role} of {loss} has rows of different lengths. Give equal ones.")
+    if len(shapes) != 1:
+        fault = "has rows of different lengths. Give equal ones" if shapes else "is empty"
+        raise ValueError(f"The {role} of {loss} {fault}.")
     return (len(parts), *shapes.pop()), [leaf for _, leaves in parts for leaf in leaves]
 
 
@@ -359,22 +333,17 @@ def _without_ones(shape: Shape) -> Shape:
 
 
 def _reduced(
-    loss: str,
-    losses: Sequence[Value],
-    shape: Shape,
-    reduction: str,
-    weights: Sequence[Any] | None = None,
+    loss: str, losses: Sequence[Value], shape: Shape, reduction: str, counts: Any = None
 ) -> Any:
-    """Losses, weighted already, as what was asked for; a mean is divided by the weights."""
+    """Losses as what was asked for; a mean is divided by how much they count."""
     if reduction == "none":
         return nested(shape, iter(losses))
-    if reduction == "mean" and weights is not None:
-        if not shape:
-            raise ValueError(
-                f"{loss}(...) of one sample: its mean is divided by its own weight, which cancels. "
-                'Write reduction="sum".'
-            )
-        return total(losses) / total(weights)
+    if reduction not in ("mean", "sum"):
+        raise ValueError(
+            f'{loss}(reduction=...) is "mean", "sum" or "none", not {told(reduction)}.'
+        )
+    if reduction == "mean" and counts is not None:
+        return total(losses) / total(counts)
     if len(losses) == 1:
         return losses[0]
     return mean(losses) if reduction == "mean" else total(losses)
@@ -386,11 +355,8 @@ def _reduced(
 def l1(parameters: Iterable[Value], strength: Any) -> Value:
     """A cost of strength · Σ|p|, which makes many parameters nearly 0 (Tibshirani 1996).
 
-    Its derivative by a parameter that is 0 is 0.
-
-    Args:
-        parameters: Values, for example `model.parameters()`.
-        strength: how much it counts, a number from 0 on, or a Value.
+    Its derivative by a parameter that is 0 is 0. `parameters` are Values, for example
+    `model.parameters()`, and `strength` is a number from 0 on, or a Value.
 
     >>> from glassgrad import Value, l1
     >>> l1([Value(3.0), Value(-4.0)], 0.5).data
@@ -414,12 +380,7 @@ def l2(parameters: Iterable[Value], strength: Any) -> Value:
 
 
 def _penalty(name: str, parameters: Iterable[Value], strength: Any) -> tuple[Any, list[Value]]:
-    if not isinstance(strength, Value):
-        strength = not_negative(strength, f"{name}(strength=...)")
     values = listed(parameters, name, "the parameters in a list, such as model.parameters(),")
-    for value in values:
-        if not isinstance(value, Value):
-            raise TypeError(f"{name} takes parameters, which are Values, not {describe(value)}.")
-    if not values:
-        raise ValueError(f"{name} of no parameters costs nothing; give model.parameters().")
-    return strength, values
+    if not values or not all(isinstance(value, Value) for value in values):
+        raise TypeError(f"{name} takes Values, such as model.parameters(), not {told(values)}.")
+    return _not_negative(strength, f"{name}(strength=...)"), values

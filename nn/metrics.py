@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
-from glassgrad.engine.printing import columns, width_of
 from glassgrad.engine.text import counted, describe, some_of, told
 from glassgrad.engine.tree import Array, numbers_of
+from glassgrad.nn.plotting import plot_confusion
 from glassgrad.nn.samples import relative, size_of
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def accuracy(
     """
     given = _rows(outputs, "accuracy", "outputs")
     chosen, right = _chosen_and_right(given, targets, "accuracy", threshold)
-    is_right = chosen == right
-    is_right[np.nonzero(np.isnan(given))[0]] = False
-    return _mean(is_right, sample_weight, "accuracy")
+    return _mean((chosen == right) & ~_have_nan(given), sample_weight, "accuracy")
 
 
 _MOST_CLASSES = 10_000
@@ -80,7 +78,7 @@ def confusion(outputs: Any, targets: Any, threshold: float | None = None) -> Con
     """
     given = _rows(outputs, "confusion", "outputs")
     chosen, right = _chosen_and_right(given, targets, "confusion", threshold)
-    unknown = len(np.unique(np.nonzero(np.isnan(given))[0]))
+    unknown = int(_have_nan(given).sum())
     if unknown:
         raise ValueError(
             f"confusion(...): the scores of {counted(unknown, 'sample')} are nan, which is of no "
@@ -105,14 +103,12 @@ class Confusion:
     """
 
     def __init__(self, counts: npt.NDArray[np.int64]) -> None:
-        self.counts, self.names = counts, [str(number) for number in range(len(counts))]
+        self.counts = counts
         # Of the samples of each class, the share that was taken for each.
         self._shares: Array = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def plot(self) -> Figure:
         """The table as a figure of matplotlib; the shade is the share of the right class."""
-        from glassgrad.nn.plotting import plot_confusion
-
         return plot_confusion(self.counts, self._shares)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -122,20 +118,18 @@ class Confusion:
         return self.counts[place]
 
     def __repr__(self) -> str:
-        table = zip(self.names, self.counts.tolist())
-        rows = [[_CORNER, *self.names], *([name, *map(str, counts)] for name, counts in table)]
-        widths = [max(map(width_of, column)) for column in zip(*rows)]
-        padded = [
-            (row[0], *(" " * (w - width_of(cell)) + cell for cell, w in zip(row[1:], widths[1:])))
-            for row in rows
-        ]
-        return columns(padded, indent="")
+        width = len(str(max(len(self.counts) - 1, self.counts.max())))
+        rows = [[_CORNER, *range(len(self.counts))]]
+        rows += [[str(name), *counts] for name, counts in enumerate(self.counts.tolist())]
+        return "\n".join(
+            f"{row[0]:17}" + "".join(f"  {x:{width}}" for x in row[1:]) for row in rows
+        )
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{name}</th>' for name in self.names)
+        head = "".join(f'<th scope="col">{name}</th>' for name in range(len(self.counts)))
         rows = "".join(
             f'<tr><th scope="row">{name}</th>{"".join(map(_cell, counts, shares))}</tr>'
-            for name, counts, shares in zip(self.names, self.counts.tolist(), self._shares)
+            for name, (counts, shares) in enumerate(zip(self.counts, self._shares))
         )
         return (
             f'<table class="glassgrad-confusion" lang="en"><thead><tr><th>{_CORNER}</th>{head}</tr>'
@@ -274,9 +268,14 @@ def _pair(outputs: Any, targets: Any, metric: str) -> tuple[Array, Array]:
     return given, wanted
 
 
+def _have_nan(given: Array) -> Array:
+    return np.asarray(np.isnan(given).reshape(len(given), -1).any(axis=1))
+
+
 def _chosen_and_right(
     given: Array, targets: Any, metric: str, threshold: float | None
 ) -> tuple[Array, Array]:
+    """The classes that outputs choose, and those that are right, from 0 on."""
     wanted = _rows(targets, metric, "targets").astype(float)
     if wanted.shape != (len(given),):
         raise ValueError(
@@ -284,51 +283,49 @@ def _chosen_and_right(
             f"there is one class a sample, of shape ({len(given)},). "
             "Of targets with a 1 for the class it is targets.argmax(axis=1)."
         )
-    found = np.unique(wanted)
-    if given.ndim == 1 and given.dtype.kind in "iub" and threshold is None:
-        return _as_classes(given, wanted, metric)
-    if given.ndim == 1:
-        if not (set(found) <= {0.0, 1.0} or set(found) <= {-1.0, 1.0}):
-            raise ValueError(
-                f"{metric}(...) of one score a sample takes targets 0 and 1, or -1 and 1, "
-                f"not {_some(found)}. Of more classes, there is a score for each; classes "
-                "themselves are integers: outputs.astype(int)."
-            )
-        limit = _limit(given, metric, threshold)
-        return (given > limit).astype(int), (wanted > 0.0).astype(int)
-    k = given.shape[1]
-    if not set(found) <= set(range(k)):
+    if given.ndim == 2:
+        k = given.shape[1]
+        role = f"{metric}(...) of {k} scores a sample takes targets from 0 to {k - 1}"
+        return given.argmax(axis=1), _classes(wanted, k, role)
+    are_classes = given.dtype.kind in "iub" and threshold is None
+    if are_classes and not (_are_two(given) and _are_two(wanted)):
+        role = f"{metric}(...) of integers (scores are floats) takes classes from 0 on"
+        return _classes(given, 2.0**63, role), _classes(wanted, 2.0**63, role)
+    if not _are_two(wanted):
         raise ValueError(
-            f"{metric}(...) of {k} scores a sample takes targets from 0 to {k - 1}, "
-            f"not {_some(found)}."
+            f"{metric}(...) of one score a sample takes targets 0 and 1, or -1 and 1, not "
+            f"{_some(np.unique(wanted))}. Of more classes, there is a score for each; classes "
+            "themselves are integers: outputs.astype(int)."
         )
-    return given.argmax(axis=1), wanted.astype(int)
+    limit = 0.0 if are_classes else _limit(given, metric, threshold)
+    return (given > limit).astype(int), (wanted > 0.0).astype(int)
 
 
-def _as_classes(given: Array, wanted: Array, metric: str) -> tuple[Array, Array]:
-    if all(set(x) <= {0, 1} or set(x) <= {-1, 1} for x in map(np.unique, (given, wanted))):
-        return (given > 0).astype(int), (wanted > 0).astype(int)
-    for role, classes in (("outputs", given), ("targets", wanted)):
-        wrong = classes[(classes < 0) | (classes != np.floor(classes)) | (classes >= 2.0**63)]
-        if wrong.size:
-            raise ValueError(
-                f"{metric}(...) of integers takes them as classes, from 0 on, and {_some(wrong)} "
-                f"among the {role} is none. For scores give floats, or say threshold=0.0."
-            )
-    return given.astype(int), wanted.astype(int)
+def _are_two(classes: Array) -> bool:
+    found = set(np.unique(classes).tolist())
+    return found <= {0, 1} or found <= {-1, 1}
+
+
+def _classes(numbers: Array, count: float, role: str) -> Array:
+    wrong = numbers[(numbers < 0) | (numbers != np.floor(numbers)) | (numbers >= count)]
+    if wrong.size:
+        raise ValueError(f"{role}, not {_some(np.unique(wrong))}.")
+    return numbers.astype(int)
 
 
 def _limit(scores: Array, metric: str, threshold: float | None) -> float:
+    """The score above which it is the second class; refused where it is in doubt."""
     if threshold is not None:
         return real(threshold, f"{metric}(threshold=...)")
     known = scores[~np.isnan(scores)]
-    may_be_shares = bool(((known >= 0.0) & (known <= 1.0)).all())
-    if may_be_shares and ((known > 0.0) & (known <= 0.5)).any():
+    if known.min(initial=0.0) < 0.0:
+        return 0.0
+    if known.max(initial=0.0) <= 1.0 and ((known > 0.0) & (known <= 0.5)).any():
         raise ValueError(
             f"{metric}(...) of scores from 0 to 1: for probabilities, as sigmoid gives them, write "
             "threshold=0.5, and for others threshold=0.0."
         )
-    if ((known >= 0.0) & (known == np.floor(known))).all() and (known > 1.0).any():
+    if known.max(initial=0.0) > 1.0 and (known == np.floor(known)).all():
         raise ValueError(
             f"{metric}(...) of whole numbers such as {_some(known[known > 1.0])}: if they are "
             "classes, write outputs.astype(int), and for scores threshold=0.0."

@@ -2,11 +2,12 @@
 
 It takes parameters in groups, each with options of its own, hands numbers and gradients to the rule
 as arrays, leaves alone what is frozen or has no gradient, and remembers from step to step what the
-rule asks for. What all take and raise is said in `optimisers.py`, where the rules are.
+rule asks for. The rules, and what all take and raise, are in `optimisers.py`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -14,12 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from glassgrad.engine import Value, computed_gradients, data_vector, zero_grad
-from glassgrad.engine.arrays import check_unmasked
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
 from glassgrad.engine.text import counted, describe, named, similar, some_of, told
-from glassgrad.engine.tree import listed
+from glassgrad.engine.tree import listed, numbers_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
 from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained, taking
@@ -27,9 +27,6 @@ from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, expla
 Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
 State: TypeAlias = dict[str, Vector]
 """What an optimiser remembers from step to step: by name, a number for each parameter."""
-
-_SAVED = {"rule": Any, "groups": list[dict[str, Any]], "state": dict[str, Any]}
-"""What a state of an optimiser says."""
 
 
 class Optimiser:
@@ -177,13 +174,9 @@ class Optimiser:
 
         The numbers are exact: an optimiser that loads them continues with the same bits.
         """
-        return {
-            "rule": type(self).__name__,
-            "groups": [
-                {"parameters": len(group.parameters), **options_of(group)} for group in self.groups
-            ],
-            "state": {name: numbers.tolist() for name, numbers in self._state.items()},
-        }
+        groups = [{"parameters": len(each.parameters), **options_of(each)} for each in self.groups]
+        state = {name: numbers.tolist() for name, numbers in self._state.items()}
+        return {"rule": type(self).__name__, "groups": groups, "state": state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict()` was taken, of an optimiser made in the same way.
@@ -193,20 +186,29 @@ class Optimiser:
         nothing.
         """
         with taking(state, type(self).__name__):
-            found = decode(_SAVED, state)
-            if found["rule"] != type(self).__name__:
-                raise ValueError(f"it is one of {named(found['rule'])}")
-            options = self._options_in(found["groups"])
-            remembered = self._arrays_in(found["state"])
+            given = decode({"rule": Any, "groups": list[Any], "state": Any}, state)
+            if given["rule"] != type(self).__name__:
+                raise ValueError(f"it is one of {named(given['rule'])}")
+            kind = {"parameters": int, **dict.fromkeys(self.OPTIONS, Any)}
+            groups = [decode(kind, x, f"its group {i}") for i, x in enumerate(given["groups"])]
+            found = [group.pop("parameters") for group in groups]
+            sizes = [len(group.parameters) for group in self.groups]
+            if found != sizes:
+                raise ValueError(f"it has groups of {found} parameters, and not of {sizes}")
+            options = [_checked(type(self), group) for group in groups]
+            lists = decode(dict.fromkeys(self.STATE, list[float]), given["state"], "its state")
+            for name, numbers in lists.items():
+                if len(numbers) != sum(sizes):
+                    count = counted(len(numbers), "number")
+                    raise ValueError(f"its state.{name} has {count} and not {sum(sizes)}")
+            if not all(x >= 0.0 and x.is_integer() for x in lists.get("steps", ())):
+                raise ValueError("its state.steps counts steps: whole numbers of 0 or more")
         for group, its_options in zip(self.groups, options):
             vars(group).update(its_options)
-        self._state = remembered
+        self._state = {name: np.array(numbers) for name, numbers in lists.items()}
 
     def __repr__(self) -> str:
-        counts = counted(len(self.parameters), "parameter")
-        if len(self.groups) > 1:
-            return f"{type(self).__name__}({counts} in {counted(len(self.groups), 'group')})"
-        return f"{type(self).__name__}({_told(self.groups[0])})"
+        return f"{type(self).__name__}({', '.join(map(repr, self.groups))})"
 
     def _moved(
         self, numbers: Vector, gradients: Vector, computed: Mask | None
@@ -230,46 +232,46 @@ class Optimiser:
             upwards = -gradients[here] if group.maximize else gradients[here]
             with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
                 moved = self.rule(numbers[here], upwards, part, group)
-            if len(part) != len(state):
+            if part.keys() != state.keys():
                 raise TypeError(
                     f"The rule of {type(self).__name__} remembers {some_of(list(part))}, and its "
                     f"STATE names {some_of(list(state)) or 'nothing'}. Name there what it "
                     "remembers, and nothing else."
                 )
             # First all, then written: one may be a part of another, as numbers that are remembered.
-            moved = self._one_each(moved, upwards.shape, "the new numbers")
-            kept = [self._one_each(part[name], upwards.shape, f"state[{name!r}]") for name in state]
-            numbers[here] = moved
-            for remembered, new in zip(state.values(), kept):
-                remembered[here] = new
+            moved = self._one_each(moved, upwards.shape)
+            kept = [self._one_each(part[name], upwards.shape, name) for name in state]
+            for old, new in zip([numbers, *state.values()], [moved, *kept]):
+                old[here] = new
         return numbers, state
 
-    def _one_each(self, found: Any, shape: tuple[int, ...], role: str) -> Any:
-        if type(found) is np.ndarray and found.dtype == float and found.shape == shape:
-            return found if found.base is None else found.copy()
-        array, is_masked = np.asarray(found), np.ma.is_masked(found)
-        if array.dtype.kind in "fiu" and array.shape == shape and not is_masked:
-            return array.astype(float)
-        what = f"shape {array.shape} and type {array.dtype}{', with masked entries,' * is_masked}"
-        raise TypeError(
-            f"The rule of {type(self).__name__} gave {told(found)}, of {what} as {role}. That is "
-            f"an array of real numbers of shape {shape}, one for each parameter: return numbers - "
-            "..."
-        )
+    def _one_each(self, found: Any, shape: tuple[int, ...], name: str | None = None) -> Vector:
+        """What a rule gives, as an array of its own."""
+        array = np.asarray(found)
+        is_masked = array is not found and np.ma.is_masked(found)
+        if array.dtype.kind not in "fiu" or array.shape != shape or is_masked:
+            role = "the new numbers" if name is None else f"state[{name!r}]"
+            raise TypeError(
+                f"The rule of {type(self).__name__} gave {told(found)} as {role}, of shape "
+                f"{array.shape} and type {array.dtype}. That is an array of real numbers of shape "
+                f"{shape}, none masked, one for each parameter: return numbers - ..."
+            )
+        return array.astype(float)
 
     def _misplaced(self, option: str, remedy: str) -> AttributeError:
         kind = type(self).__name__
         return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
-    def _row(self, role: str, numbers: Any) -> Vector:
-        check_unmasked(numbers, f"moved({role}=...)")
-        array, count = np.asarray(numbers), len(self.parameters)
-        if array.dtype.kind not in "fiub" or array.shape != (count,):
-            raise (ValueError if array.dtype.kind in "fiub" else TypeError)(
-                f"moved({role}=...) takes a real number for each of {counted(count, 'parameter')} "
-                f"in a row, not {describe(numbers)} of shape {array.shape}."
+    def _row(self, role: str, given: Any) -> Vector:
+        is_row = type(given) is np.ndarray and given.dtype == float
+        row = given if is_row else numbers_of(given, f"moved({role}=...)")
+        if row.shape != (len(self.parameters),):
+            count = counted(len(self.parameters), "parameter")
+            raise ValueError(
+                f"moved({role}=...) takes a number for each of {count} in a row, and not an array "
+                f"of shape {row.shape}."
             )
-        return array.astype(float)
+        return row.astype(float)
 
     def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
@@ -277,67 +279,18 @@ class Optimiser:
 
     def _add(self, entries: Sequence[Any]) -> None:
         """Take groups that are to be moved too: all of them, or none."""
-        groups = [*self.groups, *map(self._group, entries)]
+        new = [Group(type(self), entry, self._defaults) for entry in entries]
+        groups = (*self.groups, *new)
         parameters = tuple(chain.from_iterable(group.parameters for group in groups))
-        seen = set[int]()
-        for parameter in parameters:
-            if id(parameter) in seen:
-                raise ValueError(
-                    f"{type(self).__name__} got the parameter {value_name(parameter)} twice; one "
-                    "that is used in several places is listed once."
-                )
-            seen.add(id(parameter))
+        (most, count), *_ = Counter(parameters).most_common(1)
+        if count > 1:
+            raise ValueError(
+                f"{type(self).__name__} got the parameter {value_name(most)} twice; one that is "
+                "used in several places is listed once."
+            )
         more = np.zeros(len(parameters) - len(self.parameters))
         self._state = {name: np.append(numbers, more) for name, numbers in self._state.items()}
-        self.groups, self.parameters = tuple(groups), Leaves.if_so(parameters)
-
-    def _group(self, entry: Any) -> Group:
-        kind = type(self).__name__
-        if not isinstance(entry, Mapping) or "parameters" not in entry:
-            keys = isinstance(entry, Mapping) and some_of([*map(repr, entry)])
-            found = f"one with {keys}" if keys else describe(entry)
-            raise TypeError(
-                f'Each group of {kind} is a dict such as {{"parameters": [...], '
-                f'"learning_rate": 0.01}}, not {found}.'
-            )
-        role = f'"parameters" of a group of {kind}'
-        parameters = listed(entry["parameters"], role, "a list of Values,")
-        if not parameters:
-            raise ValueError(f"{kind} of no parameters moves nothing; give model.parameters().")
-        for parameter in parameters:
-            if not is_parameter(parameter):
-                raise TypeError(f"{kind} moves leaf Values, not {describe(parameter)}.")
-        options = {name: option for name, option in entry.items() if name != "parameters"}
-        return Group(type(self), tuple(parameters), {**self._defaults, **options})
-
-    def _options_in(self, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        sizes = [len(group.parameters) for group in self.groups]
-        if [group.get("parameters") for group in groups] != sizes:
-            theirs = [named(group.get("parameters")) for group in groups]
-            found = f"groups of {some_of(theirs)} parameters" if theirs else "no groups"
-            raise ValueError(
-                f"it has {found}, and the optimiser has groups of {some_of(list(map(str, sizes)))}"
-            )
-        options = []
-        for i, group in enumerate(groups):
-            del group["parameters"]
-            complete = decode(dict.fromkeys(self.OPTIONS, Any), group, f"its group {i}")
-            options.append(_checked(type(self), complete))
-        return options
-
-    def _arrays_in(self, given: Mapping[str, Any]) -> State:
-        count = len(self.parameters)
-        known = dict.fromkeys(self.STATE, list[float])
-        lists: dict[str, list[float]] = decode(known, given, "its state")
-        for name, numbers in lists.items():
-            if len(numbers) != count:
-                raise ValueError(
-                    f"its state.{name} has {counted(len(numbers), 'number')}, and the optimiser "
-                    f"{counted(count, 'parameter')}"
-                )
-        if not all(x >= 0.0 and x.is_integer() for x in lists.get("steps", ())):
-            raise ValueError("its state.steps counts steps: whole numbers of 0 or more")
-        return {name: np.array(numbers) for name, numbers in lists.items()}
+        self.groups, self.parameters = groups, Leaves.if_so(parameters)
 
 
 class Group:
@@ -346,35 +299,42 @@ class Group:
     _kind: type[Optimiser]
     parameters: tuple[Value, ...]
 
-    def __init__(
-        self, kind: type[Optimiser], parameters: tuple[Value, ...], options: Mapping[str, Any]
-    ) -> None:
-        vars(self).update(_checked(kind, options), _kind=kind, parameters=parameters)
+    def __init__(self, kind: type[Optimiser], entry: Any, defaults: Mapping[str, Any]) -> None:
+        name = kind.__name__
+        if not isinstance(entry, Mapping) or "parameters" not in entry:
+            keys = isinstance(entry, Mapping) and some_of([*map(repr, entry)])
+            raise TypeError(
+                f'Each group of {name} is a dict such as {{"parameters": [...], "learning_rate": '
+                f"0.01}}, not {f'one with {keys}' if keys else describe(entry)}."
+            )
+        options = {**defaults, **entry}
+        given = options.pop("parameters")
+        parameters = listed(given, f'"parameters" of a group of {name}', "a list of Values,")
+        if not parameters:
+            raise ValueError(f"{name} of no parameters moves nothing; give model.parameters().")
+        for parameter in parameters:
+            if not is_parameter(parameter):
+                raise TypeError(f"{name} moves leaf Values, not {describe(parameter)}.")
+        vars(self).update(_checked(kind, options), _kind=kind, parameters=tuple(parameters))
 
     @property
     def options(self) -> dict[str, Any]:
-        held = vars(self)
-        return {name: held[name] for name in self._kind.OPTIONS}
+        return {name: vars(self)[name] for name in self._kind.OPTIONS}
 
     def __getattr__(self, name: str) -> Any:
         kind = vars(self).get("_kind", Optimiser)  # there is none yet while a copy is made
         raise AttributeError(_unknown(kind, name))
 
     def __setattr__(self, name: str, option: Any) -> None:
-        kind = self._kind
-        if name not in kind.OPTIONS:
-            raise AttributeError(_unknown(kind, name))
-        checked = kind.OPTIONS[name](option, f"{kind.__name__}({name}=...)")
-        kind.agree({**self.options, name: checked})
+        if name not in self._kind.OPTIONS:
+            raise AttributeError(_unknown(self._kind, name))
+        checked = self._kind.OPTIONS[name](option, f"{self._kind.__name__}({name}=...)")
+        self._kind.agree({**self.options, name: checked})
         vars(self)[name] = checked
 
     def __repr__(self) -> str:
-        return f"Group({_told(self)})"
-
-
-def _told(group: Group) -> str:
-    options = [f"{name}={option!r}" for name, option in group.options.items()]
-    return ", ".join([counted(len(group.parameters), "parameter"), *options])
+        options = [f"{name}={option!r}" for name, option in self.options.items()]
+        return f"Group({', '.join([counted(len(self.parameters), 'parameter'), *options])})"
 
 
 def options_of(group: Group) -> dict[str, Any]:

@@ -21,15 +21,14 @@ Args:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import inf, isfinite, nan, sqrt
+from math import inf, sqrt
 from typing import Annotated, Any
 
 import numpy as np
 
 from glassgrad.engine import Value, assign_grad, computed_gradients, descend
 from glassgrad.engine.misuse import real
-from glassgrad.engine.text import describe
-from glassgrad.engine.vectors import Vector
+from glassgrad.engine.vectors import Vector, values_of
 from glassgrad.nn.checks import Flag, NotNegative, Share, finite, number_that, two_below_one
 from glassgrad.nn.optimiser import Group, Optimiser, Parameters, State
 
@@ -192,13 +191,10 @@ class AdamW(Adam):
         parameters: Parameters,
         learning_rate: NotNegative = 1e-3,
         *,
-        betas: Annotated[tuple[float, float], two_below_one] = (0.9, 0.999),
-        eps: NotNegative = 1e-8,
         weight_decay: NotNegative = 1e-2,
-        amsgrad: Flag = False,
-        maximize: Flag = False,
+        **options: Any,
     ) -> None:
-        super().__init__(**self._arguments(locals()))
+        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
 
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
         """The numbers shrunk by learning_rate × weight_decay, and then the step of `Adam`."""
@@ -310,8 +306,7 @@ class RMSprop(Optimiser):
 # Clipping. One sample at a steep place can throw parameters far away; a limit on the gradients
 # keeps the step short (Pascanu, Mikolov and Bengio 2013).
 
-_MARGIN = 1e-6
-"""What `torch.nn.utils.clip_grad_norm_` adds to the norm, so that it never divides by 0."""
+_limit = number_that("is 0 or more", lambda limit: limit >= 0.0, real)
 
 
 def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
@@ -331,8 +326,9 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     >>> round(x.grad, 6), round(y.grad, 6)
     (0.6, 0.8)
     """
+    limit = _limit(max_norm, "clip_grad_norm(max_norm=...)")
     values, gradients = _with_gradients("clip_grad_norm", parameters)
-    clipped, norm = clipped_by_norm(gradients, _limit(max_norm, "clip_grad_norm(max_norm=...)"))
+    clipped, norm = clipped_by_norm(gradients, limit)
     assign_grad(values, clipped)
     return norm
 
@@ -347,59 +343,34 @@ def clip_grad_value(parameters: Iterable[Value], limit: float) -> None:
     >>> x.grad
     5.0
     """
-    values, gradients = _with_gradients("clip_grad_value", parameters)
     most = _limit(limit, "clip_grad_value(limit=...)")
+    values, gradients = _with_gradients("clip_grad_value", parameters)
     assign_grad(values, np.clip(gradients, -most, most))
 
 
-def _with_gradients(name: str, parameters: Any) -> tuple[list[Value], Vector]:
+def _with_gradients(name: str, parameters: Iterable[Value]) -> tuple[list[Value], Vector]:
     """The parameters whose gradients are computed, and these."""
-    if not isinstance(parameters, Iterable):
-        raise TypeError(
-            f"{name} takes a list of Values, for example model.parameters(), not "
-            f"{describe(parameters)}."
-        )
-    values = list(parameters)
+    values = list(values_of(parameters, name))
     gradients, computed = computed_gradients(values)
-    if computed is not None:
-        values = [value for value, is_known in zip(values, computed) if is_known]
-        gradients = gradients[computed]
-    return values, gradients
+    if computed is None:
+        return values, gradients
+    return [value for value, is_known in zip(values, computed) if is_known], gradients[computed]
 
 
 def clipped_by_norm(gradients: Vector, limit: float) -> tuple[Vector, float]:
     """`clip_grad_norm` on an array: the clipped gradients, a new array, and the norm before."""
-    largest, relative = _norm_in_parts(gradients)
-    norm = largest * relative
-    if norm + _MARGIN <= limit and isfinite(norm):
-        return gradients.copy(), norm
     with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
-        if isfinite(norm) or not isfinite(largest):
-            return gradients * _factor(limit, norm), norm
-        # Finite gradients of a norm above 1.8e308.
-        return (gradients / largest) * (limit / relative), norm
-
-
-def _norm_in_parts(gradients: Vector) -> tuple[float, float]:
-    """A size as large as those in an array, and the norm as a multiple of it.
-
-    Squares alone overflow, and are lost where they are too small.
-    """
-    squares = float(np.vdot(gradients, gradients))
-    if 1e-200 < squares < inf:
-        return sqrt(squares), 1.0
-    largest = float(np.abs(gradients).max(initial=0.0))
-    if largest == 0.0 or not isfinite(largest):
-        return largest, 1.0
-    scaled = gradients / largest
-    return largest, sqrt(float(np.vdot(scaled, scaled)))
-
-
-def _factor(limit: float, norm: float) -> float:
-    if norm != norm:
-        return nan
-    factor = limit / (norm + _MARGIN)
-    return 1.0 if factor != factor else min(factor, 1.0)  # nothing is above a limit of infinity
-
-
-_limit = number_that("is 0 or more", lambda limit: limit >= 0.0, real)
+        size, squares = 1.0, float(np.vdot(gradients, gradients))
+        if not 1e-200 < squares < inf:  # they overflow, or are lost
+            largest = float(np.abs(gradients).max(initial=0.0))
+            size = largest if 0.0 < largest < inf else 1.0
+            parts = gradients / size
+            squares = float(np.vdot(parts, parts))
+        length = sqrt(squares)
+        norm = size * length
+        if norm == inf == limit:
+            return gradients.copy(), norm
+        if norm == inf > length:  # finite gradients of a norm above 1.8e308
+            return gradients / size * (limit / length), norm
+        # PyTorch adds 1e-6, so that it never divides by 0. Of a norm that is nan the factor is nan.
+        return gradients * min(limit / (norm + 1e-6), 1.0), norm

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from math import cos, inf, isfinite, pi
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
@@ -39,11 +40,10 @@ ClosedForm: TypeAlias = Callable[[int, int | None], float]
 
 
 def _rule(given: Any, role: str) -> Any:
-    if isinstance(given, type):  # it can be called, and is none itself
-        name = given.__name__
-        raise TypeError(f"{role} takes a rule, which {name} makes: call it, {name}(...).")
-    if not callable(given):
-        raise TypeError(f"{role} takes a rule such as cosine(), not {describe(given)}.")
+    if isinstance(given, type) or not callable(given):  # a class makes rules, and is none itself
+        is_class = isinstance(given, type)
+        found = f"{given.__name__}: call it, {given.__name__}(...)" if is_class else describe(given)
+        raise TypeError(f"{role} takes a rule such as cosine(), not {found}.")
     return given
 
 
@@ -232,11 +232,8 @@ class Schedule:
         self.optimiser = optimiser
         self.rule = rule if isinstance(rule, ReduceOnPlateau) else _rule(rule, "Schedule")
         self.total = None if total is None else whole(total, "Schedule(total=...)")
-        self._base_rates = tuple(self.learning_rates)
-        self.step_count = 0
-        self._seen = Seen()
-        if not self.watches:
-            self._go_to(0, self.base_rates)
+        bases = tuple(self.learning_rates)
+        self._go_to(0, bases, Seen(), bases if self.watches else self._rates_at(0, bases))
 
     @property
     def base_rates(self) -> tuple[float, ...]:
@@ -266,13 +263,13 @@ class Schedule:
                 "are held out, schedule.step(loss.data), and other rules take none, "
                 "schedule.step()."
             )
-        if not isinstance(self.rule, ReduceOnPlateau):
-            self._go_to(self.step_count + 1, self.base_rates)
-            return
-        seen, goes_down = self.rule.after(self._seen, real(loss, "Schedule.step(...)"))
-        if goes_down:
-            self._set([self.rule.lowered(rate) for rate in self.learning_rates])
-        self._seen, self.step_count = seen, self.step_count + 1
+        step, bases, seen = self.step_count + 1, self.base_rates, self._seen
+        if isinstance(self.rule, ReduceOnPlateau):
+            seen, goes_down = self.rule.after(seen, real(loss, "Schedule.step(...)"))
+            rates = [self.rule.lowered(r) if goes_down else r for r in self.learning_rates]
+        else:
+            rates = self._rates_at(step, bases)
+        self._go_to(step, bases, seen, rates)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the schedule is, for `json.dump`. The rule itself is not in it."""
@@ -292,24 +289,16 @@ class Schedule:
         """What takes over a state, once it is known that nothing in it is wrong."""
         with taking(state, type(self).__name__):
             found = decode(_SAVED | _WATCHED if self.watches else _SAVED, state)
-            if found["total"] != self.total:
-                raise ValueError(
-                    f"it has a total of {found['total']}, the schedule of {self.total}"
-                )
-            bases = self._rates(found["base_rates"], "base_rates")
-            rates = self._rates(found.get("rates", self.learning_rates), "rates")
-            for name in ("step_count", "bad_steps", "cooldown_left"):
-                whole(found.get(name, 0), f"its {name}", least=0)
-
-        def take() -> None:
+            total, step = found.pop("total"), whole(found.pop("step_count"), "its step_count", 0)
+            if total != self.total:
+                raise ValueError(f"it has a total of {total}, the schedule of {self.total}")
+            bases = self._checked("base_rates", found.pop("base_rates"))
             if not self.watches:
-                self._go_to(found["step_count"], bases)
-                return
-            self._set(rates)
-            self._seen = Seen(found["best"], found["bad_steps"], found["cooldown_left"])
-            self.step_count, self._base_rates = found["step_count"], bases
-
-        return take
+                return partial(self._go_to, step, bases, Seen(), self._rates_at(step, bases))
+            rates = self._checked("rates", found.pop("rates"))
+            for name in ("bad_steps", "cooldown_left"):
+                whole(found[name], f"its {name}", least=0)
+            return partial(self._go_to, step, bases, Seen(**found), rates)
 
     def sketch(self) -> list[float]:
         """Numbers that tell this schedule from others: its base rates, and what its rule does."""
@@ -319,7 +308,7 @@ class Schedule:
         steps = np.unique(np.linspace(0, last, 200).astype(int)).tolist()
         return [*self.base_rates, *(float(self.rule(step, last + 1)) for step in steps)]
 
-    def _go_to(self, step: int, base_rates: tuple[float, ...]) -> None:
+    def _rates_at(self, step: int, base_rates: Sequence[float]) -> list[float]:
         rule: Any = self.rule
         factor = real(rule(step, self.total), "A factor of the learning rate")
         if not (isfinite(factor) and factor >= 0.0):
@@ -328,15 +317,17 @@ class Schedule:
                 "more, and finite."
             )
         role = f"The learning rate of step {step}"
-        self._set([not_negative(base * factor, role) for base in base_rates])
-        self.step_count, self._base_rates = step, base_rates
+        return [not_negative(base * factor, role) for base in base_rates]
 
-    def _set(self, rates: Sequence[float]) -> None:
+    def _checked(self, name: str, rates: Sequence[float]) -> Sequence[float]:
+        groups = counted(len(self.optimiser.groups), "group")
+        if len(rates) != len(self.optimiser.groups):
+            raise ValueError(f"its {name} has {counted(len(rates), 'rate')} for {groups}")
+        return [not_negative(rate, f"its {name}") for rate in rates]
+
+    def _go_to(
+        self, step: int, base_rates: Sequence[float], seen: Seen, rates: Sequence[float]
+    ) -> None:
+        self.step_count, self._base_rates, self._seen = step, tuple(base_rates), seen
         for group, rate in zip(self.optimiser.groups, rates):
             group.learning_rate = rate
-
-    def _rates(self, given: list[float], name: str) -> tuple[float, ...]:
-        groups = counted(len(self.optimiser.groups), "group")
-        if len(given) != len(self.optimiser.groups):
-            raise ValueError(f"its {name} has {counted(len(given), 'rate')} for {groups}")
-        return tuple(not_negative(rate, f"its {name}") for rate in given)

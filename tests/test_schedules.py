@@ -300,7 +300,8 @@ def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: s
 
 @pytest.mark.parametrize("maker", [step_decay, cosine, ramp, warm_up, ReduceOnPlateau])
 def test_what_makes_a_rule_is_none(maker: Any) -> None:
-    said = rf"takes a rule, which {maker.__name__} makes: call it, {maker.__name__}\(\.\.\.\)\.$"
+    name = maker.__name__
+    said = rf"takes a rule such as cosine\(\), not {name}: call it, {name}\(\.\.\.\)\.$"
     with pytest.raises(TypeError, match=f"^Schedule {said}"):
         Schedule(optimiser(), maker, total=5)
     with pytest.raises(TypeError, match=rf"^warm_up\(then=\.\.\.\) {said}"):
@@ -311,9 +312,13 @@ def test_a_step_that_fails_changes_nothing() -> None:
     schedule = Schedule(optimiser(), lambda step, total: 1.0 - step)
     schedule.step()
     before = schedule.state_dict(), schedule.learning_rates
-    with pytest.raises(ValueError, match=r"gave -1\.0 for step 2"):
-        schedule.step()
-    assert (schedule.state_dict(), schedule.learning_rates) == before
+    for attempt in (
+        schedule.step,
+        lambda: schedule.load_state_dict({**before[0], "step_count": 2}),
+    ):
+        with pytest.raises(ValueError, match=r"gave -1\.0 for step 2"):
+            attempt()
+        assert (schedule.state_dict(), schedule.learning_rates) == before
 
 
 @pytest.mark.parametrize(
@@ -327,6 +332,7 @@ def test_a_step_that_fails_changes_nothing() -> None:
         ({"base_rates": [0.5, -0.5]}, "its base_rates takes 0 or a positive number"),
         ({"best": "low"}, 'its best is "low", and not a number'),
         ({"bad_steps": -1}, "its bad_steps is at least 0"),
+        ({"cooldown_left": -1}, "its cooldown_left is at least 0"),
         ({"rates": [0.5]}, "its rates has 1 rate for 2 groups"),
         ({"more": 1}, 'it has a field "more", which is unknown'),
         ({"total": ABSENT, "base_rates": ABSENT}, 'it lacks "total", "base_rates"'),
