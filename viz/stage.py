@@ -27,9 +27,8 @@ from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol
 from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
-from glassgrad.viz.network import Network
+from glassgrad.viz.patterns import FEWEST_NODES, Network, Repeats
 from glassgrad.viz.picture import Scopes
-from glassgrad.viz.repeats import FEWEST_NODES, Repeats
 from glassgrad.viz.report import not_finite
 from glassgrad.viz.steps import Step, Steps
 from glassgrad.viz.told import MOST_OPERANDS, Reference, Term, Text, Told, tell
