@@ -84,17 +84,22 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
         return self._pipe_lines(*options, input_encoding=encoding, **named).decode(encoding)
 
 
+def empty(direction: str, look: Mapping[str, str], edges: Mapping[str, str]) -> Digraph:
+    """A graph without parts, in the look of all; its own and that of arrows is said besides."""
+    return Digraph(
+        graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
+                    "nodesep": "0.15", **look},
+        node_attr=NODES,
+        edge_attr={"color": FAN, "arrowsize": "0.6", **edges},
+    )  # fmt: skip
+
+
 def digraph(picture: Picture, derivatives: bool, direction: str) -> Digraph:
     """The DOT graph of a picture; for the options see `draw`."""
     is_heavy = picture.load > HEAVY
     effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
-    graph = Digraph(
-        graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
-                    "nodesep": "0.15", "ranksep": "0.3", **effort},
-        node_attr=NODES,
-        edge_attr={"fontname": FONT, "fontsize": "10", "color": FAN, "arrowsize": "0.6",
-                   "fontcolor": FAINT},
-    )  # fmt: skip
+    labels = {"fontname": FONT, "fontsize": "10", "fontcolor": FAINT}
+    graph = empty(direction, {"ranksep": "0.3", **effort}, labels)
     _Parts(picture, direction, is_ordered=not is_heavy).add_to(graph)
     out, into = _SIDES[direction]
     column_of = picture.column_of
