@@ -18,7 +18,6 @@ from itertools import chain
 from typing import Any
 
 from glassgrad.viz import markup, stage
-from glassgrad.viz.dot import FAN, OPERATION, PAPER
 from glassgrad.viz.drawing import picture_of
 from glassgrad.viz.markup import compact, stage_script
 from glassgrad.viz.mistakes import Mistakes
@@ -34,33 +33,6 @@ _DOCUMENT_STYLE = (
 OWN = 'document.currentScript.closest(".glassgrad-stage")'
 """The element that a script stands in: there may be other stages on the page."""
 _MOST_MISTAKEN = 200  # up to this many nodes a page shows what the wrong engines get
-
-
-_USUAL = (
-    *(' font-family="Helvetica,Arial,sans-serif"', ' font-size="12.00"', ' text-anchor="middle"'),
-)
-"""What most texts of a picture have."""
-_LOOKS = {
-    "rect": {"fill": PAPER, "stroke": FAN},
-    "path": {"fill": "none", "stroke": FAN},
-    "ellipse": {"fill": OPERATION, "stroke": FAN},
-    "polygon": {"fill": FAN},
-}
-"""How most shapes look: boxes, lines, operations, and the heads of arrows."""
-_NEEDLESS = (
-    *(' xml:space="preserve"', ' xmlns:xlink="http://www.w3.org/1999/xlink"', ' class="graph"'),
-    f' class="{markup.CLASS}" role="img"',
-)
-_PART = re.compile(r'<g data-\w+="[^"]*" class="\w+">(.*?)</g>')
-_COORDINATES = re.compile(r' (?:d|points|[cr]?[xy]|width|height|viewBox|font-size)="[^"]*"')
-_NUMBER = re.compile(r"-?\d+\.\d+")
-_STRAIGHT_START = re.compile(r'"M(\S+)C\1 (\S+) \2 ')
-_STRAIGHT = re.compile(r" (\S+) \1 (\S+) \2 ")
-_QUOTED = re.compile(r"""="([^"']*)\"""")
-_ROUND_BOX = re.compile(
-    r'<path([^>]*?) d="M(\S+),(\S+)L(\S+),\3C\S+ (\S+),\S+ \5,\S+L\5,\S+C\5,\S+ \S+,(\S+) \4,\6'
-    r'L\2,\6C\S+,\6 (\S+),\S+ \7,\S+L\7,\S+C\7,\S+ \S+,\3 \2,\3"/>'
-)
 
 
 class Page:
@@ -122,63 +94,10 @@ def _picture(steps: Steps) -> str:
     drawing = picture_of(steps.diagram, steps.gradients)
 
     def shown() -> str:
-        image = markup.image(_compact(drawing.svg), drawing.description())
+        image = markup.image(markup.compact_svg(drawing.svg), drawing.description())
         return markup.figure(image, "gg-picture")
 
     return markup.picture_or_advice(shown) + markup.paragraph(drawing.note)
-
-
-def _compact(svg: str) -> str:
-    """The same picture in fewer bytes: what is usual once, and coordinates to a tenth of a point.
-
-    Only attributes are touched: in a text there is no quotation mark, but its escape. An image has
-    a text of its own, so its title is left out, and nothing reaches the parts of one.
-    """
-    start, _, rest = svg.partition("<title>")
-    svg = start + rest.partition("</style>")[2]
-    svg = _PART.sub(r"\1", svg.replace(">\n<", "><"))
-    for needless in _NEEDLESS:
-        svg = svg.replace(needless, "")
-    for usual in _USUAL:
-        svg = svg.replace(usual, "").replace("<svg", f"<svg{usual}", 1)
-    svg = svg.replace("&#45;", "-").replace("scale(1 1) rotate(0) ", "")
-    svg = _ROUND_BOX.sub(_boxed, _COORDINATES.sub(_shortened, svg))
-    for shape, look in _LOOKS.items():
-        usual = "".join(f' {name}="{color.lower()}"' for name, color in look.items())
-        svg = svg.replace(f"<{shape}{usual}", f"<{shape}")
-    dark = f"{markup.DARK_START}{markup.dark_rules(svg, '')}{_looks(markup.DARK)}}}"
-    svg = svg.replace(">", f"><style>{_looks()}{dark}</style>", 1)
-    return _QUOTED.sub(r"='\1'", svg)  # which an attribute may have in it
-
-
-def _looks(colors: Mapping[str, str] = {}) -> str:
-    """The rules for shapes that do not say how they look; or the colours instead of the usual."""
-    rules = []
-    for shape, look in _LOOKS.items():
-        shown = {name: colors.get(color) if colors else color for name, color in look.items()}
-        texts = (f"{name}:{color}" for name, color in shown.items() if color)
-        rules.append(f"{shape}:not([{[*look][-1]}]){{{';'.join(texts)}}}")
-    return "".join(rules)
-
-
-def _boxed(path: re.Match[str]) -> str:
-    looks = path[1]
-    _, top, corner, left, bottom, right = map(float, path.groups()[1:])
-    sizes = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    texts = (f' {name}="{_tenths(size)}"' for name, size in {**sizes, "rx": corner - left}.items())
-    return f"<rect{looks}{''.join(texts)}/>"
-
-
-def _shortened(attribute: re.Match[str]) -> str:
-    """Coordinates in fewer characters; a curve whose handles lie in its ends is a line."""
-    numbers = _NUMBER.sub(lambda number: _tenths(float(number[0])), attribute[0])
-    if "C" not in numbers:
-        return numbers
-    return _STRAIGHT.sub(r" \1L\2C", _STRAIGHT_START.sub(r'"M\1L\2C', numbers))
-
-
-def _tenths(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
 
 
 def _table(steps: Steps, told: Sequence[Told]) -> str:
