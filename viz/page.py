@@ -133,7 +133,6 @@ USUAL: dict[str, Any] = dict(k="leaf", o=None, s="", p=[], l=[], w=-1, path="", 
 FORM = ("phase", "asks", "tells", "equations", "cells", "answer")
 """What the form of a step has, in this order, and then whether it holds for these numbers only."""
 _SHORTEST = 4  # a text of fewer characters, with its quotation marks, is no longer than its place
-_WORD = re.compile(r"\w+")
 _OPERANDS = "abcdefghijklmnopqrstuvwxyz"
 """Behind the mark these are the names of operands; others are written."""
 
@@ -141,15 +140,15 @@ _OPERANDS = "abcdefghijklmnopqrstuvwxyz"
 def packed(data: dict[str, Any]) -> dict[str, Any]:
     """The data of `stage.data`, packed."""
     mark = _mark(data)
-    written = [_Written(step, data, mark) for step in data["steps"]]
-    forms = {repr(each.form): each.form for each in written}
+    general = [_general(step, data, mark) for step in data["steps"]]
+    forms = {repr(form): form for form, _ in general}
     said: list[Any] = []
     for form in forms.values():
         with_texts(form, said.append)
-    said += [each.check for each in written if each.check]
+    said += [check for _, check in general if check]
     kept = {repr(text): text for text in said}
-    counts = Counter(map(repr, said))
-    often = [text for text, count in counts.most_common() if count > 1 and len(text) > _SHORTEST]
+    counts = Counter(map(repr, said)).most_common()
+    often = [text for text, count in counts if count > 1 and len(text) > _SHORTEST]
     texts = {text: place for place, text in enumerate(often)}
     places = {form: place for place, form in enumerate(forms)}
     paths = {path: place for place, path in enumerate({n["path"]: 0 for n in data["nodes"]})}
@@ -158,6 +157,14 @@ def packed(data: dict[str, Any]) -> dict[str, Any]:
     def placed(text: Any) -> Any:
         return texts.get(repr(text), text)
 
+    steps = []
+    for step, (form, check) in zip(data["steps"], general):
+        operands = [k for _, k in step["edges"]] or None
+        found = [places[repr(form)], step["node"], operands, (check and placed(check)) or None]
+        found.append(step.get("uses"))
+        while found[-1] is None:
+            found.pop()
+        steps.append(found)
     return {
         **data,
         "mark": mark,
@@ -166,7 +173,7 @@ def packed(data: dict[str, Any]) -> dict[str, Any]:
         "nodes": [_node(node, paths, signs) for node in data["nodes"]],
         "texts": [kept[text] for text in often],
         "forms": [[*with_texts(form, placed).values()] for form in forms.values()],
-        "steps": [each.record(places[repr(each.form)], placed) for each in written],
+        "steps": steps,
     }
 
 
@@ -194,46 +201,30 @@ def _number(number: Any) -> Any:
     return int(number) if is_whole and repr(number) != "-0.0" else number
 
 
-class _Written:
-    """A step: its form, which others can have too, and what it has alone."""
+def _general(
+    step: Mapping[str, Any], data: Mapping[str, Any], mark: str
+) -> tuple[dict[str, Any], Any]:
+    """The form of a step, which others can have too, and its check in general."""
+    nodes, node, edge = data["nodes"], step["node"], step["edges"][:1]
+    operands = nodes[node]["p"]
+    places = {operand: -2 - k for k, operand in reversed([*enumerate(operands)])} | {node: -1}
+    words = {nodes[i]["n"]: f"{mark}{letter}" for i, letter in zip(operands, _OPERANDS)}
+    words |= {nodes[data["root"]]["n"]: f"{mark}1", nodes[node]["n"]: f"{mark}0"}
 
-    def __init__(self, step: Mapping[str, Any], data: Mapping[str, Any], mark: str) -> None:
-        node, nodes = step["node"], data["nodes"]
-        operands = nodes[node]["p"]
-        self._edge = step["edges"][:1]
-        self._places = {operand: -2 - k for k, operand in reversed([*enumerate(operands)])}
-        self._places[node] = -1
-        self._words = {nodes[i]["n"]: f"{mark}{letter}" for i, letter in zip(operands, _OPERANDS)}
-        self._words[nodes[data["root"]]["n"]] = f"{mark}1"
-        self._words[nodes[node]["n"]] = f"{mark}0"
-        self.form = {
-            **with_texts({key: step[key] for key in FORM}, self._general),
-            "answer": self._reference(step["answer"]),
-        }
-        if step.get("branch"):
-            self.form["branch"] = True
-        self._alone = [node, [k for _, k in step["edges"]] or None]
-        self.check = self._general(step["check"])
-        self._uses = step.get("uses")
-
-    def record(self, form: int, placed: Callable[[Any], Any]) -> list[Any]:
-        """The step, without what is empty at its end; `placed` gives the place of a text."""
-        found = [form, *self._alone, placed(self.check) if self.check else None, self._uses]
-        while found[-1] is None:
-            found.pop()
-        return found
-
-    def _general(self, text: Any) -> Any:
-        if isinstance(text, str):
-            return _WORD.sub(lambda word: self._words.get(word[0], word[0]), text)
-        return [self._general(p) if isinstance(p, str) else self._reference(p) for p in text]
-
-    def _reference(self, reference: Sequence[Any]) -> list[Any]:
-        kind, *places = reference
-        if [places] == [list(edge) for edge in self._edge]:
+    def reference(kind: str, *numbers: Any) -> list[Any]:
+        if [[*numbers]] == edge:
             return [kind]
-        nodes = 2 if kind == "o" else 1  # what follows is the position of an operand
-        return [kind, *(self._places.get(i, i) for i in places[:nodes]), *places[nodes:]]
+        count = 2 if kind == "o" else 1  # what follows is the position of an operand
+        return [kind, *(places.get(i, i) for i in numbers[:count]), *numbers[count:]]
+
+    def general(text: Any) -> Any:
+        if isinstance(text, str):
+            return re.sub(r"\w+", lambda word: words.get(word[0], word[0]), text)
+        return [general(part) if isinstance(part, str) else reference(*part) for part in text]
+
+    form = with_texts({key: step[key] for key in FORM}, general)
+    form["answer"] = reference(*step["answer"])
+    return form | ({"branch": True} if step.get("branch") else {}), general(step["check"])
 
 
 def with_texts(form: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
