@@ -23,7 +23,7 @@ from glassgrad.engine import Scope
 from glassgrad.engine.printing import MISSING, short
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
-from glassgrad.viz.diagram import Node, counted_marks, marks
+from glassgrad.viz.diagram import Node, counted_marks
 from glassgrad.viz.picture import Edge, Part, Picture, gradient_in
 from glassgrad.viz.render import render
 
@@ -207,7 +207,7 @@ class _Parts:
         ]
 
     def _add_node(self, graph: graphviz.Digraph, node: Node, key: str) -> None:
-        warnings = marks(node)
+        warnings = node.marks
         look = {"peripheries": "2", "color": INK} if warnings else {}
         if node.is_constant:
             look = {"shape": "plaintext", "style": "", "margin": "0.03", **look}

@@ -18,7 +18,7 @@ from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import scalar_of
-from glassgrad.viz.diagram import Diagram, marks
+from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph
 from glassgrad.viz.markup import (
     document,
@@ -131,19 +131,16 @@ class Drawing(Rendered):
         """The graph as a table: how each node was computed, its value, gradient and warnings."""
         return columns(self.rows(), indent="")
 
-    def rows(self) -> list[tuple[str, ...]]:
+    def rows(self) -> Sequence[tuple[str, ...]]:
         """The cells of the table, headings first; around a node, only of what is drawn."""
         shown = range(len(self.diagram)) if self.picture.around is None else self.picture.indices
-        nodes = [node for i in shown if not (node := self.diagram[i]).is_constant]
-        rows = [
-            (node.name, self.diagram.formula(node), short(node.data), short(node.gradient))
-            for node in nodes
-        ]
-        headings = ("node", "computed as", "value", "gradient")
-        warnings = [", ".join(marks(node)) for node in nodes]
-        if not any(warnings):
-            return [headings, *rows]
-        return [(*headings, "warning"), *((*row, text) for row, text in zip(rows, warnings))]
+        rows = [("node", "computed as", "value", "gradient", "warning")]
+        for node in map(self.diagram.__getitem__, shown):
+            if not node.is_constant:
+                numbers = short(node.data), short(node.gradient)
+                warnings = ", ".join(node.marks)
+                rows.append((node.name, self.diagram.formula(node), *numbers, warnings))
+        return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
 
     def to_html(self) -> str:
         """A page of its own with the picture and the table; without Graphviz, the table alone."""
@@ -172,7 +169,7 @@ class Drawing(Rendered):
 
     def to_json(self) -> str:
         """All nodes as JSON, in the order of evaluation; `graph.schema.json` describes it."""
-        nodes = [{**node.to_dict(), "marks": marks(node)} for node in self.diagram]
+        nodes = [{**node.to_dict(), "marks": node.marks} for node in self.diagram]
         data = {"schema": SCHEMA, "roots": list(self.diagram.roots), "nodes": nodes}
         return json_text(data, indent=1)
 
