@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 
 from glassgrad.engine import Scope
 from glassgrad.viz.compiled import MOST_LISTED
@@ -271,21 +273,15 @@ def ranks(edges: Iterable[tuple[str, str]]) -> dict[str, int]:
 
     (A module that is called twice, drawn as one box, may lie on a circle.)
     """
-    heads: dict[str, list[str]] = {}
-    waiting: dict[str, int] = {}
+    tails: dict[str, list[str]] = {}
     for tail, head in edges:
-        heads.setdefault(tail, []).append(head)
-        waiting[head] = waiting.get(head, 0) + 1
-        waiting.setdefault(tail, 0)
-    ready = deque(part for part, count in waiting.items() if count == 0)
-    longest = dict.fromkeys(ready, 0)
+        tails.setdefault(head, []).append(tail)
     found: dict[str, int] = {}
-    while ready:
-        tail = ready.popleft()
-        found[tail] = longest[tail]
-        for head in heads.get(tail, ()):
-            longest[head] = max(longest.get(head, 0), longest[tail] + 1)
-            waiting[head] -= 1
-            if waiting[head] == 0:
-                ready.append(head)
+    sorter = TopologicalSorter(tails)
+    with suppress(CycleError):  # then it goes as far as it can
+        sorter.prepare()
+    while ready := sorter.is_active() and sorter.get_ready():
+        for part in ready:
+            found[part] = 1 + max((found[tail] for tail in tails.get(part, ())), default=-1)
+        sorter.done(*ready)
     return found

@@ -21,7 +21,7 @@ from typing import Any
 import graphviz
 
 from glassgrad.engine.compile import Compiled
-from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT
+from glassgrad.engine.compile.graph import LEAVES
 from glassgrad.engine.compile.numpy_source import Line
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
@@ -40,7 +40,6 @@ _MOST_LISTED = 40  # scalars of a line that the table lists; the others are coun
 _MOST_NAMED = 1_000  # of more scalars the script knows no names: they are not drawn one by one
 _LONGEST_FORMULA = 80
 _HEADINGS = ("lines", "compute", "scalars")
-_LEAVES = {INPUT: "input", CAPTURED: "captured", CONSTANT: "constant"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class Portions(Records[Portion]):
     def kind(self, number: int) -> str:
         """What a scalar is: the name of its operation; of a leaf "input" or the like."""
         row = self.graph.row(number)
-        return row.name if row is not None else _LEAVES[int(self.graph.codes[number])]
+        return row.name if row is not None else LEAVES[int(self.graph.codes[number])]
 
     def name(self, number: int) -> str:
         """What a scalar is called: by its label, its place, its number, or "s7" for the seventh."""
