@@ -126,6 +126,15 @@ def test_a_graph_without_repetitions_has_none(seed: int) -> None:
     assert Repeats(Diagram([nodes[-1]])).series == []
 
 
+def test_the_same_operations_on_other_operands_are_no_repetition() -> None:
+    draw = random.Random(1)
+    nodes = [Value(draw.uniform(-1.0, 1.0)) for _ in range(9)]
+    for _ in range(200):
+        nodes.append(nodes[-1] * draw.choice(nodes[-9:-1]))
+        nodes.append(nodes[-1] + draw.choice(nodes[-9:-1]))
+    assert Repeats(Diagram([nodes[-1]])).series == []
+
+
 def test_a_small_graph_is_shown_whole() -> None:
     h = Value(0.5)
     for _ in range(20):

@@ -46,36 +46,29 @@ class Page:
         self, steps: Steps, more: str = "", state: Mapping[str, Any] | None = None
     ) -> None:
         functions, why_not = stage.javascript(steps)
-        told = stage.all_told(steps)
-        has_network, has_folds = stage.network_of(steps) is not None, stage.has_folds(steps)
-        self._script = stage_script(has_network, has_folds)
-        self._style = compact("stage/stage.css")
-        if has_network or has_folds:
-            self._style += compact("stage/network.css")
-        self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         self.functions = functions.replace("\n", "")  # some hosts join lines; statements end in ";"
-        self.start = told[0].step.index
+        told = stage.all_told(steps)
         data = stage.data(steps, told, why_not)
+        self.start = told[0].step.index
         if state is not None:
             data["state"] = state
             if state["level"] == "scalars":
                 self.start = max(self.start, min(state["step"], told[-1].step.index))
-        expression = data.pop("formula")
-        kept = markup.json_inside(packed(data))
-        self.element = self._element(steps, told, expression, kept, more)
-
-    def _element(
-        self, steps: Steps, told: Sequence[Told], expression: str, data: str, more: str
-    ) -> str:
+        has_network, has_folds = "network" in data, "folds" in data
+        self._script = stage_script(has_network, has_folds)
+        style = compact("stage/stage.css")
+        style += compact("stage/network.css") if has_network or has_folds else ""
+        self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         below = f'<div class="gg-more">{more}</div>' if more else ""
-        return (
+        expression, kept = data.pop("formula"), markup.json_inside(packed(data))
+        self.element = (
             '<div class="glassgrad-stage" lang="en" role="group" '
             f'aria-label="{html.escape(self._title)}" '
-            f'data-lm-suppress-shortcuts="true"><style>{self._style}</style>'
+            f'data-lm-suppress-shortcuts="true"><style>{style}</style>'
             f'<div class="gg-static">{_picture(steps)}{below}'
             f"{_table(steps, told)}{_mistakes(steps)}</div>"
             f'<script type="application/mathml+xml" class="gg-math">{expression}</script>'
-            f'<script type="application/json" class="gg-data">{data}</script></div>'
+            f'<script type="application/json" class="gg-data">{kept}</script></div>'
         )
 
     def html(self) -> str:
