@@ -17,10 +17,10 @@ import pytest
 from lecture import lecture_neuron
 from markup import Elements, picture, without_scripts
 
-from glassgrad import Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
+from glassgrad import Backprop, Neuron, Value, backprop, compiled, draw, engine, step_neuron
 from glassgrad.engine.printing import short
 from glassgrad.viz import stage
-from glassgrad.viz.markup import compact, stage_script
+from glassgrad.viz.markup import DARK, compact, stage_script
 from glassgrad.viz.page import FORM, USUAL, Page, packed, with_texts
 from glassgrad.viz.told import tell
 
@@ -29,6 +29,7 @@ def module_neuron() -> Value:
     return Neuron(2, seed=0)([1.0, 2.0])
 
 
+SVG = "{http://www.w3.org/2000/svg}"
 HEADINGS = ["step", "phase", "edge", "upstream", "local", "contribution", "result"]
 
 NEURONS = pytest.mark.parametrize("build", [lecture_neuron, module_neuron])
@@ -69,6 +70,34 @@ def test_nothing_is_loaded_from_anywhere(build: Callable[[], Value]) -> None:
         assert tag not in ("link", "iframe", "object", "embed", "base")
         assert "href" not in attributes
         assert attributes.get("src", "data:").startswith("data:")
+
+
+def test_the_picture_of_a_page_has_the_looks_of_the_drawing() -> None:
+    """Most of them stand once, in rules for shapes that do not say how they look."""
+    y = lecture_neuron()
+    steps = backprop(y)
+    small = ET.fromstring(picture(steps.html()))
+    light, dark = small.findtext(f"{SVG}style").split("@media (prefers-color-scheme:dark)")
+    usual, darkened = (
+        {
+            shape: (lacks, dict(look.split(":") for look in looks.split(";")))
+            for shape, lacks, looks in re.findall(r"(\w+):not\(\[(\w+)\]\)\{([^}]*)\}", style)
+        }
+        for style in (light, dark)
+    )
+    for shape, (lacks, looks) in usual.items():
+        shown = {kind: DARK[colour] for kind, colour in looks.items() if colour in DARK}
+        assert darkened[shape] == (lacks, shown)
+    y.backward()
+    whole = ET.fromstring(draw(y).svg)
+    shapes = [f"{SVG}{shape}" for shape in ("polygon", "path", "ellipse", "rect")]
+    found = []
+    for part in (part for part in small.iter() if part.tag in shapes):
+        lacks, looks = usual[part.tag.removeprefix(SVG)]
+        found.append(part.attrib if lacks in part.attrib else looks)
+    assert [(look.get("fill"), look.get("stroke")) for look in found] == [
+        (part.get("fill"), part.get("stroke")) for part in whole.iter() if part.tag in shapes
+    ]
 
 
 @pytest.mark.parametrize("strip", [str, without_scripts], ids=["whole", "sanitised"])
