@@ -527,11 +527,15 @@ def test_what_is_frozen_says_so_in_its_own_box_and_in_that_of_its_module() -> No
     assert "nodes, partly frozen<" in draw(y, depth=0).dot
 
 
-def test_a_box_counts_what_is_not_finite() -> None:
-    with scope("head"):
-        y = Value(0.0).log() * Value(0.0)
-    (texts,) = modules(draw(y + 1.0, depth=0)).values()
-    assert texts[-2:] == ["! -inf", "! nan"]
+def test_a_box_counts_what_is_not_finite_and_is_bold() -> None:
+    for number, warnings, style in ((0.0, ["! -inf", "! nan"], "bold,filled"), (1.0, [], "filled")):
+        with scope("head"):
+            y = Value(number).log() * Value(0.0)
+        drawing = draw(y + 1.0, depth=0)
+        (texts,) = modules(drawing).values()
+        assert texts[3:] == warnings
+        graph = parsed(drawing)
+        assert graph.get_node("g0").attr["style"] == style
 
 
 def test_a_box_shows_four_outputs() -> None:

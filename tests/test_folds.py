@@ -14,7 +14,7 @@ from stepping import document, many_operands, recurrence
 
 from glassgrad import MLP, Value, backprop, compiled, engine
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.repeats import Repeats
+from glassgrad.viz.patterns import Repeats
 from glassgrad.viz.told import MOST_OPERANDS, tell
 
 
@@ -123,6 +123,15 @@ def test_a_graph_without_repetitions_has_none(seed: int) -> None:
     for _ in range(600):
         a, b = draw.choice(nodes[-8:]), draw.choice(nodes[-8:])
         nodes.append(draw.choice([a * b, a + b, a - b, a.tanh(), a.sin()]))
+    assert Repeats(Diagram([nodes[-1]])).series == []
+
+
+def test_the_same_operations_on_other_operands_are_no_repetition() -> None:
+    draw = random.Random(1)
+    nodes = [Value(draw.uniform(-1.0, 1.0)) for _ in range(9)]
+    for _ in range(200):
+        nodes.append(nodes[-1] * draw.choice(nodes[-9:-1]))
+        nodes.append(nodes[-1] + draw.choice(nodes[-9:-1]))
     assert Repeats(Diagram([nodes[-1]])).series == []
 
 

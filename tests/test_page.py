@@ -20,7 +20,8 @@ from markup import Elements, picture, without_scripts
 from glassgrad import Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
 from glassgrad.engine.printing import short
 from glassgrad.viz import stage
-from glassgrad.viz.markup import compact, stage_script
+from glassgrad.viz.drawing import picture_of
+from glassgrad.viz.markup import DARK, compact, stage_script
 from glassgrad.viz.page import FORM, USUAL, Page, packed, with_texts
 from glassgrad.viz.told import tell
 
@@ -29,6 +30,7 @@ def module_neuron() -> Value:
     return Neuron(2, seed=0)([1.0, 2.0])
 
 
+SVG = "{http://www.w3.org/2000/svg}"
 HEADINGS = ["step", "phase", "edge", "upstream", "local", "contribution", "result"]
 
 NEURONS = pytest.mark.parametrize("build", [lecture_neuron, module_neuron])
@@ -69,6 +71,37 @@ def test_nothing_is_loaded_from_anywhere(build: Callable[[], Value]) -> None:
         assert tag not in ("link", "iframe", "object", "embed", "base")
         assert "href" not in attributes
         assert attributes.get("src", "data:").startswith("data:")
+
+
+def test_the_picture_of_a_page_has_the_boxes_and_looks_of_the_drawing() -> None:
+    """Most of them stand once, in rules for shapes that do not say how they look."""
+    steps = backprop(lecture_neuron())
+    small = ET.fromstring(picture(steps.html()))
+    light, dark = small.findtext(f"{SVG}style").split("@media (prefers-color-scheme:dark)")
+    usual, darkened = (
+        {
+            shape: (lacks, dict(look.split(":") for look in looks.split(";")))
+            for shape, lacks, looks in re.findall(r"(\w+):not\(\[(\w+)\]\)\{([^}]*)\}", style)
+        }
+        for style in (light, dark)
+    )
+    for shape, (lacks, looks) in usual.items():
+        shown = {kind: DARK[colour] for kind, colour in looks.items() if colour in DARK}
+        assert darkened[shape] == (lacks, shown)
+    whole = ET.fromstring(picture_of(steps.diagram, steps.gradients).svg)
+    shapes = [f"{SVG}{shape}" for shape in ("polygon", "path", "ellipse", "rect")]
+    drawn, pictured = ([p for p in svg.iter() if p.tag in shapes] for svg in (whole, small))
+    for own, part in zip(drawn, pictured, strict=True):
+        lacks, looks = usual[part.tag.removeprefix(SVG)]
+        look = part.attrib if lacks in part.attrib else looks
+        for kind in ("fill", "stroke"):
+            assert look.get(kind) == own.get(kind)
+        if part.tag == f"{SVG}rect":  # in place of the path around a box
+            corners = re.findall(r"(-?[\d.]+),(-?[\d.]+)", own.get("d"))
+            xs, ys = (sorted(map(float, places)) for places in zip(*corners))
+            sizes = [xs[0], ys[0], xs[-1] - xs[0], ys[-1] - ys[0]]
+            found = [float(part.get(name)) for name in ("x", "y", "width", "height")]
+            assert found == pytest.approx(sizes, abs=0.11)
 
 
 @pytest.mark.parametrize("strip", [str, without_scripts], ids=["whole", "sanitised"])
@@ -260,6 +293,9 @@ def test_packing_the_data_of_a_page_loses_nothing(
     formula = short.pop("formula")
     assert data_in(page) == short
     assert f'class="gg-math">{formula}</script>' in page
+    first, last = data["first"] + 1, data["first"] + len(data["steps"])
+    caption = f"Steps {first} to {last} of {len(steps)};" if build is long else "All steps<"
+    assert f"<caption>{caption}" in page
     assert len(json.dumps(short)) < 0.9 * len(json.dumps(whole))
     found = unpacked(short)
     assert found["steps"] == whole["steps"]

@@ -118,7 +118,7 @@ def test_a_file_that_cannot_be_written_is_a_rendering_error(
 
 def test_draw_dot_renders_without_a_program(no_dot: None, tmp_path: Path) -> None:
     graph = draw_dot(square(), format="png")
-    assert graph.render("neuron", tmp_path) == str(tmp_path / "neuron.png")
+    assert graph.render("neuron", directory=tmp_path) == str(tmp_path / "neuron.png")
     assert (tmp_path / "neuron.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "neuron").read_text("utf-8") == graph.source
     other = graph.render(outfile=tmp_path / "other.svg", cleanup=True)
@@ -136,12 +136,15 @@ def test_draw_dot_is_shown_and_piped_without_a_program(no_dot: None) -> None:
 
 @posix_only
 def test_draw_dot_renders_with_the_program_where_there_is_one(
-    fake_dot: Callable[[str], Path],
+    fake_dot: Callable[[str], Path], tmp_path: Path
 ) -> None:
     record = fake_dot(PRINTS_SVG)
     graph = draw_dot(square())
     assert b"<!-- a -->" in graph.pipe()
+    assert "<!-- a -->" in graph.pipe(encoding="utf-8")
     assert json.loads(record.read_text())["input"] == graph.source
+    assert graph.render("neuron", directory=tmp_path) == str(tmp_path / "neuron.svg")
+    assert json.loads(record.read_text())["arguments"][-1] == "neuron"
 
 
 def test_a_large_graph_is_laid_out_in_another_process(

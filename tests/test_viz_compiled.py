@@ -332,7 +332,7 @@ def test_each_scalar_belongs_to_one_portion_and_each_portion_to_its_lines() -> N
         for line in (*portion.forward, *portion.backward):
             assert portions.group_of_line[line - 1] == portion.group
     dots = next(portion for portion in portions if portion.title.startswith("2 dots"))
-    assert dots.counts == {"dot": 2, "add": 2}  # a bias is one more weight
+    # A bias is one more weight.
     said = f"{dots.title}, from 4 scalars (2 dot, 2 add). Values: lines "
     assert dots.sentence().startswith(said)
     assert "gradients: line" in dots.sentence()

@@ -3,8 +3,8 @@
     graph      diagram.py (its nodes and their names), compiled.py, formulas.py, derivation.py
     picture    drawing.py (draw), picture.py, dot.py, render.py, markup.py
     steps      backprop.py, steps.py, told.py (what a step says), report.py
-    page       page.py, stage.py, repeats.py; its scripts lie in stage/
-    networks   network.py (layers and units, found in scalars)
+    page       page.py, stage.py; its scripts lie in stage/
+    patterns   patterns.py (networks and repetitions, found in scalars)
     teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with
                questions.py, own_engine.py (check_engine), associations.py
     programs   program.py (draw_program)

@@ -21,7 +21,7 @@ from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.page import Page
-from glassgrad.viz.repeats import Repeats
+from glassgrad.viz.patterns import Repeats
 from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
 from glassgrad.viz.steps import Steps

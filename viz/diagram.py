@@ -2,8 +2,7 @@
 
 A diagram is made once from the Values and then never touches them again. A `dot` node is opened
 into its products and their sum, with the same numbers to the last bit, so that a neuron shows every
-chain-rule product. The end says what nodes are called, how they are written in formulas, and what
-is worth a warning about them.
+chain-rule product. The end says what nodes are called, and how they are written in formulas.
 Next: `drawing.py` and `steps.py`.
 """
 
@@ -116,6 +115,15 @@ class Node:
         """The name; of a plain number all its digits, since a formula is to be exact."""
         return number_text(self.data) if self.is_constant and self.label is None else self.name
 
+    @property
+    def marks(self) -> list[str]:
+        """The warnings at it: "nan", "gradient inf", and what its row says, as "dead"."""
+        found = [] if isfinite(self.data) else [short(self.data)]
+        if self.gradient is not None and not isfinite(self.gradient):
+            found.append(f"gradient {short(self.gradient)}")
+        row, slope = self.operation, self.partials[0] if len(self.partials) == 1 else None
+        return [*found, row.idle] if row is not None and row.is_idle(slope) else found
+
     def edges(self) -> Iterator[tuple[int, int, float | None]]:
         """Each operand as (position, index of the parent, local derivative)."""
         for position, (parent, partial) in enumerate(zip(self.parents, self.partials)):
@@ -214,14 +222,13 @@ class Diagram(Records[Node]):
 
     def outdated_note(self) -> str:
         """A sentence about numbers that have changed since; "" if all follow from each other."""
-        names = some_of([node.name for node in self.outdated])
-        was, its, it = (
-            ("was", "its", "it") if len(self.outdated) == 1 else ("were", "their", "them")
-        )
-        said = (
+        if not self.outdated:
+            return ""
+        names, is_one = some_of([node.name for node in self.outdated]), len(self.outdated) == 1
+        was, its, it = ("was", "its", "it") if is_one else ("were", "their", "them")
+        return (
             f"{names} {was} computed before {its} operands had these numbers: compute {it} again."
         )
-        return said if self.outdated else ""
 
     def formula(self, node: Node) -> str:
         """How a node was computed, with the names of its operands; "" for a leaf."""
@@ -244,8 +251,8 @@ class Diagram(Records[Node]):
         if open_dots and _can_open(value):
             self._add_opened(value)
         else:
-            parents = tuple(self.values[parent] for parent in value.parents)
-            self._add(value, value.operation, value.data, parents, value.partials, value)
+            operands = tuple(self.values[parent] for parent in value.parents)
+            self._add(value, value.operation, operands, value.partials)
         self.values[value] = len(self._records) - 1
 
     def _add_inside(self, value: Value, open_dots: bool) -> None:
@@ -266,17 +273,16 @@ class Diagram(Records[Node]):
     def _add_opened(self, value: Value) -> None:
         """A dot node as its products, summed from left to right; the last sum is the node."""
         half = len(value.parents) // 2
-        pairs = zip(value.parents[:half], value.parents[half:])
-        partials = zip(value.partials[:half], value.partials[half:])
+        places = [self.values[operand] for operand in value.parents]
         total = -1
-        for i, ((a, b), slopes) in enumerate(zip(pairs, partials), 1):
-            operands, lone = (self.values[a], self.values[b]), value if half == 1 else None
-            product = self._add(lone, TABLE["mul"], a.data * b.data, operands, slopes, value)
-            if i == 1:
+        for k, (a, b) in enumerate(zip(places[:half], places[half:])):
+            slopes = value.partials[k], value.partials[half + k]
+            product = self._add(value, TABLE["mul"], (a, b), slopes, is_whole=half == 1)
+            if k == 0:
                 total = product
-                continue
-            data, node = self[total].data + self[product].data, value if i == half else None
-            total = self._add(node, TABLE["add"], data, (total, product), (1.0, 1.0), value)
+            else:
+                terms, is_last = (total, product), k == half - 1
+                total = self._add(value, TABLE["add"], terms, (1.0, 1.0), is_whole=is_last)
 
     @property
     def can_evaluate(self) -> bool:
@@ -307,25 +313,21 @@ class Diagram(Records[Node]):
                 numbers.append(node.operation.forward(tuple(numbers[i] for i in node.parents)))
         return numbers
 
-    def _add(  # noqa: PLR0917  one argument for each thing a node is made of
-        self,
-        value: Value | None,
-        operation: Operation | None,
-        data: float,
-        parents: tuple[int, ...],
-        partials: tuple[float | None, ...],
-        origin: Value,
-    ) -> int:
-        """A record of a Value, or of a part of `origin`, of which `value` is then None."""
-        line, index = origin.line, len(self._records)
+    def _add(
+        self, origin: Value, operation: Operation | None, operands: tuple[int, ...],
+        partials: tuple[float | None, ...], *, is_whole: bool = True,
+    ) -> int:  # fmt: skip
+        """A record of a Value, or of a part of it, which has its gradient too."""
+        line, index, value = origin.line, len(self._records), origin if is_whole else None
+        data = origin.data
+        if operation is not None and not is_whole:
+            data = operation.forward(tuple(self[operand].data for operand in operands))
         label, name = self._names.label(value), self._names.take(value, data)
-        # Inside an opened dot every sum and product has the gradient of the dot itself.
         gradient = None if origin.grad is NOT_COMPUTED else origin.grad
         file, number, text = (line.file, line.number, line.text) if line else (None, None, None)
-        is_constant = value is not None and value.is_constant
-        is_frozen = value is not None and value.is_frozen
+        is_constant, is_frozen = is_whole and origin.is_constant, is_whole and origin.is_frozen
         self._records.append(
-            Node(index, name, label, operation, data, gradient, parents, partials, origin.scope,
+            Node(index, name, label, operation, data, gradient, operands, partials, origin.scope,
                  file, number, text, is_constant, is_frozen)
         )  # fmt: skip
         return index
@@ -442,23 +444,7 @@ def local_derivative(node: Node, operands: Sequence[Node], position: int) -> For
     return found if found is not None and len(found.text) <= _LONGEST_FORMULA else None
 
 
-# Warnings: a number is nan or infinite or, as its row of the table tells, a unit is dead or idle.
-
-
-def marks(node: Node) -> list[str]:
-    """The warnings at a node: "nan", "inf", "gradient nan", "dead", "saturated"."""
-    found = [] if isfinite(node.data) else [short(node.data)]
-    if node.gradient is not None and not isfinite(node.gradient):
-        found.append(f"gradient {short(node.gradient)}")
-    row = node.operation
-    return [*found, row.idle] if row is not None and row.is_idle(_slope(node)) else found
-
-
 def counted_marks(nodes: Iterable[Node]) -> list[str]:
     """The warnings in a module, counted: "3 dead"; one alone is just "dead"."""
-    counts = Counter(mark for node in nodes for mark in marks(node))
+    counts = Counter(mark for node in nodes for mark in node.marks)
     return [mark if count == 1 else f"{count} {mark}" for mark, count in counts.items()]
-
-
-def _slope(node: Node) -> float | None:
-    return node.partials[0] if len(node.partials) == 1 else None

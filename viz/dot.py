@@ -13,7 +13,7 @@ import html
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from glassgrad.engine import Scope
 from glassgrad.engine.printing import MISSING, short
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
-from glassgrad.viz.diagram import Node, marks
-from glassgrad.viz.picture import Edge, Group, Hidden, Part, Picture, gradient_in
+from glassgrad.viz.diagram import Node, counted_marks
+from glassgrad.viz.picture import Edge, Part, Picture, gradient_in
 from glassgrad.viz.render import render
 
 DATA, GRADIENT, INK, FAINT = "#0069A8", "#B34E00", "#1a1a1a", "#6b6b6b"
@@ -55,6 +55,7 @@ _SIDES = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")
 _LINE = 17
 """The height of a line of text, the same for all, so that boxes of one kind are of one size."""
 _RULE = "<HR/>"  # in place of a line of a label: what is below is of another kind
+_MOST_OUTPUTS = 4  # of more a box shows the first
 _ROUND = 5  # operations with longer names than this are wide ellipses and no circles
 
 
@@ -64,74 +65,59 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
     Then the renderer that comes with glassgrad draws; options that choose another do not apply.
     """
 
-    def pipe(self, format: str | None = None, *options: Any, **named: Any) -> Any:
-        """The picture as bytes, or with `encoding` as text."""
-        if shutil.which(named.get("engine") or self.engine):
-            return super().pipe(format, *options, **named)
-        picture = render(self.source, (format or self.format).lower())
-        encoding = named.get("encoding")
-        return picture if encoding is None else picture.decode(encoding)
-
-    def render(
-        self,
-        filename: str | os.PathLike[str] | None = None,
-        directory: str | os.PathLike[str] | None = None,
-        view: bool = False,
-        cleanup: bool = False,
-        format: str | None = None,
-        **named: Any,
-    ) -> str:
-        """Write the source and, beside it, the picture; gives the name of the picture."""
-        if shutil.which(named.get("engine") or self.engine):
-            named.update(directory=directory, view=view, cleanup=cleanup, format=format)
-            return str(super().render(filename, **named))
-        outfile = named.get("outfile")
-        if outfile is not None:
-            format = format or Path(outfile).suffix[1:]
-            filename = filename or Path(outfile).with_suffix(f".{self._default_extension}")
-        kind = (format or self.format).lower()
-        picture = render(self.source, kind)
-        source = self.save(filename, directory=directory)
-        written = f"{source}.{kind}" if outfile is None else os.fspath(outfile)
-        Path(written).write_bytes(picture)
-        if cleanup:
-            Path(source).unlink()
-        if view or named.get("quiet_view"):
-            self._view(written, format=kind, quiet=bool(named.get("quiet_view")))
+    def _render(self, engine: str, format: str, filepath: str, **named: Any) -> str:
+        """What `render` ends in: the name of the picture of a file."""
+        if shutil.which(engine):
+            return str(graphviz.backend.render(engine, format, filepath, **named))
+        outfile = named["outfile"]
+        written = f"{filepath}.{format}" if outfile is None else os.fspath(outfile)
+        Path(written).write_bytes(render(self.source, format.lower()))
         return written
+
+    def _pipe_lines(self, engine: str, format: str, lines: Iterator[str], **named: Any) -> bytes:
+        """What `pipe` ends in: the picture of some lines."""
+        if shutil.which(engine):
+            return bytes(graphviz.backend.pipe_lines(engine, format, lines, **named))
+        return render("".join(lines), format.lower())
+
+    def _pipe_lines_string(self, *options: Any, encoding: str, **named: Any) -> str:
+        return self._pipe_lines(*options, input_encoding=encoding, **named).decode(encoding)
+
+
+def empty(direction: str, look: Mapping[str, str], edges: Mapping[str, str]) -> Digraph:
+    """A graph without parts, in the look of all; its own and that of arrows is said besides."""
+    return Digraph(
+        graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
+                    "nodesep": "0.15", **look},
+        node_attr=NODES,
+        edge_attr={"color": FAN, "arrowsize": "0.6", **edges},
+    )  # fmt: skip
 
 
 def digraph(picture: Picture, derivatives: bool, direction: str) -> Digraph:
     """The DOT graph of a picture; for the options see `draw`."""
     is_heavy = picture.load > HEAVY
     effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
-    graph = Digraph(
-        graph_attr={"rankdir": direction, "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
-                    "nodesep": "0.15", "ranksep": "0.3", **effort},
-        node_attr=NODES,
-        edge_attr={"fontname": FONT, "fontsize": "10", "color": FAN, "arrowsize": "0.6",
-                   "fontcolor": FAINT},
-    )  # fmt: skip
+    labels = {"fontname": FONT, "fontsize": "10", "fontcolor": FAINT}
+    graph = empty(direction, {"ranksep": "0.3", **effort}, labels)
     _Parts(picture, direction, is_ordered=not is_heavy).add_to(graph)
     out, into = _SIDES[direction]
-    ends = {  # where arrows enter and leave each group that is a part of a table
-        key: (f"{column}:{key}i:{into}", f"{column}:{key}o:{out}")
-        for key, column in picture.column_of.items()
-    }
+    column_of = picture.column_of
     fans = graphviz.Digraph("fans", edge_attr=_FAN_EDGE)
     for edge in picture.edges:
-        _, tail = ends.get(edge.tail, ("", edge.tail))
-        head, _ = ends.get(edge.head, (edge.head, ""))
         look = _look(edge, label=derivatives and not is_heavy)
-        if edge.tail in ends and edge.head not in ends:
+        tail, head = edge.tail, edge.head
+        if tail in column_of:  # it leaves a row of a table
+            tail = f"{column_of[tail]}:{tail}o:{out}"
+        if head in column_of:
+            head = f"{column_of[head]}:{head}i:{into}"
+        elif tail != edge.tail:
             look["arrowhead"] = "normal"
-        is_fan = edge.tail in ends or edge.head in ends
-        (fans if is_fan else graph).edge(tail, head, **look)
-    if ends:
+        (graph if (tail, head) == (edge.tail, edge.head) else fans).edge(tail, head, **look)
+    if column_of:
         graph.subgraph(fans)
     # A table and each part before or after it stand at the same height.
-    table = picture.column_of
-    pairs = ((table.get(e.tail, e.tail), table.get(e.head, e.head)) for e in picture.edges)
+    pairs = ((column_of.get(e.tail, e.tail), column_of.get(e.head, e.head)) for e in picture.edges)
     for pair in dict.fromkeys(pairs):
         if not picture.columns.keys().isdisjoint(pair):
             graph.edge(*pair, style="invis", weight="9")
@@ -141,19 +127,17 @@ def digraph(picture: Picture, derivatives: bool, direction: str) -> Digraph:
 def _look(edge: Edge, *, label: bool) -> dict[str, str]:
     """How an arrow is drawn: its style and number, and its place in the diagram for scripts."""
     look = {"style": "dotted", "penwidth": "1.5"} if edge.is_saved else {}
+    text = "" if edge.partial is None else short(edge.partial)
     if not edge.carries:
-        look = {"style": "dashed"}
-    text = MISSING if not edge.carries else "" if edge.partial is None else short(edge.partial)
+        look, text = {"style": "dashed"}, MISSING
     if label and text:
         look["label"] = text
-    if edge.operand is not None:
-        look["id"] = f"e{edge.node}_{edge.operand}"
-    elif edge.node is not None:
-        look["id"] = f"r{edge.node}"
-    return look
+    return {**look, "id": edge.id} if edge.id else look
 
 
 class _Parts:
+    """What adds the parts of a picture to a graph."""
+
     def __init__(self, picture: Picture, direction: str, *, is_ordered: bool) -> None:
         self.picture = picture
         self.is_upright = direction in ("TB", "BT")
@@ -165,24 +149,25 @@ class _Parts:
 
     def add_to(self, graph: graphviz.Digraph) -> None:
         """Everything; where there are gradients, what is forward in a frame of its own."""
-        if not self.picture.scopes.have_gradients:
-            self._add_scope(graph, None)
+        frames = self.picture.scopes_in(None)
+        if not any(map(gradient_in, self.picture.scopes.numbers)):
+            self._fill(graph, None, frames)
             return
         with graph.subgraph(name="cluster_forward") as group:
             framed(group, "forward")
-            for part in self.parts.get(None, ()):
-                self._add_part(group, part)
-            for scope in self.picture.scopes_in(None):
-                if not gradient_in(scope):
-                    self._add_frame(group, scope)
-        for scope in self.picture.scopes_in(None):
-            if gradient_in(scope):
-                self._add_frame(graph, scope)
+            self._fill(group, None, [scope for scope in frames if not gradient_in(scope)])
+        for scope in filter(gradient_in, frames):
+            self._add_frame(graph, scope)
 
-    def _add_scope(self, graph: graphviz.Digraph, scope: Scope | None) -> None:
+    def _fill(self, graph: graphviz.Digraph, scope: Scope | None, frames: Iterable[Scope]) -> None:
         for part in self.parts.get(scope, ()):
-            self._add_part(graph, part)
-        for inner in self.picture.scopes_in(scope):
+            if part.box:
+                self._add_box(graph, part)
+            elif part.nodes:
+                self._add_node(graph, part.nodes[0], part.key)
+            else:
+                graph.node(part.key, label="…", shape="plaintext", style="", fontcolor=FAINT)
+        for inner in frames:
             self._add_frame(graph, inner)
 
     def _add_frame(self, graph: graphviz.Digraph, scope: Scope) -> None:
@@ -193,27 +178,36 @@ class _Parts:
             elif scope.kind not in (scope.name, "Scope"):
                 title += f" · {scope.kind}"
             framed(group, ", ".join([title, *self.picture.warnings_in(scope)]))
-            self._add_scope(group, scope)
+            self._fill(group, scope, self.picture.scopes_in(scope))
 
-    def _add_part(self, graph: graphviz.Digraph, part: Part) -> None:
-        if isinstance(part, Hidden):
-            graph.node(part.key, label="…", shape="plaintext", style="", fontcolor=FAINT)
-        elif isinstance(part, Group):
-            self._add_group(graph, part)
-        else:
-            self._add_node(graph, part.node, part.key)
-
-    def _add_group(self, graph: graphviz.Digraph, group: Group) -> None:
-        column = self.picture.column_of.get(group.key)
+    def _add_box(self, graph: graphviz.Digraph, part: Part) -> None:
+        column, name = self.picture.column_of.get(part.key), f"b{part.key[1:]}"
         if column is None:
-            label = label_of(*_group_lines(group))
-            graph.node(group.key, label=label, id=_id(group), **_solid(group.warnings))
-        elif column == f"c{group.key}":  # the first of them stands for all
-            label = _table(self.picture.columns[column], self.is_upright)
-            graph.node(column, label=label, shape="plain", style="", id=_id(group))
+            label = label_of(*self._lines(part))
+            graph.node(part.key, label=label, id=name, **_solid(counted_marks(part.nodes)))
+        elif column == f"c{part.key}":  # the first of them stands for all
+            rows = {each.key: self._lines(each) for each in self.picture.columns[column]}
+            graph.node(column, label=_table(rows, self.is_upright), shape="plain", style="",
+                       id=name)  # fmt: skip
+
+    def _lines(self, part: Part) -> list[str]:
+        """The lines of a box: its name, what it is, its outputs, and then its warnings."""
+        scope, count, shown = part.box, len(part.nodes), part.outputs[:_MOST_OUTPUTS]
+        assert scope is not None
+        more = ", …" if len(part.outputs) > len(shown) else ""
+        size = "" if scope in self.picture.scopes.folds else f"{count} node{'s'[: count != 1]}"
+        values = ", ".join(short(node.data) for node in shown)
+        gradients = ", ".join(short(node.gradient) for node in shown)
+        return [
+            text_of(scope.name, bold=True),
+            text_of(", ".join(filter(None, (scope.kind, size, _frozen_in(part.nodes))))),
+            text_of(f"value {values}{more}", color=DATA),
+            text_of(f"grad {gradients}{more}", color=GRADIENT),
+            *_warned(counted_marks(part.nodes)),
+        ]
 
     def _add_node(self, graph: graphviz.Digraph, node: Node, key: str) -> None:
-        warnings = marks(node)
+        warnings = node.marks
         look = {"peripheries": "2", "color": INK} if warnings else {}
         if node.is_constant:
             look = {"shape": "plaintext", "style": "", "margin": "0.03", **look}
@@ -234,11 +228,6 @@ def _solid(warnings: Sequence[str]) -> dict[str, str]:
     style = "bold,filled" if warnings else "filled"
     color = INK if warnings else FAN
     return {"shape": "box3d", "style": style, "margin": "0.14,0.09", "color": color}
-
-
-def _id(group: Group) -> str:
-    """The id of a box, or of the table that begins with it: "b3" for the key "g3"."""
-    return f"b{group.key[1:]}"
 
 
 def framed(group: graphviz.Digraph, title: str, **look: str) -> None:
@@ -264,22 +253,18 @@ def _value_label(node: Node, warnings: Sequence[str]) -> str:
         text_of(f"value {short(node.data)}", color=DATA),
         _RULE,
         text_of("frozen" if node.is_frozen else f"grad {short(node.gradient)}", color=GRADIENT),
-        *(text_of(f"! {warning}", bold=True) for warning in warnings),
+        *_warned(warnings),
     )
 
 
-def _group_lines(group: Group) -> list[str]:
-    more = ", …" if group.has_more else ""
-    size = "" if group.is_fold else f"{group.count} node{'s'[: group.count != 1]}"
-    values = ", ".join(short(node.data) for node in group.outputs)
-    gradients = ", ".join(short(node.gradient) for node in group.outputs)
-    return [
-        text_of(group.scope_shown.name, bold=True),
-        text_of(", ".join(filter(None, (group.scope_shown.kind, size, group.frozen)))),
-        text_of(f"value {values}{more}", color=DATA),
-        text_of(f"grad {gradients}{more}", color=GRADIENT),
-        *(text_of(f"! {warning}", bold=True) for warning in group.warnings),
-    ]
+def _frozen_in(nodes: Sequence[Node]) -> str:
+    """Whether no gradient reaches the leaves of a part: "frozen", "partly frozen", or ""."""
+    found = {node.is_frozen for node in nodes if node.operation is None and not node.is_constant}
+    return "" if True not in found else "partly frozen" if False in found else "frozen"
+
+
+def _warned(warnings: Sequence[str]) -> list[str]:
+    return [text_of(f"! {warning}", bold=True) for warning in warnings]
 
 
 def text_of(text: str, *, bold: bool = False, color: str = INK) -> str:
@@ -305,28 +290,25 @@ def label_of(*lines: str) -> str:
     return f"<<TABLE {look}>{rows}</TABLE>>"
 
 
-def _table(groups: Sequence[Group], is_upright: bool) -> str:
+def _table(rows: Mapping[str, Sequence[str]], is_upright: bool) -> str:
     """Modules side by side: a row each, or a column each where the graph runs up or down.
 
-    The warnings of each are in one cell, if there are any. Arrows enter a module at its first cell
-    and leave it at its last.
+    Each is its lines by its key. Its warnings are in one cell, if any has some. Arrows enter a
+    module at its first cell and leave it at its last.
     """
-    texts = {group.key: _group_lines(group) for group in groups}
-    texts = {key: [*lines[:4], "  ".join(lines[4:])] for key, lines in texts.items()}
-    shown = slice(None) if any(lines[-1] for lines in texts.values()) else slice(-1)
-    cells = [list(_cells(lines[shown], key, is_upright)) for key, lines in texts.items()]
-    lines = list(zip(*cells)) if is_upright else cells
-    rows = ("" if is_upright else "<HR/>").join(
-        f"<TR>{('<VR/>' if is_upright else '').join(line)}</TR>" for line in lines
-    )
+    count = 4 if all(len(lines) == 4 for lines in rows.values()) else 5
+    align, rule, between = ("CENTER", "<VR/>", "") if is_upright else ("LEFT", "", "<HR/>")
+    cells = []
+    for key, lines in rows.items():
+        texts = [*lines[:4], "  ".join(lines[4:])][:count]
+        ports = [f' PORT="{key}i"', *[""] * (count - 2), f' PORT="{key}o"']
+        cells.append([
+            f'<TD{port} HEIGHT="{_LINE}" ALIGN="{align}">{text or " "}</TD>'
+            for port, text in zip(ports, texts)
+        ])  # fmt: skip
+    lines_of_cells = zip(*cells) if is_upright else cells
+    body = between.join(f"<TR>{rule.join(line)}</TR>" for line in lines_of_cells)
     return (
         f'<<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" STYLE="ROUNDED" '
-        f'COLOR="{FAN}" BGCOLOR="{PAPER}">{rows}</TABLE>>'
+        f'COLOR="{FAN}" BGCOLOR="{PAPER}">{body}</TABLE>>'
     )
-
-
-def _cells(texts: Sequence[str], key: str, is_upright: bool) -> Iterator[str]:
-    align = "CENTER" if is_upright else "LEFT"
-    for i, text in enumerate(texts):
-        port = f' PORT="{key}i"' if i == 0 else f' PORT="{key}o"' if i == len(texts) - 1 else ""
-        yield f'<TD{port} HEIGHT="{_LINE}" ALIGN="{align}">{text or " "}</TD>'

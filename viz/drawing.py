@@ -18,7 +18,7 @@ from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import scalar_of
-from glassgrad.viz.diagram import Diagram, marks
+from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph
 from glassgrad.viz.markup import (
     document,
@@ -29,7 +29,7 @@ from glassgrad.viz.markup import (
     picture_or_advice,
     table,
 )
-from glassgrad.viz.picture import Group, Picture, Shown
+from glassgrad.viz.picture import Part, Picture
 from glassgrad.viz.render import RendererMissingError, RenderingError, render
 
 SCHEMA = "glassgrad-graph/1"
@@ -131,19 +131,16 @@ class Drawing(Rendered):
         """The graph as a table: how each node was computed, its value, gradient and warnings."""
         return columns(self.rows(), indent="")
 
-    def rows(self) -> list[tuple[str, ...]]:
+    def rows(self) -> Sequence[tuple[str, ...]]:
         """The cells of the table, headings first; around a node, only of what is drawn."""
         shown = range(len(self.diagram)) if self.picture.around is None else self.picture.indices
-        nodes = [node for i in shown if not (node := self.diagram[i]).is_constant]
-        rows = [
-            (node.name, self.diagram.formula(node), short(node.data), short(node.gradient))
-            for node in nodes
-        ]
-        headings = ("node", "computed as", "value", "gradient")
-        warnings = [", ".join(marks(node)) for node in nodes]
-        if not any(warnings):
-            return [headings, *rows]
-        return [(*headings, "warning"), *((*row, text) for row, text in zip(rows, warnings))]
+        rows = [("node", "computed as", "value", "gradient", "warning")]
+        for node in map(self.diagram.__getitem__, shown):
+            if not node.is_constant:
+                numbers = short(node.data), short(node.gradient)
+                warnings = ", ".join(node.marks)
+                rows.append((node.name, self.diagram.formula(node), *numbers, warnings))
+        return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
 
     def to_html(self) -> str:
         """A page of its own with the picture and the table; without Graphviz, the table alone."""
@@ -172,7 +169,7 @@ class Drawing(Rendered):
 
     def to_json(self) -> str:
         """All nodes as JSON, in the order of evaluation; `graph.schema.json` describes it."""
-        nodes = [{**node.to_dict(), "marks": marks(node)} for node in self.diagram]
+        nodes = [{**node.to_dict(), "marks": node.marks} for node in self.diagram]
         data = {"schema": SCHEMA, "roots": list(self.diagram.roots), "nodes": nodes}
         return json_text(data, indent=1)
 
@@ -270,9 +267,10 @@ def _index_of(around: Value | str, diagram: Diagram) -> int:
 
 
 def _left_out(picture: Picture) -> str:
+    """What the picture leaves out, and how to see it."""
     size = len(picture.diagram)
-    shows_all = f"draw(y, max_nodes={size}) shows all."
     left_out = size - len(picture.indices)
+    shows_all = f"draw(y, max_nodes={size}) shows all."
     if picture.around is not None and left_out:
         name, radius = picture.diagram[picture.around].name, picture.radius
         which = f"those within {counted(radius, 'edge')} of {name}"
@@ -280,33 +278,36 @@ def _left_out(picture: Picture) -> str:
         if picture.is_cut:
             which, more = f"the nearest to {name}", shows_all
         return f"{len(picture.indices)} of {size} nodes are drawn, {which}; {more}"
-    groups = [part for part in picture.parts if isinstance(part, Group) and not part.is_fold]
-    parts = []
-    if groups:
-        boxes = f"{len(groups)} box{'es' * (len(groups) > 1)}"
-        parts.append(f"{sum(group.count for group in groups)} nodes are drawn as {boxes}")
-    if left_out:
-        parts.append(f"{left_out} nodes are not drawn")
-    return f"{' and '.join(parts)}; {shows_all}" if parts else ""
+    boxes = [part for part in picture.parts if part.box and part.box not in picture.scopes.folds]
+    said = [_in_boxes(f"{_size(boxes)} nodes", boxes)] if boxes else []
+    said += [f"{left_out} nodes are not drawn"] if left_out else []
+    return f"{' and '.join(said)}; {shows_all}" if said else ""
+
+
+def _size(boxes: Sequence[Part]) -> int:
+    return sum(len(part.nodes) for part in boxes)
+
+
+def _in_boxes(what: str, boxes: Sequence[Part]) -> str:
+    return f"{what} are drawn as {len(boxes)} box{'es' * (len(boxes) > 1)}"
 
 
 def _closed(picture: Picture) -> str:
     """What is said of compiled nodes that are closed, and of boxes of the Values they read."""
-    nodes = [p.node for p in picture.parts if isinstance(p, Shown) and p.node.is_compiled]
+    shown = [part.nodes[0] for part in picture.parts if part.nodes and not part.box]
     refused = picture.diagram.closed
-    said = [f"{refused[node.index]}." for node in nodes if node.index in refused]
-    openable = [node for node in nodes if isinstance(node.operation, Replay)]
+    said = [f"{refused[node.index]}." for node in shown if node.index in refused]
+    openable = [node for node in shown if isinstance(node.operation, Replay)]
     if closed := [node for node in openable if node.index not in refused]:
         names = list(dict.fromkeys(node.function for node in closed))
         verb, what = ("is", "it") if len(names) == 1 else ("are", "them")
         depth = max(1 if node.scope is None else 1 + len(node.scope.chain()) for node in closed)
         opening = f"depth={depth} opens {what}, in draw and in backprop"
         said.append(f"{', '.join(names)} {verb} compiled and closed; {opening}.")
-    folds = [part for part in picture.parts if isinstance(part, Group) and part.is_fold]
-    if folds:
-        values = counted(sum(group.count for group in folds), "Value")
-        boxes = f"{len(folds)} box{'es' * (len(folds) > 1)}"
-        said.append(f"{values} are drawn as {boxes}; print(draw(y)) lists them.")
+    if folds := [part for part in picture.parts if part.box in picture.scopes.folds]:
+        said.append(
+            f"{_in_boxes(counted(_size(folds), 'Value'), folds)}; print(draw(y)) lists them."
+        )
     return " ".join(dict.fromkeys(said))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -34,33 +34,38 @@ DARK = {
 }
 """What each colour becomes where the reader prefers the dark."""
 
-DARK_START = "@media (prefers-color-scheme:dark){"
-
 _BOX = re.compile(r'<g data-n="\d+" class="node">.*?</g>', re.DOTALL)
-_RULE = re.compile(r'<polygon fill="(#\w+)" stroke="\1" points="(\S+,(\S+)) \2 (\S+),\3 [^"]*"/>')
 _LINE = re.compile(r'(<text [^>]*)text-anchor="start" x="[^"]*"( y="([^"]*)")')
+
+Rewrite = tuple[str, str | Callable[[re.Match[str]], str]]
+_TIDY: Sequence[Rewrite] = (
+    (r"^.*?(?=<svg)", ""),
+    (r"<!--.*?-->\n?", ""),
+    (r"<title>.*?</title>\n?", ""),
+    (r'<polygon fill="(#\w+)" stroke="\1" points="(\S+,(\S+)) \2 (\S+),\3 [^"]*"/>',
+     r'<path stroke="\1" d="M\2H\4"/>'),
+    (r'(<polygon fill="(#\w+)") stroke="\2"', r"\1"),  # the heads of arrows
+    (r' points="(\S+) ([^"]*) \1"', r' points="\1 \2"'),
+    (r' id="(?:graph|node|edge|clust|a_)[^"]*"', ""),
+    (r' id="([neorb])(\d+(?:_\d+)?)"', r' data-\1="\2"'),
+)  # fmt: skip
+"""A picture without prologue, comments, ids and tool tips; parts say what they show."""
+
+
+def _rewritten(text: str, rules: Sequence[Rewrite]) -> str:
+    for pattern, replacement in rules:
+        text = re.sub(pattern, replacement, text, flags=re.DOTALL)
+    return text
 
 
 def page_svg(svg: bytes, title: str, description: str) -> str:
     """Graphviz's picture to put inside a page, with what screen readers say of it."""
-    text = _BOX.sub(_centred, tidy_svg(svg))
+    text = _BOX.sub(_centred, _rewritten(svg.decode("utf-8", "replace"), _TIDY))
     end = text.index(">")
     spoken = f"<title>{title}</title><desc>{html.escape(description)}</desc>"
     head = f'{text[:end]} class="{CLASS}" role="img">{spoken}'
-    return f"{head}<style>{DARK_START}{dark_rules(text)}}}</style>{text[end + 1 :]}"
-
-
-def tidy_svg(svg: bytes) -> str:
-    """An SVG picture without prologue, comments, ids and tool tips; parts say what they show."""
-    text = svg.decode("utf-8", "replace")
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
-    text = re.sub(r"<title>.*?</title>\n?", "", text, flags=re.DOTALL)
-    text = _RULE.sub(r'<path stroke="\1" d="M\2H\4"/>', text)
-    text = re.sub(r'(<polygon fill="(#\w+)") stroke="\2"', r"\1", text)  # the heads of arrows
-    text = re.sub(r' points="(\S+) ([^"]*) \1"', r' points="\1 \2"', text)
-    text = re.sub(r' id="(?:graph|node|edge|clust|a_)[^"]*"', "", text)
-    return re.sub(r' id="([neorb])(\d+(?:_\d+)?)"', r' data-\1="\2"', text)
+    dark = _in_the_dark(_dark_rules(text, f".{CLASS} "))
+    return f"{head}<style>{dark}</style>{text[end + 1 :]}"
 
 
 def _centred(box: re.Match[str]) -> str:
@@ -80,7 +85,11 @@ def _centred(box: re.Match[str]) -> str:
     return _LINE.sub(anchored, box[0])
 
 
-def dark_rules(svg: str, within: str = f".{CLASS} ") -> str:
+def _in_the_dark(rules: str) -> str:
+    return f"@media (prefers-color-scheme:dark){{{rules}}}"
+
+
+def _dark_rules(svg: str, within: str = "") -> str:
     """The rules for the colours that a picture has."""
     return "".join(
         f'{within}[{kind}="{light.lower()}"]{{{kind}:{dark}}}'
@@ -88,6 +97,82 @@ def dark_rules(svg: str, within: str = f".{CLASS} ") -> str:
         for kind in ("fill", "stroke")
         if f'{kind}="{light.lower()}"' in svg
     )
+
+
+# The same picture in fewer bytes, for a page in which it is an image of its own.
+
+_USUAL = ' text-anchor="middle" font-size="12.00" font-family="Helvetica,Arial,sans-serif"'
+"""What most texts of a picture have."""
+_LOOKS = {
+    "rect": {"fill": PAPER, "stroke": FAN},
+    "path": {"fill": "none", "stroke": FAN},
+    "ellipse": {"fill": OPERATION, "stroke": FAN},
+    "polygon": {"fill": FAN},
+}
+"""How most shapes look: boxes, lines, operations, and the heads of arrows."""
+
+
+def compact_svg(svg: str) -> str:
+    """A picture of `page_svg` with what is usual once, and coordinates to a tenth of a point.
+
+    Only attributes are touched: in a text there is no quotation mark, but its escape. An image has
+    a text of its own, so its title is left out, and nothing reaches the parts of one.
+    """
+    svg = _rewritten(svg, _COMPACT)
+    for shape, look in _LOOKS.items():
+        usual = "".join(f' {name}="{color.lower()}"' for name, color in look.items())
+        svg = svg.replace(f"<{shape}{usual}", f"<{shape}")
+    style = _looks() + _in_the_dark(_dark_rules(svg) + _looks(DARK))
+    svg = svg.replace(">", f"><style>{style}</style>", 1)
+    return re.sub(r"""="([^"']*)\"""", r"='\1'", svg)  # which an attribute may have in it
+
+
+def _looks(colors: Mapping[str, str] = {}) -> str:
+    """The rules for shapes that do not say how they look; or the colours instead of the usual."""
+    rules = []
+    for shape, look in _LOOKS.items():
+        shown = {name: colors.get(color) if colors else color for name, color in look.items()}
+        texts = (f"{name}:{color}" for name, color in shown.items() if color)
+        rules.append(f"{shape}:not([{[*look][-1]}]){{{';'.join(texts)}}}")
+    return "".join(rules)
+
+
+def _boxed(path: re.Match[str]) -> str:
+    """The outline of a box with round corners as a rectangle."""
+    top, corner, left, bottom, right = map(float, path.groups()[2:])
+    sizes = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    texts = (f' {name}="{_tenths(size)}"' for name, size in {**sizes, "rx": corner - left}.items())
+    return f"<rect{path[1]}{''.join(texts)}/>"
+
+
+def _shortened(attribute: re.Match[str]) -> str:
+    """Coordinates in fewer characters; a curve whose handles lie in its ends is a line."""
+    numbers = re.sub(r"-?\d+\.\d+", lambda number: _tenths(float(number[0])), attribute[0])
+    return _rewritten(numbers, _STRAIGHT) if "C" in numbers else numbers
+
+
+def _tenths(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
+
+
+_STRAIGHT: Sequence[Rewrite] = (
+    (r'"M(\S+)C\1 (\S+) \2 ', r'"M\1L\2C'),
+    (r" (\S+) \1 (\S+) \2 ", r" \1L\2C"),
+)
+_COMPACT: Sequence[Rewrite] = (
+    (r"<title>.*?</style>", ""),
+    (r">\n<", "><"),
+    (r'<g data-\w+="[^"]*" class="\w+">([^\n]*?)</g>', r"\1"),
+    (r' (?:xml:space="preserve"|xmlns:xlink="[^"]*"|class="graph")', ""),
+    (f' class="{CLASS}" role="img"', ""),
+    (_USUAL.replace('" ', '"| ').replace(".", r"\."), ""),
+    ("<svg", f"<svg{_USUAL}"),
+    ("&#45;", "-"),
+    (r"scale\(1 1\) rotate\(0\) ", ""),
+    (r' (?:d|points|[cr]?[xy]|width|height|viewBox|font-size)="[^"]*"', _shortened),
+    (r'<path([^>]*?) d="M(\S+),(\S+)L(\S+),\3C\S+ (\S+),\S+ \5,\S+L\5,\S+C\5,\S+ \S+,(\S+) \4,'
+     r'\6L\2,\6C\S+,\6 (\S+),\S+ \7,\S+L\7,\S+C\7,\S+ \S+,\3 \2,\3"/>', _boxed),
+)  # fmt: skip
 
 
 DOCUMENT_STYLE = (

@@ -2,98 +2,76 @@
 
 Up to a limit every node is drawn. Above it, scopes (neurons, then layers) are drawn as one box
 each; if that is not enough, only the nodes nearest to the result. Around a node, only its
-neighbourhood is drawn. `grad(..., differentiable=True)` makes its nodes inside a scope of its own,
-so it can be told what was computed forward from what the chain rule made of it. A compiled loss
-reads every parameter of a network; hundreds of arrows into one box say nothing, so leaves that only
-compiled nodes read stand in one box, as if they had a scope of their own.
-Next: `dot.py`, how it looks.
+neighbourhood is drawn. Next: `dot.py`, how it looks.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 
 from glassgrad.engine import Scope
 from glassgrad.viz.compiled import MOST_LISTED
 from glassgrad.viz.diagram import Diagram, Node, counted_marks
 
-_MOST_OUTPUTS = 4
-
 
 @dataclass(frozen=True)
-class Shown:
-    """A node drawn in full."""
+class Part:
+    """What stands in a scope: a node, or a box for all nodes of an inner one, its `box`.
+
+    Without nodes it is a sign that the parts beside it have operands, or readers, which are left
+    out. `outputs` are the nodes of a box that something outside of it reads, and the roots.
+    """
 
     key: str
     scope: Scope | None
-    node: Node
-
-
-@dataclass(frozen=True)
-class Group:
-    """A scope drawn as one box; `is_fold` says that it is no module: see `Scopes.folds`."""
-
-    key: str
-    scope: Scope | None
-    scope_shown: Scope
-    count: int
-    outputs: tuple[Node, ...]
-    has_more: bool
-    warnings: tuple[str, ...]
-    is_fold: bool = False
-    frozen: str = ""
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """A sign that a part has operands, or readers, which are left out."""
-
-    key: str
-    scope: Scope | None
-
-
-Part = Shown | Group | Hidden
+    nodes: Sequence[Node] = ()
+    box: Scope | None = None
+    outputs: Sequence[Node] = ()
 
 
 @dataclass(frozen=True)
 class Edge:
     """An arrow between parts.
 
-    `node` and `operand` say which edge of the diagram it is, the node alone that it goes from an
-    operation to its result; `carries` whether a derivative flows along it; `is_saved` whether a
-    gradient uses a value of the forward part.
+    `id` is for scripts: "e5_0" is the edge of node 5 to its first operand, "r5" goes from an
+    operation to its result. `carries` says whether a derivative flows along it; `is_saved` whether
+    a gradient uses a value of the forward part.
     """
 
     tail: str
     head: str
-    node: int | None = None
-    operand: int | None = None
+    id: str = ""
     partial: float | None = None
     carries: bool = True
     is_saved: bool = False
 
 
-def frozen_in(nodes: Iterable[Node]) -> str:
-    """Whether no gradient reaches the leaves of a part: "frozen", "partly frozen", or ""."""
-    found = {node.is_frozen for node in nodes if node.operation is None and not node.is_constant}
-    return "" if True not in found else "partly frozen" if False in found else "frozen"
-
-
 class Scopes:
     """The scopes of a diagram's nodes, by index; a leaf belongs where all its readers are.
 
-    `folds` are scopes that nobody opened: each holds many leaves that compiled nodes read, and is
-    always drawn as one box.
+    `grad(..., differentiable=True)` makes its nodes inside a scope of its own, so it can be told
+    what was computed forward from what the chain rule made of it. `folds` are scopes that nobody
+    opened: a compiled loss reads every parameter of a network, and hundreds of arrows into one box
+    say nothing, so leaves that only compiled nodes read are always drawn as one box.
     """
 
     def __init__(self, diagram: Diagram) -> None:
-        given = dict.fromkeys(node.scope for node in diagram)
-        self._gradients = {scope for scope in given if scope is not None and gradient_in(scope)}
-        self.of = self._placed(diagram)
-        self.folds = self._fold(diagram)
+        self.of: list[Scope | None] = [node.scope for node in diagram]
+        for leaf, readers in zip(diagram, diagram.readers):
+            if leaf.operation is None and readers:
+                around = dict.fromkeys(diagram[reader].scope for reader in readers)
+                self.of[leaf.index] = _place_of_leaf(leaf, list(around))
+        self.folds: set[Scope] = set()
+        for title, members in _folds(diagram):
+            scope = Scope(f"{len(members):,} Values", title, self.of[members[0]])
+            self.folds.add(scope)
+            for index in members:
+                self.of[index] = scope
         self._chains = {scope: scope.chain() for scope in dict.fromkeys(self.of) if scope}
         every = (scope for chain in self._chains.values() for scope in chain)
         self.numbers = {scope: i for i, scope in enumerate(dict.fromkeys(every))}
@@ -103,16 +81,10 @@ class Scopes:
         """How deep scopes are nested."""
         return max(map(len, self._chains.values()), default=0)
 
-    @property
-    def have_gradients(self) -> bool:
-        """Whether a part of the nodes was made by `grad`."""
-        return bool(self._gradients)
-
     def is_saved(self, parent: int, index: int) -> bool:
         """Whether an edge brings a value to a gradient that was computed before it began."""
-        scope, before = self.of[index], self.of[parent]
-        gradient = gradient_in(scope) if scope else None
-        return gradient is not None and gradient != (gradient_in(before) if before else None)
+        gradient = gradient_in(self.of[index])
+        return gradient is not None and gradient != gradient_in(self.of[parent])
 
     def boxes(self, depth: int) -> list[Scope | None]:
         """The scope whose box each node is drawn in, if so many levels are open; None for none."""
@@ -120,36 +92,19 @@ class Scopes:
         box |= {scope: chain[depth] for scope, chain in self._chains.items() if len(chain) > depth}
         return [box[scope] for scope in self.of]
 
-    def _placed(self, diagram: Diagram) -> list[Scope | None]:
-        scopes: list[Scope | None] = [node.scope for node in diagram]
-        for node, readers in zip(diagram, diagram.readers):
-            if node.operation is None and readers:
-                around = dict.fromkeys(diagram[reader].scope for reader in readers)
-                scopes[node.index] = self._place_of_leaf(node, list(around))
-        return scopes
 
-    def _fold(self, diagram: Diagram) -> set[Scope]:
-        found: set[Scope] = set()
-        for title, members in _folds(diagram):
-            found.add(scope := Scope(f"{len(members):,} Values", title, self.of[members[0]]))
-            for index in members:
-                self.of[index] = scope
-        return found
-
-    def _place_of_leaf(self, leaf: Node, readers: Sequence[Scope | None]) -> Scope | None:
-        """The scope of all that read a leaf; a gradient reads it once more, so it counts less."""
-        forward = [scope for scope in readers if scope not in self._gradients]
-        if not forward:
-            if not leaf.is_constant:
-                return leaf.scope
-            # A gradient comes before the gradient of it.
-            return min(readers, key=lambda scope: scope.order if scope else 0)
-        return forward[0] if len(forward) == 1 else leaf.scope
-
-
-def gradient_in(scope: Scope) -> Scope | None:
+def gradient_in(scope: Scope | None) -> Scope | None:
     """The scope of the gradient that a scope is, or is inside of."""
-    return next((part for part in scope.chain() if part.order > 0), None)
+    chain = () if scope is None else scope.chain()
+    return next((part for part in chain if part.order > 0), None)
+
+
+def _place_of_leaf(leaf: Node, readers: Sequence[Scope | None]) -> Scope | None:
+    """The scope of all that read a leaf; a gradient reads it once more, so it counts less."""
+    forward = [scope for scope in readers if gradient_in(scope) is None]
+    if not forward and leaf.is_constant:  # a gradient comes before the gradient of it
+        return min(readers, key=lambda scope: scope.order if scope else 0)
+    return forward[0] if len(forward) == 1 else leaf.scope
 
 
 def _folds(diagram: Diagram) -> Iterator[tuple[str, list[int]]]:
@@ -190,10 +145,14 @@ class Picture:
         ]
         self._near = self._nearest(max_nodes)
         self.indices = [i for i, key in enumerate(self._keys) if key in self._near]
-        self.parts: list[Part] = list(self._parts())
-        self.edges = list(dict.fromkeys(self._edges()))
+        self._parts = self._made_parts()
+        self.edges = list(dict.fromkeys(self._made_edges()))
         self._ranks = ranks((edge.tail, edge.head) for edge in self.edges)
-        self.parts += list(dict.fromkeys(self._signs()))
+
+    @property
+    def parts(self) -> list[Part]:
+        """Nodes and boxes, and then signs of what is left out."""
+        return list(self._parts.values())
 
     @property
     def load(self) -> int:
@@ -202,28 +161,25 @@ class Picture:
         return sum(max(1, at.get(e.head, 0) - at.get(e.tail, 0)) for e in self.edges)
 
     @cached_property
-    def columns(self) -> dict[str, list[Group]]:
+    def columns(self) -> dict[str, list[Part]]:
         """Boxes of one module that stand side by side, such as the neurons of a layer."""
-        columns: dict[tuple[Scope | None, int], list[Group]] = {}
+        columns: dict[tuple[Scope | None, int], list[Part]] = {}
         for part in self.parts:
-            if isinstance(part, Group) and part.key in self._ranks:
+            if part.box and part.key in self._ranks:
                 columns.setdefault((part.scope, self._ranks[part.key]), []).append(part)
-        if all(len(groups) == 1 for groups in columns.values()):
+        if all(len(parts) == 1 for parts in columns.values()):
             return {}
-        return {f"c{groups[0].key}": groups for groups in columns.values()}
+        return {f"c{parts[0].key}": parts for parts in columns.values()}
 
     @cached_property
     def column_of(self) -> dict[str, str]:
         """The column that a box stands in, by the keys of both."""
-        return {group.key: key for key, groups in self.columns.items() for group in groups}
+        return {part.key: key for key, parts in self.columns.items() for part in parts}
 
     def warnings_in(self, scope: Scope) -> list[str]:
         """The warnings in a module whose parts are collapsed, counted over all of them."""
-        closed = [g for column in self.columns.values() for g in column if g.scope is scope]
-        if len(closed) < 2:
-            return []
-        boxes = {group.scope_shown for group in closed}
-        return counted_marks(self.diagram[i] for i in self.indices if self._boxes[i] in boxes)
+        closed = [p for column in self.columns.values() for p in column if p.scope is scope]
+        return counted_marks(n for p in closed for n in p.nodes) if len(closed) > 1 else []
 
     def scopes_in(self, scope: Scope | None) -> list[Scope]:
         """The scopes directly inside one that are drawn as a frame around their parts."""
@@ -263,73 +219,53 @@ class Picture:
                     seen.add(other)
                     queue.append((other, distance + 1))
 
-    def _parts(self) -> Iterator[Part]:
-        members: dict[str, list[int]] = {}
+    def _made_parts(self) -> dict[str, Part]:
+        members: dict[str, list[Node]] = {}
         for index in self.indices:
-            members.setdefault(self._keys[index], []).append(index)
-        outputs = {  # what something outside of its box reads, and the roots
+            members.setdefault(self._keys[index], []).append(self.diagram[index])
+        outputs = {
             parent for node in self.diagram for parent in node.parents
             if self._keys[parent] != self._keys[node.index]
         }.union(self.diagram.roots)  # fmt: skip
-        for key, indices in members.items():
-            box = self._boxes[indices[0]]
-            if box is None:
-                yield Shown(key, self.scopes.of[indices[0]], self.diagram[indices[0]])
-                continue
-            read = [self.diagram[i] for i in indices if i in outputs]
-            yield Group(
-                key,
-                box.parent,
-                box,
-                count=len(indices),
-                outputs=tuple(read[:_MOST_OUTPUTS]),
-                has_more=len(read) > _MOST_OUTPUTS,
-                warnings=tuple(counted_marks(self.diagram[i] for i in indices)),
-                is_fold=box in self.scopes.folds,
-                frozen=frozen_in(self.diagram[i] for i in indices),
-            )
+        parts = {}
+        for key, nodes in members.items():
+            box = self._boxes[nodes[0].index]
+            scope = self.scopes.of[nodes[0].index] if box is None else box.parent
+            read = [node for node in nodes if box and node.index in outputs]
+            parts[key] = Part(key, scope, nodes, box, read)
+        return parts
 
-    def _edges(self) -> Iterator[Edge]:
+    def _made_edges(self) -> Iterator[Edge]:
         for node in self.diagram:
-            key = self._keys[node.index]
-            is_drawn = key in self._near
-            if is_drawn and key == f"n{node.index}":
-                yield from self._edges_of(node, key)
-            elif is_drawn:  # into a box
-                for parent in node.parents:
-                    tail = self._keys[parent]
-                    if tail not in self._near:
-                        yield Edge(f"hidden_{key}", key)
-                    elif tail != key:
-                        yield Edge(tail, key, is_saved=self.scopes.is_saved(parent, node.index))
-            elif self.around is not None:
-                for tail in dict.fromkeys(self._keys[parent] for parent in node.parents):
-                    if tail in self._near:
-                        yield Edge(tail, f"hidden_after_{tail}")
+            key, box = self._keys[node.index], self._boxes[node.index]
+            if key not in self._near:
+                tails = [self._keys[p] for p in node.parents if self._keys[p] in self._near]
+                for tail in tails if self.around is not None else ():
+                    yield Edge(tail, self._sign(f"hidden_after_{tail}", tail))
+                continue
+            head = key
+            if node.operation is not None and not node.is_compiled and box is None:
+                head = f"{key}_op"
+                yield Edge(head, key, f"r{node.index}")
+            for operand, parent, partial in node.edges():
+                tail = self._keys[parent]
+                if tail not in self._near:
+                    yield Edge(self._sign(f"hidden_{key}", key), head)
+                elif tail != key:  # else it is inside of a box
+                    is_saved = self.scopes.is_saved(parent, node.index)
+                    if box is not None:
+                        yield Edge(tail, key, is_saved=is_saved)
+                    elif node.is_compiled and self._boxes[parent]:  # one arrow for all of a box
+                        yield Edge(tail, key, f"r{node.index}", is_saved=is_saved)
+                    else:
+                        carries = partial is not None or self.diagram[parent].is_constant
+                        name = f"e{node.index}_{operand}"
+                        yield Edge(tail, head, name, partial, carries, is_saved)
 
-    def _edges_of(self, node: Node, key: str) -> Iterator[Edge]:
-        head = key if node.is_compiled else f"{key}_op"
-        if node.operation is not None and not node.is_compiled:
-            yield Edge(head, key, node.index)
-        for operand, parent, partial in node.edges():
-            tail = self._keys[parent]
-            is_saved = self.scopes.is_saved(parent, node.index)
-            if tail not in self._near:
-                yield Edge(f"hidden_{key}", head)
-            elif node.is_compiled and self._boxes[parent]:  # one arrow for all of a box
-                yield Edge(tail, head, node.index, is_saved=is_saved)
-            else:
-                carries = partial is not None or self.diagram[parent].is_constant
-                yield Edge(tail, head, node.index, operand, partial, carries, is_saved)
-
-    def _signs(self) -> Iterator[Hidden]:
-        """The signs that something is left out, each beside the part that it belongs to."""
-        scopes = {part.key: part.scope for part in self.parts}
-        for edge in self.edges:
-            if edge.tail.startswith("hidden"):
-                yield Hidden(edge.tail, scopes[edge.head.removesuffix("_op")])
-            elif edge.head.startswith("hidden"):
-                yield Hidden(edge.head, scopes[edge.tail])
+    def _sign(self, key: str, beside: str) -> str:
+        """The key of a sign that something is left out, which stands beside a part."""
+        self._parts.setdefault(key, Part(key, self._parts[beside].scope))
+        return key
 
 
 def ranks(edges: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -337,21 +273,15 @@ def ranks(edges: Iterable[tuple[str, str]]) -> dict[str, int]:
 
     (A module that is called twice, drawn as one box, may lie on a circle.)
     """
-    heads: dict[str, list[str]] = {}
-    waiting: dict[str, int] = {}
+    tails: dict[str, list[str]] = {}
     for tail, head in edges:
-        heads.setdefault(tail, []).append(head)
-        waiting[head] = waiting.get(head, 0) + 1
-        waiting.setdefault(tail, 0)
-    ready = deque(part for part, count in waiting.items() if count == 0)
-    longest = dict.fromkeys(ready, 0)
+        tails.setdefault(head, []).append(tail)
     found: dict[str, int] = {}
-    while ready:
-        tail = ready.popleft()
-        found[tail] = longest[tail]
-        for head in heads.get(tail, ()):
-            longest[head] = max(longest.get(head, 0), longest[tail] + 1)
-            waiting[head] -= 1
-            if waiting[head] == 0:
-                ready.append(head)
+    sorter = TopologicalSorter(tails)
+    with suppress(CycleError):  # then it goes as far as it can
+        sorter.prepare()
+    while ready := sorter.is_active() and sorter.get_ready():
+        for part in ready:
+            found[part] = 1 + max((found[tail] for tail in tails.get(part, ())), default=-1)
+        sorter.done(*ready)
     return found

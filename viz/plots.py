@@ -127,8 +127,7 @@ def plot_boundary(
 
     points, labels = _checked_points(X, y)
     whole(cells, "cells", least=2)
-    low, high = _around(points)
-    xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
+    xs, ys = np.linspace(*_around(points), cells).T
     with no_grad():
         scores = [[_scores(model((float(a), float(b)))) for a in xs] for b in ys]
     outputs = {len(found) for row in scores for found in row}
@@ -138,11 +137,9 @@ def plot_boundary(
     # An infinite score has a side too; matplotlib would leave its place out.
     by_output = np.clip(np.moveaxis(np.array(scores), -1, 0), -_FAR, _FAR)
     is_lone = len(by_output) == 1
+    classes: Any = np.unique(labels) if is_lone else _classes(labels, len(by_output))
     if is_lone:  # then one region is below 0, the other above it
-        classes: Any = np.unique(labels)
         by_output = np.concatenate([-by_output, by_output])
-    else:
-        classes = _classes(labels, len(by_output))
     has_boundary = _draw_regions(axes, xs, ys, by_output)
     for label, colour, marker in zip(classes, cycle(_COLOURS), cycle(_MARKERS)):
         here = points[labels == label]
@@ -253,10 +250,8 @@ def _number_of(thing: Any, takes: str) -> float:
         return thing.data
     if is_real(thing):
         return real(thing, "A plot")
-    with suppress(
-        TypeError, ValueError, RuntimeError
-    ):  # a tensor of several numbers gives the last
-        if not isinstance(thing, (str, bytes)):
+    if not isinstance(thing, (str, bytes)):
+        with suppress(TypeError, ValueError, RuntimeError):  # the last by a tensor of several
             return float(thing)
     raise TypeError(f"{takes} not {describe(thing)}.")
 
@@ -283,9 +278,8 @@ def _checked_points(X: Any, y: Any) -> tuple[Any, Any]:
 
 def _scores(of_point: Any) -> list[float]:
     takes = "plot_boundary takes a model that gives each point one number, or one for each class,"
-    if is_sequence(of_point):
-        return [_number_of(each, takes) for each in of_point] or [_number_of(of_point, takes)]
-    return [_number_of(of_point, takes)]
+    several = [*of_point] if is_sequence(of_point) else []
+    return [_number_of(score, takes) for score in several or [of_point]]
 
 
 def _label_text(label: Any) -> str:

@@ -2,11 +2,9 @@
 
 A portion is what belongs together: the scalars that are computed as one array, the lines that
 compute it, and the lines that compute its gradient. Which scalars became which line is said by
-numbers on both sides, and nothing by colour alone. Of a small program every scalar is drawn, those
-of a line inside a frame; of a large one, and of many numbers that are only read, a box stands for
-all scalars of a line. Where scripts run, a line that is chosen lights its scalars, and a scalar its
-lines; where they are stripped, the picture, the program and the table remain. The page's style and
-script are `program.css` and `program.js`.
+numbers on both sides, and nothing by colour alone. Where scripts run, a line that is chosen lights
+its scalars, and a scalar its lines; where they are stripped, picture, program and table remain.
+The page's style and script are `program.css` and `program.js`.
 """
 
 from __future__ import annotations
@@ -23,38 +21,18 @@ from typing import Any
 import graphviz
 
 from glassgrad.engine.compile import Compiled
-from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT
+from glassgrad.engine.compile.graph import LEAVES
+from glassgrad.engine.compile.numpy_source import Line
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import clipped, counted, describe, visible
+from glassgrad.viz import markup
 from glassgrad.viz.diagram import Records
-from glassgrad.viz.dot import (
-    DATA,
-    FAINT,
-    FAN,
-    FONT,
-    NODES,
-    OPERATION,
-    PAPER,
-    SYMBOLS,
-    framed,
-    label_of,
-    text_of,
-)
+from glassgrad.viz.dot import DATA, FAINT, OPERATION, SYMBOLS, empty, framed, label_of, text_of
 from glassgrad.viz.drawing import Rendered
 from glassgrad.viz.formulas import written
-from glassgrad.viz.markup import (
-    compact,
-    document,
-    figure,
-    image,
-    json_inside,
-    paragraph,
-    picture_or_advice,
-    scroller,
-)
 
 MOST_SCALARS = 60
 _MOST_LEAVES = 8  # of more numbers that are only read, one box stands for all, in every drawing
@@ -62,7 +40,6 @@ _MOST_LISTED = 40  # scalars of a line that the table lists; the others are coun
 _MOST_NAMED = 1_000  # of more scalars the script knows no names: they are not drawn one by one
 _LONGEST_FORMULA = 80
 _HEADINGS = ("lines", "compute", "scalars")
-_LEAVES = {INPUT: "input", CAPTURED: "captured", CONSTANT: "constant"}
 
 
 @dataclass(frozen=True)
@@ -70,12 +47,13 @@ class Portion:
     """Scalars, by their recorded numbers, and the numbers of the lines they became.
 
     `title` is what its main line computes, such as "16 dots of 2"; constants have no main line.
+    `made_of` counts the scalars: "32 mul, 16 add".
     """
 
     group: int
     title: str
     scalars: Sequence[int]
-    counts: Counter[str]
+    made_of: str
     forward: Sequence[int]
     backward: Sequence[int]
     main: int | None
@@ -87,11 +65,6 @@ class Portion:
     def name(self) -> str:
         """What both sides call it: "line 7"."""
         return "no line" if self.main is None else f"line {self.main}"
-
-    @property
-    def made_of(self) -> str:
-        """The scalars, counted: "32 mul, 16 add"."""
-        return ", ".join(f"{count:,} {name}" for name, count in self.counts.items())
 
     def row(self) -> tuple[str, str, str]:
         """All its lines, what they compute, and the scalars: ("lines 4-6, 30", ...)."""
@@ -123,38 +96,42 @@ class Portions(Records[Portion]):
     """
 
     def __init__(self, recording: Recording, program: Program) -> None:
-        self.graph = recording.graph
+        self.graph, self._captured = recording.graph, recording.captured
         self.lines = program.text.rstrip("\n").split("\n")
         before = len(self.lines) - len(program.lines)
         self.group_of_line: list[int | None] = [None] * before
         self.group_of_line += [line.group for line in program.lines]
         self.group_of: list[int] = program.group_of.tolist()
-        self.dropped = self.group_of.count(-1)
-        self._captured = recording.captured
-        self._records = list(self._made(program, before))
+        scalars: dict[int, list[int]] = {}
+        for number, group in enumerate(self.group_of):
+            scalars.setdefault(group, []).append(number)
+        lines: dict[int | None, list[tuple[int, Line]]] = {}
+        for place, line in enumerate(program.lines, before + 1):
+            lines.setdefault(line.group, []).append((place, line))
+        self.dropped = len(scalars.pop(-1, ()))
+        self._records = [
+            self._portion(group, members, lines.get(group, ()))
+            for group, members in sorted(scalars.items())
+        ]
 
     def __repr__(self) -> str:
         return f"<{len(self)} portions of {len(self.lines)} lines>"
 
-    def _made(self, program: Program, before: int) -> Iterator[Portion]:
-        scalars: dict[int, list[int]] = {}
-        for number, group in enumerate(self.group_of):
-            scalars.setdefault(group, []).append(number)
-        for group in sorted(scalars.keys() - {-1}):
-            members = scalars[group]
-            lines = [(n, line) for n, line in enumerate(program.lines, before + 1)
-                     if line.group == group]  # fmt: skip
-            forward = [n for n, line in lines if line.half == "forward"]
-            backward = [n for n, line in lines if line.half == "backward"]
-            alone = (forward[-1] if forward else None, counted(len(members), "constant"))
-            main, title = next(((n, line.about) for n, line in lines if line.about), alone)
-            counts = Counter(map(self.kind, members))
-            yield Portion(group, title, members, counts, forward, backward, main)
+    def _portion(
+        self, group: int, members: Sequence[int], lines: Sequence[tuple[int, Line]]
+    ) -> Portion:
+        forward = [n for n, line in lines if line.half == "forward"]
+        backward = [n for n, line in lines if line.half == "backward"]
+        alone = (forward[-1] if forward else None, counted(len(members), "constant"))
+        main, title = next(((n, line.about) for n, line in lines if line.about), alone)
+        counts = Counter(map(self.kind, members))
+        made_of = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        return Portion(group, title, members, made_of, forward, backward, main)
 
     def kind(self, number: int) -> str:
         """What a scalar is: the name of its operation; of a leaf "input" or the like."""
         row = self.graph.row(number)
-        return row.name if row is not None else _LEAVES[int(self.graph.codes[number])]
+        return row.name if row is not None else LEAVES[int(self.graph.codes[number])]
 
     def name(self, number: int) -> str:
         """What a scalar is called: by its label, its place, its number, or "s7" for the seventh."""
@@ -163,9 +140,8 @@ class Portions(Records[Portion]):
         kind, place = self.kind(number), self.graph.numbers[number]
         if kind == "constant":
             return short(float(place))
-        if kind == "captured" and (label := self._labels.get(int(place))):
-            return label
-        return f"{kind}[{int(place)}]"
+        label = self._labels.get(int(place)) if kind == "captured" else None
+        return label or f"{kind}[{int(place)}]"
 
     def formula(self, number: int) -> str:
         """How a scalar was recorded: "s7 = w * input[0]"; of a leaf its name."""
@@ -213,26 +189,39 @@ class ProgramDrawing(Rendered):
     @property
     def digraph(self) -> graphviz.Digraph:
         """The scalars, each with the number of its line."""
-        return _graph(self)
+        graph = empty("TB", {"ranksep": "0.25"}, {})
+        closed = set()
+        for portion in self.portions:
+            is_leaf = self.portions.graph.row(portion.scalars[0]) is None
+            if not self.shows_scalars or (is_leaf and len(portion.scalars) > _MOST_LEAVES):
+                closed.add(portion.group)
+                _add_box(graph, portion)
+            else:
+                _add_scalars(graph, self.portions, portion)
+        for tail, head in dict.fromkeys(_edges(self.portions, closed)):
+            graph.edge(tail, head)
+        return graph
 
     def html(self) -> str:
-        """Both sides as one self-contained piece of HTML."""
+        """Both sides as one self-contained piece of HTML.
+
+        The picture is an image, which survives sanitisers; the script inlines it.
+        """
+        picture = markup.picture_or_advice(
+            lambda: markup.figure(
+                markup.image(self.svg, self.description()), "gg-picture gp-picture", label="Scalars"
+            )
+        )
         return (
             '<div class="glassgrad-program" lang="en" role="group" '
             f'aria-label="{html.escape(self.heading())}" '
-            f'data-lm-suppress-shortcuts="true"><style>{compact("program.css")}</style>'
-            f'<div class="gp-sides">{picture_or_advice(self._picture)}'
-            f"{_listing(self.portions)}</div>"
+            f'data-lm-suppress-shortcuts="true"><style>{markup.compact("program.css")}</style>'
+            f'<div class="gp-sides">{picture}{_listing(self.portions)}</div>'
             '<p class="gg-sentence gp-sentence" aria-live="polite"></p>'
-            f"{paragraph(self.note)}{_table(self.portions)}"
+            f"{markup.paragraph(self.note)}{_table(self.portions)}"
             f'<script type="application/json" class="gp-data">{_data(self.portions)}</script>'
-            f"<script>({compact('program.js')})(document)</script></div>"
+            f"<script>({markup.compact('program.js')})(document)</script></div>"
         )
-
-    def _picture(self) -> str:
-        """The scalars as an image, which survives sanitisers; the script inlines it."""
-        picture = image(self.svg, self.description())
-        return figure(picture, "gg-picture gp-picture", label="Scalars")
 
     def text(self) -> str:
         """A table of the lines and the scalars that became them, then the program, numbered."""
@@ -254,7 +243,7 @@ class ProgramDrawing(Rendered):
         return f"Program of {visible(self.title)}"
 
     def _texts(self) -> Mapping[str, Callable[[], str]]:
-        page = lambda: document(self.heading(), self.html())
+        page = lambda: markup.document(self.heading(), self.html())
         return {**super()._texts(), "html": page, "txt": self.text}
 
     def __str__(self) -> str:
@@ -297,18 +286,15 @@ def draw_program(
     whole(max_scalars, "max_scalars")
     programs, chosen, title = given.programs(), given.chosen(number), given.title
     portions = Portions(*programs[chosen])
-    drawn = len(portions.graph) - portions.dropped
+    drawn, dropped = len(portions.graph) - portions.dropped, portions.dropped
     said = []
     if drawn > max_scalars:
         name = title if title.isidentifier() else "f"
         all_of_them = f"draw_program({name}, max_scalars={drawn}) draws them"
         said.append(f"A box stands for all scalars of its line; {all_of_them}.")
-    if portions.dropped:
-        dropped, verb = (
-            counted(portions.dropped, "scalar"),
-            "is" if portions.dropped == 1 else "are",
-        )
-        said.append(f"{dropped} {verb} left out, since nothing depends on them.")
+    if dropped:
+        are = f"{counted(dropped, 'scalar')} {'is' if dropped == 1 else 'are'}"
+        said.append(f"{are} left out, since nothing depends on them.")
     if len(programs) > 1:
         said.append(f"There are {len(programs)} programs; this is number {chosen}, counted from 0.")
     return ProgramDrawing(title, portions, " ".join(said), shows_scalars=drawn <= max_scalars)
@@ -317,42 +303,20 @@ def draw_program(
 # The graph in the DOT language.
 
 
-def _graph(drawing: ProgramDrawing) -> graphviz.Digraph:
-    portions = drawing.portions
-    graph = graphviz.Digraph(
-        graph_attr={"rankdir": "TB", "fontname": FONT, "fontsize": "11", "bgcolor": PAPER,
-                    "nodesep": "0.15", "ranksep": "0.25"},
-        node_attr=NODES,
-        edge_attr={"color": FAN, "arrowsize": "0.6"},
-    )  # fmt: skip
-    closed = set()
-    for portion in portions:
-        is_leaf = portions.graph.row(portion.scalars[0]) is None
-        if not drawing.shows_scalars or (is_leaf and len(portion.scalars) > _MOST_LEAVES):
-            closed.add(portion.group)
-            _add_box(graph, portion)
-        else:
-            _add_scalars(graph, portions, portion)
-    for tail, head in dict.fromkeys(_edges(portions, closed)):
-        graph.edge(tail, head)
-    return graph
-
-
 def _edges(portions: Portions, closed: set[int]) -> Iterator[tuple[str, str]]:
-    group_of = portions.group_of
-
-    def key(number: int) -> str:
-        return f"g{group_of[number]}" if group_of[number] in closed else f"s{number}"
-
-    for number, operands in enumerate(portions.graph.all_operands()):
+    keys = [
+        f"g{group}" if group in closed else f"s{number}" if group >= 0 else ""
+        for number, group in enumerate(portions.group_of)
+    ]
+    for key, operands in zip(keys, portions.graph.all_operands()):
         for operand in operands:
-            if group_of[number] >= 0 and group_of[operand] >= 0 and key(operand) != key(number):
-                yield key(operand), key(number)
+            if key and keys[operand] not in ("", key):
+                yield keys[operand], key
 
 
 def _add_box(graph: graphviz.Digraph, portion: Portion) -> None:
     count = counted(len(portion.scalars), "scalar")
-    made_of = f"{count}: {portion.made_of}" if len(portion.counts) > 1 else count
+    made_of = f"{count}: {portion.made_of}" if "," in portion.made_of else count
     lines = (text_of(portion.name, bold=True), text_of(portion.title), text_of(made_of, color=DATA))
     graph.node(f"g{portion.group}", label=label_of(*lines), id=f"b{portion.group}")
 
@@ -387,31 +351,32 @@ def _listing(portions: Portions) -> str:
         comment = f"<small>{html.escape(sign + about)}</small>" if sign else ""
         of = "" if group is None else f' data-g="{group}"'
         lines.append(f"<li{of}><code>{html.escape(code)}{comment}</code></li>")
-    return scroller(f'<ol class="gp-lines">{"".join(lines)}</ol>', "gp-code", "Program")
+    return markup.scroller(f'<ol class="gp-lines">{"".join(lines)}</ol>', "gp-code", "Program")
 
 
 def _table(portions: Portions) -> str:
     caption, rows = "Which scalars became which line", []
     for portion in portions:
-        listed = map(portions.formula, portion.scalars[:_MOST_LISTED])
-        items = "".join(f"<li>{html.escape(formula)}</li>" for formula in listed)
+        items = [portions.formula(number) for number in portion.scalars[:_MOST_LISTED]]
         if (rest := len(portion.scalars) - _MOST_LISTED) > 0:
-            items += f"<li>… {rest:,} more</li>"
+            items.append(f"… {rest:,} more")
+        listed = "".join(f"<li>{html.escape(item)}</li>" for item in items)
         where, title, made_of = map(html.escape, portion.row())
         rows.append(
             f'<tr data-g="{portion.group}"><td>{where}</td><td>{title}</td>'
-            f"<td><details><summary>{made_of}</summary><ul>{items}</ul></details></td></tr>"
+            f"<td><details><summary>{made_of}</summary><ul>{listed}</ul></details></td></tr>"
         )
     head = "".join(f'<th scope="col">{text}</th>' for text in _HEADINGS)
-    markup = (
+    table = (
         f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
-    return scroller(markup, "gg-scroll gp-table", caption)
+    return markup.scroller(table, "gg-scroll gp-table", caption)
 
 
 def _data(portions: Portions) -> str:
-    shown = {number: portion.group for portion in portions for number in portion.scalars}
-    scalars = {str(n): [group, portions.formula(n)] for n, group in shown.items()}
     says = {str(portion.group): portion.sentence() for portion in portions}
-    return json_inside({"says": says, "scalars": scalars if len(shown) <= _MOST_NAMED else {}})
+    shown = [(number, portion.group) for portion in portions for number in portion.scalars]
+    named = shown if len(shown) <= _MOST_NAMED else []
+    scalars = {str(number): [group, portions.formula(number)] for number, group in named}
+    return markup.json_inside({"says": says, "scalars": scalars})

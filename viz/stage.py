@@ -26,9 +26,8 @@ from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol
 from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
-from glassgrad.viz.network import Network
+from glassgrad.viz.patterns import FEWEST_NODES, Network, Repeats
 from glassgrad.viz.picture import Scopes
-from glassgrad.viz.repeats import FEWEST_NODES, Repeats
 from glassgrad.viz.report import not_finite
 from glassgrad.viz.steps import Step, Steps
 from glassgrad.viz.told import MOST_OPERANDS, Reference, Term, Text, Told, tell
@@ -55,26 +54,34 @@ def data(
     """
     told = all_told(steps) if told is None else told
     why_not = javascript(steps)[1] if why_not is None else why_not
-    graph, folds = _Graph(steps, told), has_folds(steps)
+    diagram, is_whole, folds = steps.diagram, len(told) >= len(steps), has_folds(steps)
+    opened = kept = set(range(len(diagram)))
+    if not is_whole:  # then the nodes are those that the shown steps speak of
+        opened = {each.step.node for each in told if each.step.phase != "update"}
+        operands = {parent for i in opened for parent in diagram[i].parents}
+        kept = opened | operands | {each.step.node for each in told}
+    places = {index: place for place, index in enumerate(sorted(kept))}
+    repeats, network = Repeats(diagram), network_of(steps)
+    nodes, lines = _nodes(steps, places, opened, repeats)
     found = {
         "version": VERSION,
         "digits": digits_shown(),
-        "root": graph.places[steps.root],
+        "root": places[steps.root],
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
-        "outdated": steps.diagram.outdated_note(),
+        "outdated": diagram.outdated_note(),
         "broken": not_finite(steps) if why_not else "",
         "first": told[0].step.index,
         "all": len(steps),
-        "formula": formula(steps.diagram, steps.root) if len(told) >= len(steps) else "",
-        "nodes": graph.nodes,
-        "lines": list(graph.lines),
-        "series": graph.series,
-        "network": graph.network,
+        "formula": formula(diagram, steps.root) if is_whole else "",
+        "nodes": nodes,
+        "lines": lines,
+        "series": [{"count": each.count, "around": each.around} for each in repeats.series],
+        "network": network and network.record(places),
         "folds": folds,
         "operands": MOST_OPERANDS if folds else None,
-        "steps": [_step(each, graph.places, is_live=not why_not) for each in told],
+        "steps": [_step(each, places, is_live=not why_not) for each in told],
     }
     left_out = ("outdated", "broken", "series", "network", "folds", "operands")
     return {key: each for key, each in found.items() if each or key not in left_out}
@@ -198,65 +205,41 @@ def _key(node: Node) -> str:
 # Nodes and steps.
 
 
-class _Graph:
-    """The nodes on the page: all, or of very many steps those that the shown ones speak of.
+def _nodes(
+    steps: Steps, places: Mapping[int, int], opened: set[int], repeats: Repeats
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The nodes at their places on the page, and the lines of the user's program that they name."""
+    scopes, moving = Scopes(steps.diagram), set(steps.moving)
+    lines, nodes = {"": -1}, []
+    for index in places:
+        node, scope = steps.diagram[index], scopes.of[index]
+        record = _node(steps.diagram, node, places if index in opened else None)
+        record["w"] = lines.setdefault(_line_of(node), len(lines) - 1)
+        if index in opened and node.operation is not None and node.operation.masks:
+            record["z"] = True
+        record["path"] = visible(scope.path()) if scope is not None else ""
+        if (repetition := repeats.of[index]) is not None:
+            record["r"] = repetition
+        nodes.append(record | {"m": True} if index in moving else record)
+    return nodes, [*lines][1:]
 
-    `places` says where each is on the page, by its index in the diagram; "r" of a record is its
-    repetition, as in `Repeats.of`; `lines` are those of the user's program, with their numbers.
-    """
 
-    def __init__(self, steps: Steps, told: Sequence[Told]) -> None:
-        diagram = steps.diagram
-        opened = {each.step.node for each in told if each.step.phase != "update"}
-        operands = {parent for i in opened for parent in diagram[i].parents}
-        kept = opened | operands | {each.step.node for each in told}
-        if len(told) >= len(steps):
-            opened = kept = set(range(len(diagram)))
-        self.places = {index: place for place, index in enumerate(sorted(kept))}
-        self.lines: dict[str, int] = {}
-        self._numbers: dict[tuple[str | None, int | None], int] = {}
-        self._diagram = diagram
-        scopes, repeats = Scopes(diagram), Repeats(diagram)
-        self.series = [{"count": each.count, "around": each.around} for each in repeats.series]
-        self.network: dict[str, Any] | None = None
-        if (network := network_of(steps)) is not None:
-            self.network = network.record(self.places)
-        moved = set(steps.moving)
-        self.nodes = []
-        for index in self.places:
-            node, scope = diagram[index], scopes.of[index]
-            record = self._record(node, index in opened)
-            record["path"] = visible(scope.path()) if scope is not None else ""
-            if (place := repeats.of[index]) is not None:
-                record["r"] = place
-            self.nodes.append(record | {"m": True} if index in moved else record)
-
-    def _record(self, node: Node, is_open: bool) -> dict[str, Any]:
-        operation = node.operation if is_open else None
-        edges = list(node.edges()) if is_open else []
-        sending = {at: local for at, _, local in self._diagram.sending(node)}
-        name = operation.name if operation else ""
-        sign = title_of(operation) if is_compiled(operation) else SYMBOLS.get(name, name)
-        return {
-            "n": node.name,
-            **({"f": True} if node.is_frozen else {}),
-            "k": "node" if node.operation else "constant" if node.is_constant else "leaf",
-            "o": None if operation is None or is_compiled(operation) else _key(node),
-            "s": sign,
-            "p": [self.places[parent] for _, parent, _ in edges],
-            "v": _number(node.data),
-            "l": [_number(sending[at]) if at in sending else None for at, _, _ in edges],
-            "w": self._line(node),
-            **({"z": True} if operation is not None and operation.masks else {}),
-        }
-
-    def _line(self, node: Node) -> int:
-        """The number of the line that made a node; -1 for none."""
-        place = (node.file, node.line)
-        if place not in self._numbers:
-            line = _line_of(node)
-            self._numbers[place] = self.lines.setdefault(line, len(self.lines)) if line else -1
-        return self._numbers[place]
+def _node(diagram: Diagram, node: Node, places: Mapping[int, int] | None) -> dict[str, Any]:
+    """A node on the page; where its operands are not, no places are given."""
+    operation = node.operation if places is not None else None
+    edges = [] if places is None else [(k, places[parent]) for k, parent, _ in node.edges()]
+    sending = {k: _number(local) for k, _, local in diagram.sending(node)}
+    name = operation.name if operation else ""
+    return {
+        "n": node.name,
+        **({"f": True} if node.is_frozen else {}),
+        "k": "node" if node.operation else "constant" if node.is_constant else "leaf",
+        "o": None if operation is None or is_compiled(operation) else _key(node),
+        "s": title_of(operation) if is_compiled(operation) else SYMBOLS.get(name, name),
+        "p": [place for _, place in edges],
+        "v": _number(node.data),
+        "l": [sending.get(k) for k, _ in edges],
+    }
 
 
 def _line_of(node: Node) -> str:
