@@ -214,7 +214,7 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
         "says": said.sentence,
         "equations": [
             "".join(t if isinstance(t, str) else f"{t.caption}{t.text}" for t in equation)
-            for equation in said.equations()
+            for equation in said.equations
         ],
         "uses": _uses(step.received, step.uses) if step.parent is not None else "",
         **_roles(steps, number),

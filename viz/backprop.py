@@ -15,21 +15,22 @@ from typing import TYPE_CHECKING, Any
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.printing import printing
+from glassgrad.engine.printing import columns, printing, short
 from glassgrad.engine.text import clipped, describe, named, some_of, suggestion, told
 from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.page import Page
 from glassgrad.viz.repeats import Repeats
-from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
 from glassgrad.viz.steps import Steps
+from glassgrad.viz.told import not_finite, tell
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
 
 
+_MOST_CHECKING = 100_000  # how many operations the check by differences of a text may cost
 FORMATS = ("html", "svg", "png", "pdf", "json", "txt")
 
 
@@ -207,6 +208,54 @@ def backprop(
         )
     whole(depth, "depth", least=0)
     return Backprop(y, names, learning_rate, parameters, depth)
+
+
+# As text for a terminal: the records of `told.py` in columns.
+
+
+def report(steps: Steps) -> str:
+    """All steps as aligned tables: forward, backpropagation, gradients, update."""
+    rows: dict[str, list[tuple[str, ...]]] = {
+        phase: [] for phase in ("forward", "seed", "backward", "update")
+    }
+    for step in steps:
+        rows[step.phase] += tell(steps, step).rows
+    root = steps.diagram[steps.root]
+    forward = "Forward: every operation computes its value"
+    pace = "one edge at a time"
+    if any(step.parts for step in steps):
+        pace += ", or all edges of a compiled function at once"
+    backward = f"Backpropagation: ∂{root.name}/∂{root.name} = 1, then {pace}"
+    heads = ("edge", "upstream", "× local", "= contribution", "gradient so far", "uses received")
+    parts = [
+        _table(forward, rows["forward"]) if rows["forward"] else "",
+        _table(backward, [heads, *rows["backward"]] if rows["backward"] else []),
+        _gradients(steps),
+    ]
+    if steps.learning_rate is not None:
+        way = "with" if steps.learning_rate < 0.0 else "against"
+        moved = _table(f"Update: each parameter moves {way} its gradient", rows["update"])
+        new = short(steps.new_loss)
+        parts.append(f"{moved}\n  {root.name}: {short(root.data)} before, {new} after")
+    parts += [not_finite(steps), steps.diagram.outdated_note()]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _table(title: str, rows: Sequence[tuple[str, ...]]) -> str:
+    return "\n".join([title, *([columns(rows)] if rows else [])])
+
+
+def _gradients(steps: Steps) -> str:
+    diagram = steps.diagram
+    root = diagram[steps.root]
+    listed = [n for n in diagram if n is root or (n.operation is None and not n.is_constant)]
+    is_checked = diagram.can_evaluate and len(listed) * diagram.cost <= _MOST_CHECKING
+    rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
+    for node in listed:
+        gradient = steps.gradients.get(node.index)
+        cells = (node.name, short(node.data), "– (frozen)" if node.is_frozen else short(gradient))
+        rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
+    return _table(f"Gradients: how fast {root.name} changes with each", rows)
 
 
 # The state of a page: what `stage.state()` gives in a browser and what stands in the address of a

@@ -93,6 +93,13 @@ class Step:
         assert None not in numbers
         return numbers  # type: ignore[return-value]
 
+    @property
+    def update(self) -> tuple[float, float, float]:
+        """Of an update step the old number, the new one, and the gradient."""
+        numbers = (self.before, self.after, self.upstream)
+        assert None not in numbers
+        return numbers  # type: ignore[return-value]
+
     def to_dict(self) -> dict[str, Any]:
         """The record as data for JSON, without the fields that do not apply."""
         found = asdict(self) | {"parts": [part.to_dict() for part in self.parts]}
