@@ -221,7 +221,7 @@ def report(steps: Steps) -> str:
         phase: [] for phase in ("forward", "seed", "backward", "update")
     }
     for step in steps:
-        rows[step.phase] += tell(steps, step).rows
+        rows[step.phase] += [tuple(map(str, row)) for row in tell(steps, step).rows]
     root = steps.diagram[steps.root]
     forward = "Forward: every operation computes its value"
     pace = "one edge at a time"

@@ -9,7 +9,6 @@ lay the records out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, isfinite, isnan
 from operator import add
@@ -32,8 +31,7 @@ Reference = tuple[str | int, ...]
 """Which number of the graph is meant, as a script reads it: ("v", 3) is the value of node 3."""
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """A number in a text; as an operand of a row with as many digits as it takes to come out."""
 
     reference: Reference
@@ -92,8 +90,7 @@ class Term(NamedTuple):
 Equation = Sequence[Term | str]  # terms with the signs between them
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """What one step says.
 
     Attributes:
@@ -111,7 +108,7 @@ class Told:
     tells: Text
     equations: list[Equation]
     cells: tuple[Text, ...]
-    rows: tuple[tuple[str, ...], ...] = ()
+    rows: Sequence[tuple[str | Text, ...]] = ()
     check: str = ""
 
     @property
@@ -125,7 +122,7 @@ def tell(steps: Steps, step: Step, check: str = "") -> Told:
     if step.parts:
         return _sent_at_once(steps, step)
     found = _TELLERS[step.phase](steps, step)
-    return replace(found, check=check) if step.received == step.uses else found
+    return found._replace(check=check) if check and step.received == step.uses else found
 
 
 def _computed(steps: Steps, step: Step) -> Told:
@@ -145,7 +142,7 @@ def _computed(steps: Steps, step: Step) -> Told:
     return Told(
         step, answer, Text(f"Forward: {node.name} = {formula} = ", numbers, " = "),
         Text(answer, "."), [terms], (Text(node.name), NOTHING, NOTHING, NOTHING, result),
-        ((node.name, f"= {formula}", f"= {numbers}", f"= {answer}"),),
+        ((node.name, f"= {formula}", Text("= ", numbers), Text("= ", answer)),),
     )  # fmt: skip
 
 
@@ -218,7 +215,7 @@ def _updated(steps: Steps, step: Step) -> Told:
         equations.append([Term(f"{root} before", Text(result)), "→", after])
     asks = Text(f"Update: {name} goes from ", before, f" {direction} its gradient, to ", numbers)
     cells = Text(name), Text(slope), NOTHING, NOTHING, Text("value becomes ", answer)
-    rows = ((name, f"= {numbers}", f"= {answer}"),)
+    rows = ((name, Text("= ", numbers), Text("= ", answer)),)
     tells = Text(answer, ".", outcome)
     return Told(step, answer, Text(asks, " = "), tells, equations, cells, rows)
 
@@ -280,9 +277,9 @@ class _Edge:
         local = Term(f"local {self.slopes[1]}", self.local)
         return [upstream, "×", local, "=", Term(caption, Text(self.answer), True)]
 
-    def row(self, indent: str = "") -> tuple[str, ...]:
-        numbers = (f"{self.upstream}", f"× {self.factor}", f"= {self.answer}")
-        return (indent + self.name, *numbers, str(self.result), str(self.uses))
+    def row(self, indent: str = "") -> tuple[str | Text, ...]:
+        numbers = (Text(self.upstream), Text("× ", self.factor), Text("= ", self.answer))
+        return (indent + self.name, *numbers, self.result, self.uses)
 
 
 def _sent(steps: Steps, step: Step) -> Told:
@@ -331,10 +328,12 @@ def _sent_at_once(steps: Steps, step: Step) -> Told:
     results = [Text(f"{each.receiver}: ", each.result) for each in edges]
     results += [Text(f"{more}, in steps.to_json()")] * bool(left)
     cells = Text(name), Text(upstream), Text(program), Text("all at once"), joined("; ", results)
-    rows: list[tuple[str, ...]] = [(name, str(upstream), f"× {program}", "= all at once", "", "")]
+    rows: list[tuple[str | Text, ...]] = [
+        (name, Text(upstream), f"× {program}", "= all at once", "", "")
+    ]
     rows += [each.row("  ") for each in edges]
     rows += [(f"  {more}", "", "", "", "", "")] * bool(left)
-    return Told(step, first.answer, asks, tells, equations, cells, tuple(rows))
+    return Told(step, first.answer, asks, tells, equations, cells, rows)
 
 
 def _gets(others: Sequence[_Edge], left: int) -> Text:
@@ -363,11 +362,12 @@ def shown_formula(step: Step) -> str:
     return ""
 
 
-def factor(step: Step, digits: int | None) -> str:
-    """The local derivative of an edge to stand after a ×: a sum in brackets."""
-    number, formula = short(step.local, digits), shown_formula(step)
+def factor(step: Step, digits: int | None) -> Text:
+    """The local derivative of an edge to stand after a ×, its number in so many digits."""
+    number = Number(("l", step.node, step.operand or 0), step.local, digits)
+    formula = shown_formula(step)
     formula = f"({formula})" if _is_sum(formula) else formula
-    return f"{formula} = {number}" if formula else number
+    return Text(f"{formula} = ", number) if formula else Text(number)
 
 
 def _is_sum(formula: str) -> bool:
