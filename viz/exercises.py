@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from glassgrad.engine import Value
 from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import short
@@ -208,7 +206,7 @@ def _of_numbers(answer: Any, of: Any, by: Any, hint: str, digits: int) -> Verdic
 
 def _each(wanted: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """What is asked for, by name: [1][0] in a list, a key of a dict, the label of a Value."""
-    wanted = wanted.tolist() if isinstance(wanted, np.ndarray) else wanted
+    wanted = wanted.tolist() if hasattr(wanted, "tolist") else wanted
     if isinstance(wanted, Mapping):
         for key, part in wanted.items():
             yield from _each(part, f"{name}{clipped(str(key))}")
