@@ -239,35 +239,24 @@ class GraphQuestion(Question):
         self.root = self.target = self.diagram[steps.root]
         if self.diagram.outdated:
             raise ChangedDataError(f"There is no one right answer: {self.diagram.outdated_note()}")
+        right = self.root.data
         if by is not None:
+            right = grad(of, by)  # which refuses what is no Value, or constant
             self.target = self.diagram[self._index_of_by()]
         nodes = [(n.operation, n.data, n.parents, n.label) for n in self.diagram]
         self.key = hash((str(nodes), self.root.index, by is None, self.target.index))
         reach, size = self._reached()
         self.edges = list(self._edges(reach))
         if by is None:
-            right = self.root.data
             size = sum(abs(g * self.diagram[i].data) for i, g in self.gradients.items())
-        elif self.target.is_frozen:  # it has a derivative, though no gradient reaches it
-            right = reach.get(self.root.index, 0.0)
-        else:
-            right = self.gradients.get(self.target.index, 0.0)
         noise = sys.float_info.epsilon * len(self.diagram) * size
         super().__init__([right], [""], noise if math.isfinite(noise) else 0.0)
 
     def _index_of_by(self) -> int:
-        if not isinstance(self.by, Value):
-            raise TypeError(
-                f"check differentiates by a Value of the graph, not by {describe(self.by)}. Write "
-                "by=x for the Value x that the result was computed from."
-            )
-        name = name_of(self.by)
-        if self.by.is_constant:
-            raise ValueError(f"{name} is a constant: no gradient flows to it. Give a Value.")
         if self.by not in self.diagram.values:
             raise ValueError(
-                f"{name} is not in the graph of {name_of(self.of)}, so there is no derivative to "
-                "ask for. Give a Value that the result was computed from."
+                f"{name_of(self.by)} is not in the graph of {name_of(self.of)}, so there is no "
+                "derivative to ask for. Give a Value that the result was computed from."
             )
         return self.diagram.values[self.by]
 
