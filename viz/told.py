@@ -49,7 +49,10 @@ class Text(tuple[str | Number, ...]):
     def __new__(cls, *parts: str | Number | Text) -> Text:
         flat: list[str | Number] = []
         for part in parts:
-            flat += part if isinstance(part, Text) else (part,)
+            if isinstance(part, Text):
+                flat += part
+            else:
+                flat.append(part)
         return super().__new__(cls, flat)
 
     def __str__(self) -> str:
