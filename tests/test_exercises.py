@@ -67,7 +67,9 @@ def leaf(y: Value, label: str) -> Value:
 def test_a_number_is_right_to_the_digits_that_were_typed(answer: float, right: bool) -> None:
     x = Value(math.atanh(math.sqrt(1 - 0.41997434161402614)), label="x")
     assert bool(check(answer, of=x.tanh(), by=x)) is right
-    assert bool(check(answer, of=0.41997434161402614)) is right
+    for number in (0.41997434161402614, np.float64(0.41997434161402614)):
+        verdict = check(answer, of=number)
+        assert (bool(verdict), verdict.parts) == (right, {})
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,9 @@ def test_sizes_beyond_the_floats_let_no_wrong_number_pass() -> None:
 
 def test_labels_that_do_not_tell_answers_apart_are_numbered() -> None:
     a, b = Value(2.0, label="w"), Value(3.0, label="w")
+    for alone in ([Value(2.0)], {"": Value(2.0)}):
+        (x,) = alone if isinstance(alone, list) else alone.values()
+        assert list(check([3.0], of=x * 3.0, by=alone).parts) == ["answer 1"]
     verdict = check([3.0, 5.0], of=a * b, by=[a, b])
     assert verdict.parts["answer 1"]
     assert not verdict.parts["answer 2"]

@@ -180,11 +180,11 @@ def _of_numbers(answer: Any, of: Any, by: Any, hint: str, digits: int) -> Verdic
             "give the Value that the number was computed as."
         )
     wanted = settled(scalar_of(of if by is None else by))
-    names = [name for name, _ in _each(wanted)]
-    parts = [part for _, part in _each(wanted)]
+    names, parts = [name for name, _ in _each(wanted)], [part for _, part in _each(wanted)]
     if not names:
         raise ValueError("check asks for nothing, since what it compares with is empty.")
-    if names != [""] and ("" in names or len(set(names)) < len(names)):
+    is_alone = not (isinstance(wanted, (list, tuple, Mapping)) or getattr(wanted, "shape", ()))
+    if not is_alone and ("" in names or len(set(names)) < len(names)):
         names = [f"answer {i}" for i in range(1, len(names) + 1)]
     questions: Sequence[Question]
     if isinstance(of, Value):
@@ -196,12 +196,13 @@ def _of_numbers(answer: Any, of: Any, by: Any, hint: str, digits: int) -> Verdic
         size = max((abs(x) for x in right if math.isfinite(x)), default=0.0)
         questions = [Question([x], [""], 1e-15 * min(1.0, size)) for x in right]
     roles = [f"check({name or 'answer'})" for name in names]
-    answers = [_typed(*each) for each in zip(_given(answer, wanted, names), roles)]
+    given = [answer] if is_alone else _given(answer, wanted, names)
+    answers = [_typed(*each) for each in zip(given, roles)]
     verdicts = {
         name: _judged([part], question, hint, digits)
         for name, part, question in zip(names, answers, questions)
     }
-    return verdicts[""] if "" in verdicts else _together(verdicts)
+    return verdicts[""] if is_alone else _together(verdicts)
 
 
 def _each(wanted: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -220,8 +221,6 @@ def _each(wanted: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 def _given(answer: Any, wanted: Any, names: Sequence[str]) -> list[Any]:
     """The answers, in the order of the names; for a dict their order may stand for the names."""
-    if names == [""]:
-        return [answer]
     if isinstance(wanted, Mapping) and not isinstance(answer, Mapping):
         wanted = list(wanted.values())
     try:
