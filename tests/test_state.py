@@ -85,6 +85,17 @@ def test_what_is_no_state_is_refused_in_a_sentence(state: Any, says: str) -> Non
     assert steps.state == before
 
 
+def test_a_rate_moves_the_same_way_as_the_update() -> None:
+    up = backprop(lecture_neuron(), learning_rate=-0.5)
+    up.state = {"rate": -2.0}
+    assert up.state["rate"] == -2.0
+    with pytest.raises(ValueError, match=r"the same way, not 2\.0"):
+        up.state = {"rate": 2.0}
+    some = backprop(y := lecture_neuron(), parameters=[y.parents[0].parents[1]])
+    some.state = {"rate": 0.5}
+    assert some.state["rate"] == 0.5
+
+
 def test_a_rate_that_moves_nothing_is_refused(new_page: Pages) -> None:
     steps = backprop(lecture_neuron())
     with pytest.raises(ValueError, match=r"moves parameters the same way, not 0\.5"):
