@@ -9,7 +9,7 @@ from browsing import Pages
 from lecture import lecture_neuron
 from stepping import Stepper, document, fragment, lecture, network, recurrence, shared
 
-from glassgrad import MLP, Backprop, Value, backprop, engine
+from glassgrad import MLP, Backprop, Value, backprop, compiled, engine
 
 
 @pytest.mark.parametrize("build", [lecture, network])
@@ -83,6 +83,13 @@ def test_what_is_no_state_is_refused_in_a_sentence(state: Any, says: str) -> Non
         steps.state = state
     assert says in str(caught.value)
     assert steps.state == before
+
+
+def test_a_page_that_does_not_compute_takes_no_new_numbers() -> None:
+    x = Value(1.0, label="x")
+    steps = backprop(compiled(lambda x: x * 2.0)(x))
+    with pytest.raises(ValueError, match="is compiled, and its array program runs in Python"):
+        steps.state = {"numbers": {"x": 2.0}}
 
 
 def test_a_rate_moves_the_same_way_as_the_update() -> None:

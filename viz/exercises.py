@@ -183,7 +183,7 @@ def _of_numbers(answer: Any, of: Any, by: Any, hint: str, digits: int) -> Verdic
     names, parts = [name for name, _ in _each(wanted)], [part for _, part in _each(wanted)]
     if not names:
         raise ValueError("check asks for nothing, since what it compares with is empty.")
-    is_alone = not (isinstance(wanted, (list, tuple, Mapping)) or getattr(wanted, "shape", ()))
+    is_alone = not (isinstance(wanted, (list, tuple, Mapping)) or getattr(wanted, "ndim", 0))
     if not is_alone and ("" in names or len(set(names)) < len(names)):
         names = [f"answer {i}" for i in range(1, len(names) + 1)]
     questions: Sequence[Question]
