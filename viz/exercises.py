@@ -183,7 +183,8 @@ def _of_numbers(answer: Any, of: Any, by: Any, hint: str, digits: int) -> Verdic
     names, parts = [name for name, _ in _each(wanted)], [part for _, part in _each(wanted)]
     if not names:
         raise ValueError("check asks for nothing, since what it compares with is empty.")
-    is_alone = not (isinstance(wanted, (list, tuple, Mapping)) or getattr(wanted, "ndim", 0))
+    axes = getattr(wanted, "shape", None)  # of an array; a number of numpy has none
+    is_alone = not axes and not isinstance(wanted, (list, tuple, Mapping))
     if not is_alone and ("" in names or len(set(names)) < len(names)):
         names = [f"answer {i}" for i in range(1, len(names) + 1)]
     questions: Sequence[Question]
