@@ -214,14 +214,14 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
         "says": said.sentence,
         "equations": [
             "".join(t if isinstance(t, str) else f"{t.caption}{t.text}" for t in equation)
-            for equation in said.equations()
+            for equation in said.equations
         ],
         "uses": _uses(step.received, step.uses) if step.parent is not None else "",
         **_roles(steps, number),
         **_numbers(steps, number),
         "statuses": [
             [str(i), status]
-            for i, status in enumerate(steps.statuses(number - 1))
+            for i, status in enumerate(statuses(steps, number - 1))
             if status and any(each.phase == "seed" for each in steps[:number])
         ],
         "player": "Play",
@@ -232,6 +232,25 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
         "stuck": ["gg-first", "gg-back"] * (number == 1)
         + ["gg-forward", "gg-last"] * (number == end),
     }
+
+
+def statuses(steps: Steps, index: int) -> list[str]:
+    """The status of the gradient of every node after a step, counted from 0; "" where none comes.
+
+    The node whose edges are being followed is in progress; others are waiting, partial while some
+    of their uses are still to come, or done.
+    """
+    every = [edge for step in steps for edge in step.edges]
+    gets = {steps.root, *(edge.receiver for edge in every)}
+    found = ["waiting" * (n.index in gets and not n.is_constant) for n in steps.diagram]
+    for step in steps[: index + 1]:
+        if step.phase == "seed":
+            found[step.node] = "done"
+        for edge in step.edges:
+            found[edge.receiver] = "done" if edge.received == edge.uses else "partial"
+    if steps[index].phase == "backward":
+        found[steps[index].node] = "in progress"
+    return found
 
 
 def check_of(steps: Steps, number: int) -> str:

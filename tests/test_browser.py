@@ -27,6 +27,7 @@ from stepping import (
     reductions,
     resting,
     shared,
+    statuses,
     steppers,
 )
 
@@ -89,9 +90,9 @@ def test_the_words_have_the_check_the_line_and_the_statuses(new_page: Pages) -> 
     ):
         assert words == [says]
         assert check == [check_of(one.steps, i + 1)]
-        statuses = one.steps.statuses(i)
+        found = statuses(one.steps, i)
         names = ("waiting", "partial", "in progress", "done")
-        assert counts == [statuses.count(name) for name in names]
+        assert counts == [found.count(name) for name in names]
     one.go(1)
     line = one.root.locator(".gg-drawer-words .gg-line-of-code")
     assert "stepping.py, line" in line.text_content()

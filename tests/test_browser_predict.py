@@ -62,7 +62,7 @@ def test_nothing_tells_an_answer_before_it_is_asked_for(build: Any, new_page: Pa
     one = document(new_page, build(), reduced_motion="reduce")
     one.press("p")
     told = [tell(one.steps, step) for step in one.steps]
-    answers, questions = [str(t.answer) for t in told], [str(t.halves()[0]) for t in told]
+    answers, questions = [str(t.answer) for t in told], [str(t.asks) for t in told]
     given = [f"{node.data:.4g}" for node in one.steps.diagram if not node.parents]
     hidden = 0
     read = f"""root => [({SEEN})(root), root.querySelector(".gg-sentence").textContent]"""

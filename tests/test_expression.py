@@ -7,7 +7,6 @@ sentence and a mark, and that no text is too deep. Hostile ones are in `test_hos
 
 import ast
 import math
-from collections.abc import Callable
 from unittest.mock import Mock
 
 import pytest
@@ -19,10 +18,6 @@ from glassgrad.viz.expression import NAMES as NAMES_OF_ROWS
 from glassgrad.viz.expression import SIGNS, Expression, ExpressionError
 
 NAMES = ("a", "b", "c", "d")
-DIRECT: dict[str, Callable[..., object]] = {
-    **TABLE,
-    "softmax": lambda xs: engine.softmax(xs)[0],
-}
 ROWS = pytest.mark.parametrize("name", TABLE)
 
 
@@ -53,7 +48,9 @@ def typed(name: str) -> str:
 def direct(name: str) -> tuple[float, list[float]]:
     """The value and the gradients of a row, computed without any text."""
     xs = [Value(x) for x in numbers(TABLE[name]).values()]
-    y = DIRECT[name](*arguments(TABLE[name], xs))
+    function = engine.softmax if name == "softmax" else TABLE[name]
+    y = function(*arguments(TABLE[name], xs))
+    y = y[0] if name == "softmax" else y
     return y.data, grad(y, xs)
 
 
@@ -79,69 +76,42 @@ def refusal(text: str) -> ExpressionError:
 
 @ROWS
 def test_a_row_gives_the_numbers_and_gradients_of_a_direct_call(name: str) -> None:
-    expression = Expression(typed(name))
-    y = expression.value(numbers(TABLE[name]))
+    y = Expression(typed(name)).value(numbers(TABLE[name]))
     y.backward()
-    leaves = {node.label: node for node in engine.topological_order(y) if node.label}
-    found = [leaves[label].grad for label in numbers(TABLE[name])]
+    found = [leaves_and_parts(y)[label].grad for label in numbers(TABLE[name])]
     assert (y.data, found) == direct(name)
 
 
-@pytest.mark.parametrize("name", [n for n, row in TABLE.items() if not isinstance(row, Reduction)])
-def test_a_row_as_a_method(name: str) -> None:
-    point = numbers(TABLE[name])
+@ROWS
+def test_a_row_as_a_method_or_of_operands_one_by_one(name: str) -> None:
+    point, row = numbers(TABLE[name]), TABLE[name]
     first, *others = point
-    assert read(f"{first}.{name}({', '.join(others)})", **point) == direct(name)[0]
+    text = f"{first}.{name}({', '.join(others)})"
+    if isinstance(row, Reduction):
+        text = typed(name).replace("[a, b, c, d]", "a, b, c, d")
+    assert read(text, **point) == direct(name)[0]
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, row in TABLE.items() if isinstance(row, Reduction) and n != "dot"]
-)
-def test_a_reduction_takes_operands_one_by_one(name: str) -> None:
-    text = typed(name).replace("[a, b, c, d]", "a, b, c, d")
-    assert read(text, **numbers(TABLE[name])) == direct(name)[0]
+MEANT = [
+    *("x + y", "x - y - 1", "x / y / 2", "-x ** 2", "2 ** 3 ** x", "+x * -y", "7", "1e999"),
+    *("(x + y) * (x - y)", "1e-3 * x + .5", "0x10 + 1_000 + x", "00 + 0_0 + 07.5 + 01e1 * x"),
+    *("[x, y][0x1]", "(x +\n y)", " + ".join(["x"] * 1000), "where(x > y, x, y)", "x > y"),
+    *("where(x <= 0, 0, x)", "where(x < y, 1, 2) + where(x >= y, 10, 20)", "leaky_relu(-x)"),
+    *("elu(-x, 0.5)", "softmax(x, y)[1]", "max(x, y, 5)", "tanh(x).exp().log()", "1 / (x - x)"),
+]
 
 
-@pytest.mark.parametrize(
-    ("text", "compute"),
-    [
-        ("x + y", lambda x, y: x + y),
-        ("x - y - 1", lambda x, y: x - y - 1),
-        ("x / y / 2", lambda x, y: x / y / 2),
-        ("-x ** 2", lambda x, y: -(x**2)),
-        ("2 ** 3 ** x", lambda x, y: 2 ** (3**x)),
-        ("+x * -y", lambda x, y: x * -y),
-        ("(x + y) * (x - y)", lambda x, y: (x + y) * (x - y)),
-        ("1e-3 * x + .5", lambda x, y: 1e-3 * x + 0.5),
-        ("0x10 + 1_000 + x", lambda x, y: 1016 + x),
-        ("00 + 0_0 + 07.5 + 01e1 * x", lambda x, y: 7.5 + 10 * x),
-        ("[x, y][0x1]", lambda x, y: y),
-        ("(x +\n y)", lambda x, y: x + y),
-        ("  x\u00a0* y  ", lambda x, y: x * y),
-        (" + ".join(["x"] * 1000), lambda x, y: 1000 * x),
-        ("-" * 1998 + "x", lambda x, y: x),
-        ("where(x > y, x, y)", max),
-        ("where(x <= 0, 0, x)", lambda x, y: max(0.0, x)),
-        ("where(x < y, 1, 2) + where(x >= y, 10, 20)", lambda x, y: 12.0 if x >= y else 21.0),
-        ("leaky_relu(-x)", lambda x, y: -0.01 * x),
-        ("elu(-x, 0.5)", lambda x, y: 0.5 * engine.expm1(-x)),
-        ("softmax(x, y)[1]", lambda x, y: engine.softmax(x, y)[1]),
-        ("[x, y][1]", lambda x, y: y),
-        ("max(x, y, 5)", lambda x, y: 5.0),
-        ("tanh(x).exp().log()", lambda x, y: engine.tanh(x)),
-        ("7", lambda x, y: 7.0),
-        ("x > y", lambda x, y: float(x > y)),
-        ("1 / (x - x)", lambda x, y: float("inf")),
-        ("1e999", lambda x, y: float("inf")),
-    ],
-)
+@pytest.mark.parametrize("text", MEANT)
 @pytest.mark.parametrize("point", [(0.75, 2.5), (2.0, 1.0)])
-def test_arithmetic_means_what_it_means_in_python(
-    text: str, compute: Callable[[float, float], float], point: tuple[float, float]
-) -> None:
-    x, y = point
+def test_arithmetic_means_what_it_means_in_python(text: str, point: tuple[float, float]) -> None:
     given = {name: number for name, number in zip("xy", point) if name in Expression(text).names}
-    assert read(text, **given) == pytest.approx(compute(x, y), rel=1e-15)
+    meant = eval(text, {**vars(engine), **{name: Value(x) for name, x in given.items()}})
+    assert read(text, **given) == (meant.data if isinstance(meant, Value) else float(meant))
+
+
+def test_spaces_of_all_kinds_and_many_signs_are_read() -> None:
+    assert read("  x\u00a0* y  ", x=2.0, y=3.0) == 6.0
+    assert read("-" * 1998 + "x", x=2.0) == 2.0
 
 
 @pytest.mark.parametrize("sign", ["<", "<=", ">", ">="])
@@ -167,14 +137,10 @@ def test_names_come_in_the_order_they_are_written(text: str, names: tuple[str, .
     assert Expression(text).names == names
 
 
-@pytest.mark.parametrize("text", ["x", "[x][0]"])
-def test_the_result_is_a_node_of_its_own(text: str) -> None:
-    y = Expression(text).value({"x": 2.0})
-    assert y.label is None
-    assert y.operation is TABLE["pos"]
-
-
-def test_a_result_without_variables_is_a_constant() -> None:
+def test_the_result_is_a_node_of_its_own_without_variables_a_constant() -> None:
+    for text in ("x", "[x][0]"):
+        y = Expression(text).value({"x": 2.0})
+        assert (y.label, y.operation) == (None, TABLE["pos"])
     y = Expression("2 * 3 + 1").value({})
     assert (y.label, y.data, y.is_constant) == (None, 7.0, True)
 
@@ -185,198 +151,117 @@ def test_what_is_nested_too_deeply_for_the_parser_is_refused(
 ) -> None:
     """How deep that is depends on Python and on what calls it."""
     monkeypatch.setattr(ast, "parse", Mock(side_effect=error))
-    with pytest.raises(
-        ExpressionError, match=r"too deeply to be read\. Compute a part of it first"
-    ):
+    with pytest.raises(ExpressionError, match=r"too deeply to be read\. Compute a part of it"):
         Expression("-x")
 
 
 # What is refused: the sentence and the place it marks.
 
-SQUARE_BRACKETS = "Only a list can have an index"
+INDEX = "Only a list can have an index"
 NO_OPERATION = "There is no operation called"
-NOT_ALLOWED = "not allowed"
+NOT_ALLOWED = "This is not allowed: an expression has numbers, names,"
 NO_CALL = "Only an operation can be called. A product is written 2*(x + 1)."
 UNREAD = "It cannot be read from here on: a product is written 2*x, an operation tanh(x)"
 BRACKETS = "Brackets: "
+OF_PYTHON: dict[type[ast.AST], str] = {
+    ast.BoolOp: "x and y", ast.NamedExpr: "(x := 2)", ast.Lambda: "lambda: 0",
+    ast.IfExp: "x if y else 1", ast.Dict: "{x: y}", ast.Set: "{x, y}",
+    ast.ListComp: "[x for x in y]", ast.SetComp: "{x for x in y}",
+    ast.DictComp: "{x: x for x in y}", ast.GeneratorExp: "(x for x in y)",
+    ast.Await: "await x", ast.Yield: "(yield)", ast.YieldFrom: "(yield from x)",
+    ast.JoinedStr: "f'{x}'", ast.Attribute: "x.data", ast.Starred: "max(*[x, y])",
+    ast.Mod: "x % 2", ast.FloorDiv: "x // 2", ast.MatMult: "x @ y", ast.LShift: "x << 2",
+    ast.RShift: "x >> 2", ast.BitAnd: "x & y", ast.Not: "not x", ast.Invert: "~x",
+    ast.Eq: "x == y", ast.NotEq: "x != y", ast.Is: "x is y", ast.IsNot: "x is not y",
+    ast.In: "x in y", ast.NotIn: "x not in y",
+}  # fmt: skip
+"""What Python has and no expression may have, each as the kind of node that it is."""
+ALLOWED = {
+    *(ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Constant, ast.Subscript, ast.Name),
+    *(ast.List, ast.Tuple, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub),
+    *(ast.Lt, ast.LtE, ast.Gt, ast.GtE),
+}
+INSIDE = {"FormattedValue", "Slice", "BitOr", "BitXor", "TemplateStr", "Interpolation"}
+"""What stands only inside of others, or is written with a sign that is refused before."""
+
+
+def test_all_else_of_python_is_refused() -> None:
+    kinds = (ast.expr, ast.operator, ast.unaryop, ast.cmpop)
+    every = {kind for base in kinds for kind in base.__subclasses__()}
+    others = {kind for kind in every if kind.__module__ in ("ast", "_ast")} - ALLOWED
+    old = {"Num", "Str", "Bytes", "NameConstant", "Ellipsis"}  # of Constant, until Python 3.14
+    assert {kind.__name__ for kind in others} - INSIDE - old == {k.__name__ for k in OF_PYTHON}
+    for kind, text in OF_PYTHON.items():
+        tree = ast.walk(ast.parse(text))
+        assert any(isinstance(node, kind) for node in tree)
+        assert refusal(text).problem.startswith((NOT_ALLOWED, UNREAD, "lambda is", "await is"))
+
+
 REFUSED = [
-    ("", "empty", ""),
     ("   ", "empty", ""),
     ("x +", "Something is missing at the end.", ""),
-    ("x**", "Something is missing at the end.", ""),
     ("x;", "After ; the result is missing", ""),
-    ("x!", "No expression has the sign !.", "!"),
     ("class*2", "class is a reserved word of Python: no expression has it.", "class"),
-    ("print(x)", "There is no operation called print. glassgrad --help lists all.", "print"),
-    ("x == 1", "where(x > 0, a, b)", "x == 1"),
-    ("1if x else 2", "where(x > 0, a, b)", "1if x else 2"),
-    ("log_softmax([x, y], [1])", "log_softmax takes one list, or", "log_softmax([x, y], [1])"),
-    ("dot([[x]], [[y]])", "dot takes two lists of numbers.", "dot([[x]], [[y]])"),
-    ("(x + )", UNREAD, None),
-    ("* x", NOT_ALLOWED, "* x"),
-    ("tanh(, x)", UNREAD, None),
-    ("x + * y", UNREAD, None),
-    ("x y", UNREAD, None),
-    ("2x", UNREAD, None),
-    ("(x) y", UNREAD, None),
-    ("max(x y)", UNREAD, None),
-    ("tanh x", UNREAD, None),
-    ("1 + exp 2.5", UNREAD, None),
-    ("sin cos(x)", UNREAD, None),
-    ("sinn x", UNREAD, None),
+    ("1if x else 2", NOT_ALLOWED, "1if x else 2"),
     ("tanh(x", BRACKETS, None),
-    ("(x + [y", BRACKETS, None),
-    ("x)", BRACKETS, None),
     ("(1, 2]", BRACKETS, None),
-    ("[1, 2)", BRACKETS, None),
-    ("1_", UNREAD, None),
-    ("x * 0b2", UNREAD, None),
-    ("01", UNREAD, None),
-    ("x * 0_10", UNREAD, None),
-    ("[x, 1][01]", UNREAD, None),
-    ("[x, 1][1.0]", SQUARE_BRACKETS, "[x, 1][1.0]"),
-    ("x.", "missing at the end", ""),
-    (".x", UNREAD, None),
-    ("x..y", UNREAD, None),
-    ("5.tanh()", UNREAD, None),
-    ("5.foo()", UNREAD, None),
-    ("#", "No expression has the sign #.", "#"),
-    ("x # y", "No expression has the sign #.", "#"),
-    ("x'", UNREAD, None),
-    ("x[]", UNREAD, None),
-    ("x[", BRACKETS, None),
-    ("w·x", "No expression has the sign ·. Write * instead.", "·"),
-    ("w\u0387x", "No expression has the sign ·. Write * instead.", "·"),
-    ("sin²(x)", "No expression has the sign ². Write **2 instead.", "²"),
-    ("2(x+1)", NO_CALL, "2"),
-    ("(x)(y)", NO_OPERATION, "x"),
-    ("x(y + 1)", NO_OPERATION, "x"),
-    ("(x + 1) (y)", NO_CALL, "x + 1"),
-    ("2(x, y)", NO_CALL, "2"),
-    ("x(y, 1)", "There is no operation called x.", "x"),
-    ("(x=3)", UNREAD, None),
-    ("leaky_relu(1=2)", UNREAD, None),
-    ("leaky_relu(x, slope=1", BRACKETS, None),
-    ("x = 3", "An expression has no =. Add x=3 to the command instead.", "x = 3"),
-    ("x = -1e-3", "An expression has no =. Add x=-1e-3 to the command instead.", "x = -1e-3"),
-    ("x := 3", UNREAD, None),
-    ("(y = tanh(x))", UNREAD, None),
-    ("y := tanh(x)", UNREAD, None),
-    ("= x", UNREAD, None),
-    ("2*x = 6", UNREAD, None),
-    ("x; y", "This part has no name. Write h = x and use h in what follows it.", "x"),
-    ("; x", UNREAD, None),
-    ("h = x*y;; h", UNREAD, None),
-    ("h = x*(2; h", UNREAD, None),
-    ("é = x*2; é + foo(é)", NO_OPERATION, "foo"),
-    ("h = h + 1; h", "h is used before it is named. Name it first.", "h"),
-    ("x + h; h = x", "This part has no name.", "x + h"),
-    ("h = x + 1; h = x*2; h", "h names two parts. Give this one another name.", "x*2"),
-    ("h = x*2; x + 1", "The part h is not used after it. Leave it out.", "x*2"),
-    ("lambda = 2; x", "lambda is a reserved word", "lambda"),
-    ("a = 3; x = 2", "An expression has no =. Add x=2 to the command instead.", "x = 2"),
-    ("np.tanh(x)", "np is not needed here: write tanh(...).", "np.tanh"),
-    ("x + math.pi", NOT_ALLOWED, "math.pi"),
-    ("np.max(x, y)", "np is not needed here: write max(...).", "np.max"),
-    ("x.max(y)", "max is not a method: write max(...).", "x.max"),
-    ("square(x + 1)", NO_OPERATION, "square"),
-    ("power(x, y)", NO_OPERATION, "power"),
-    ("x × y", "No expression has the sign ×. Write * instead.", "×"),
-    ("x² + 1", "No expression has the sign ². Write **2 instead.", "²"),
-    ("|x|", "No expression has the sign |. Write abs(x) instead.", "|"),
-    ("import os", NOT_ALLOWED, "import os"),
-    ("x * lambda", "lambda is a reserved word", "lambda"),
-    ("'a' x", UNREAD, None),
+    ("x + * y", UNREAD, None),
+    ("2x", UNREAD, None),
+    ("tanh x", UNREAD, None),
+    ("9" * 5000, UNREAD, None),
     ("x\0", UNREAD, None),
     ("x + \ud800", UNREAD, None),
-    (("1 + \u0e33", "No expression has the sign \u0e33.", "\u0e33"), UNREAD, None),
-    ("tanhh(x)", "Did you mean tanh?", "tanhh"),
-    ("1 + foo(x)", NO_OPERATION, "foo"),
-    ("(名前 +\n foo(x))", NO_OPERATION, "foo"),
-    ("(x +\x0c\n foo(x))", NO_OPERATION, "foo"),
-    ("x.foo()", NO_OPERATION, "x.foo"),
-    ("x.data()", NO_OPERATION, "x.data"),
-    ("x.__class__()", NO_OPERATION, "x.__class__"),
-    ("eval(1)", NO_OPERATION, "eval"),
-    ("open(x, y)", NO_OPERATION, "open"),
-    ("__import__('os').system('touch a')", NOT_ALLOWED, "'os'"),
-    ("x.sum()", "sum is not a method: write sum(...).", "x.sum"),
-    ("(x + 1).sum(y)", "sum is not a method: write sum(...).", "(x + 1).sum"),
-    ("x.softmax()", "softmax is not a method: write softmax(...).", "x.softmax"),
-    ("x.data", NOT_ALLOWED, "x.data"),
-    ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__"),
-    ("x // 2", NOT_ALLOWED, "x // 2"),
-    ("x % 2", NOT_ALLOWED, "x % 2"),
-    ("x @ y", NOT_ALLOWED, "x @ y"),
-    ("x == y", NOT_ALLOWED, "x == y"),
-    ("x ^ 2", "No expression has the sign ^. Write ** instead.", "^"),
-    ("é + (x) // (y)", NOT_ALLOWED, "(x) // (y)"),
-    ("x is not y", NOT_ALLOWED, "x is not y"),
-    ("1 < x < 2", NOT_ALLOWED, "1 < x < 2"),
-    ("not x", NOT_ALLOWED, "not x"),
-    ("~x", NOT_ALLOWED, "~x"),
-    ("x and y", NOT_ALLOWED, "x and y"),
-    ("x if y else 1", NOT_ALLOWED, "x if y else 1"),
-    ("lambda: 0", NOT_ALLOWED, "lambda: 0"),
-    ("1 + (x := 2)", NOT_ALLOWED, "x := 2"),
-    ("[x for x in y]", NOT_ALLOWED, "[x for x in y]"),
-    ("{x: y}", NOT_ALLOWED, "{x: y}"),
-    ("f'{x}'", NOT_ALLOWED, "f'{x}'"),
-    ("max(*[x, y])", NOT_ALLOWED, "*[x, y]"),
-    (
-        "leaky_relu(x, slope=1)",
-        "An operation takes no names. Write the operands alone, in th",
-        "leaky_relu",
-    ),
-    ("tanh(x)(y)", NO_CALL, "tanh(x)"),
-    ("'text'", NOT_ALLOWED, "'text'"),
-    ("[x](y)", NO_CALL, "[x]"),
-    ("h = x*(2; h)", UNREAD, None),
-    ("2j", NOT_ALLOWED, "2j"),
-    ("True", NOT_ALLOWED, "True"),
-    ("None", NOT_ALLOWED, "None"),
-    ("...", NOT_ALLOWED, "..."),
-    ("0x" + "f" * 400, "beyond the range", "0x" + "f" * 400),
-    ("9" * 5000, UNREAD, None),
     (" + ".join(["x"] * 1001), "it has more than 2,000 parts.", " + ".join(["x"] * 1001)),
     ("-" * 50_000 + "x", "it has more than 2,000 parts.", "-" * 50_000 + "x"),
-    ("tanh()", "tanh takes 1 operand", "tanh()"),
+    # Signs that people know from paper.
+    ("x × y", "No expression has the sign ×. Write * instead.", "×"),
+    ("w\u0387x", "No expression has the sign \u0387. Write * instead.", "\u0387"),
+    ("sin²(x)", "No expression has the sign ². Write **2 instead.", "²"),
+    ("x ^ 2", "No expression has the sign ^. Write ** instead.", "^"),
+    ("√x", "No expression has the sign √. Write sqrt(x) instead.", "√"),
+    ("|x|", "No expression has the sign |. Write abs(x) instead.", "|"),
+    ("x!", "No expression has the sign !. Leave it out.", "!"),
+    ("(x +\n y $ x)", "No expression has the sign $. Leave it out.", "$"),
+    # Parts.
+    ("x = -1e-3", "An expression has no =. Add x=-1e-3 to the command instead.", "x = -1e-3"),
+    ("a = 3; x = 2", "An expression has no =. Add x=2 to the command instead.", "x = 2"),
+    ("x; y", "This part has no name. Write h = x and use h in what follows it.", "x"),
+    ("import os", NOT_ALLOWED, "import os"),
+    ("x += 1; x", NOT_ALLOWED, "x += 1"),
+    ("h = h + 1; h", "h is used before it is named. Name it first.", "h"),
+    ("h = x + 1; h = x*2; h", "h names two parts. Give this one another name.", "x*2"),
+    ("h = x*2; x + 1", "The part h is not used after it. Leave it out.", "x*2"),
+    # What is called.
+    ("print(x)", "There is no operation called print. glassgrad --help lists all.", "print"),
+    ("x(y + 1)", "There is no operation called x. To multiply, write 2*(x + 1).", "x"),
+    ("é = x*2; é + foo(é)", NO_OPERATION, "foo"),
+    ("(名前 +\n foo(x))", NO_OPERATION, "foo"),
+    ("x.__class__()", NO_OPERATION, "x.__class__"),
+    ("__import__('os').system('touch a')", NOT_ALLOWED, "'os'"),
+    ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__"),
+    ("2(x+1)", NO_CALL, "2"),
+    ("tanh(x)(y)", NO_CALL, "tanh(x)"),
+    ("np.tanh(x)", "np is not needed here: write tanh(...).", "np.tanh"),
+    ("x.softmax()", "softmax is not a method: write softmax(...).", "x.softmax"),
+    ("(x + 1).sum(y)", "sum is not a method: write sum(...).", "(x + 1).sum"),
+    ("leaky_relu(x, slope=1)", "An operation takes no names. Write the operands", "leaky_relu"),
     ("tanh(x, y)", "tanh takes 1 operand", "tanh(x, y)"),
-    ("max([])", "at least one operand", "max([])"),
     ("dot([x], [x, y])", "as many left operands", "dot([x], [x, y])"),
-    ("tanh([x])", "tanh takes numbers, and this is a list. Pick one, as in", "[x]"),
-    ("[x].tanh()", "tanh takes numbers, and this is a list. Pick one, as in", "[x]"),
-    ("sum([x] * 3)", "* takes numbers, and this is a list.", "[x]"),
-    ("-[x]", "- takes numbers, and this is a list.", "[x]"),
-    (
-        "sum([1, 2], 3)",
-        "sum takes one list, or numbers alone.",
-        "sum([1, 2], 3)",
-    ),
-    (
-        "softmax([x], y)",
-        "takes one list, or numbers alone.",
-        "softmax([x], y)",
-    ),
-    (
-        "sum([[x], [y]])",
-        "takes one list, or numbers alone.",
-        "sum([[x], [y]])",
-    ),
     ("dot(x, y)", "dot takes two sequences of equal length", "dot(x, y)"),
-    ("[x] + [y]", "+ takes numbers, and this is a list.", "[x]"),
-    ("x < [y]", "< takes numbers, and this is a list.", "[y]"),
+    # Numbers and lists.
+    ("é + (x) // (y)", NOT_ALLOWED, "(x) // (y)"),
+    ("1 < x < 2", NOT_ALLOWED, "1 < x < 2"),
+    *((text, NOT_ALLOWED, text) for text in ("2j", "True", "None", "...", "'text'")),
+    ("0x" + "f" * 400, "This number is beyond the range of floats.", "0x" + "f" * 400),
     ("[]", "The expression gives no number.", "[]"),
-    ("[x, y]", "several numbers. Pick one, as in [a, b][0].", "[x, y]"),
-    ("softmax(x, y)", "several numbers", "softmax(x, y)"),
-    ("[x][1]", "counted from 0", "[x][1]"),
-    ("[x][" + "9" * 5000 + "]", UNREAD, None),
-    ("[x][-1]", SQUARE_BRACKETS, "[x][-1]"),
-    ("[x][0:1]", SQUARE_BRACKETS, "[x][0:1]"),
-    ("[x][x]", SQUARE_BRACKETS, "[x][x]"),
-    ("[x][True]", SQUARE_BRACKETS, "[x][True]"),
-    ("x[0]", SQUARE_BRACKETS, "x[0]"),
-    ("x " * 200, UNREAD, None),
+    ("softmax(x, y)", "several numbers. Pick one, as in [a, b][0].", "softmax(x, y)"),
+    ("[x][1]", "There are 1 numbers, counted from 0.", "[x][1]"),
+    *((text, INDEX, text) for text in ("x[0]", "[x][-1]", "[x][0:1]", "[x][x]", "[x][True]")),
+    ("[x].tanh()", "tanh takes numbers, and this is a list. Pick one, as in", "[x]"),
+    ("x < [y]", "< takes numbers, and this is a list.", "[y]"),
+    ("sum([[x], [y]])", "takes one list, or numbers alone.", "sum([[x], [y]])"),
+    ("log_softmax([x, y], [1])", "log_softmax takes one list, or", "log_softmax([x, y], [1])"),
+    ("dot([[x]], [[y]])", "dot takes two lists of numbers.", "dot([[x]], [[y]])"),
 ]
 
 
@@ -399,15 +284,8 @@ def test_everything_else_is_refused_with_the_place_marked(
     assert set(mark) == {" ", "^"}
 
 
-@pytest.mark.parametrize(
-    ("text", "shown", "mark"),
-    [
-        ("1 + tahn(x)", "  1 + tahn(x)", "      ^^^^"),
-        ("名前 + foo(x)", "  名前 + foo(x)", "         ^^^"),
-    ],
-)
-def test_the_mark_stands_under_the_place(text: str, shown: str, mark: str) -> None:
-    assert str(refusal(text)).split("\n")[1:] == [shown, mark]
+def test_the_mark_stands_under_the_place() -> None:
+    assert str(refusal("名前 + foo(x)")).split("\n")[1:] == ["  名前 + foo(x)", "         ^^^"]
 
 
 def test_of_a_long_expression_the_part_around_the_place_is_shown() -> None:
@@ -416,27 +294,29 @@ def test_of_a_long_expression_the_part_around_the_place_is_shown() -> None:
     assert shown.strip()[0] == shown[-1] == "…"
 
 
-def test_a_syntax_error_is_marked_in_its_own_line() -> None:
-    error = refusal("(x +\n y $ x)")
-    assert error.start == error.text.index("$")
-
-
-@pytest.mark.parametrize("text", ["x", "tanh(x) * y", "y + (x)"])
-def test_a_variable_without_a_number_is_marked(text: str) -> None:
-    with pytest.raises(ExpressionError, match="x has no number") as caught:
+@pytest.mark.parametrize(
+    ("text", "said", "marked"),
+    [
+        ("y + (x)", "x has no number. Add x=... to the command.", "x"),
+        ("tanh(np) * y", "np has no number. Add np=... to the command.", "np"),
+        ("y + tanh", "tanh is an operation: write tanh(...).", "tanh"),
+    ],
+)
+def test_a_variable_without_a_number_is_marked(text: str, said: str, marked: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
         Expression(text).value({"y": 1.0})
     error = caught.value
-    assert error.text[error.start : error.end] == "x"
+    assert (error.problem, error.text[error.start : error.end]) == (said, marked)
 
 
 @pytest.mark.parametrize(
     ("text", "given", "said", "marked"),
     [
-        ("tanh(weight * x)", ["wieght", "x"], "Did you mean weight?", "weight"),
-        ("W * x", ["w", "x"], "Did you mean W?", "W"),
-        ("x * weight", ["weigth", "x", "weight"], "expression.", "x * weight"),
-        ("x * y", ["z", "x"], "expression.", "x * y"),
-        ("x * " + "w" * 40, ["x", "w" * 39], "expression.", "x * " + "w" * 40),
+        ("tanh(weight * x)", ["wieght", "x"], "expression. Did you mean weight?", "weight"),
+        ("W * x", ["w", "x"], "expression. Did you mean W?", "W"),
+        ("x * weight", ["weigth", "x", "weight"], "in the expression.", "x * weight"),
+        ("x * y", ["z", "x"], "z does not occur in the expression.", "x * y"),
+        ("h = x*2; h + 1", ["h"], "in the expression. Leave out the number for it.", "x*2"),
     ],
 )
 def test_a_number_for_a_name_that_does_not_occur_may_be_meant_for_another(
@@ -444,7 +324,6 @@ def test_a_number_for_a_name_that_does_not_occur_may_be_meant_for_another(
 ) -> None:
     error = Expression(text).unused(dict.fromkeys(given, 1.0))
     assert error is not None
-    assert "does not occur in the expression." in error.problem
     assert error.problem.endswith(said)
     assert error.text[error.start : error.end] == marked
     assert Expression("x * y").unused({"x": 1.0}) is None
@@ -453,10 +332,8 @@ def test_a_number_for_a_name_that_does_not_occur_may_be_meant_for_another(
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        *(("tahn", "tanh"), ("tanhh", "tanh"), ("TANH", "tanh"), ("sigmod", "sigmoid")),
-        *(("ln", "log"), ("swish", "silu"), ("foo", None), ("tanh" * 100, None)),
-        *(("σ", "sigmoid"), ("sgn", "sign"), ("leakyrelu", "leaky_relu"), ("arctan", "atan")),
-        *(("round", None), ("floor", None), ("share_of", None), ("rect", None)),
+        *(("tahn", "tanh"), ("TANH", "tanh"), ("ln", "log"), ("swish", "silu"), ("foo", None)),
+        *(("σ", "sigmoid"), ("leakyrelu", "leaky_relu"), ("round", None), ("tanh" * 100, None)),
     ],
 )
 def test_the_operation_that_was_meant(typed: str, meant: str | None) -> None:
@@ -470,12 +347,6 @@ def test_the_signs_and_names_are_those_of_the_table() -> None:
     assert tuple(n for n in TABLE if n not in without_name) == NAMES_OF_ROWS
 
 
-@pytest.mark.parametrize("text", ["np * x", "tanh(np)"])
-def test_the_name_of_a_library_alone_is_a_variable(text: str) -> None:
-    with pytest.raises(ExpressionError, match=r"np has no number. Add np=... to the command."):
-        Expression(text).value({"x": 1.0})
-
-
 # Parts with a name.
 
 
@@ -484,9 +355,8 @@ def leaves_and_parts(y: Value) -> dict[str | None, Value]:
 
 
 def test_a_part_is_one_node_however_often_it_is_used() -> None:
-    y = Expression("h = sigmoid(w*x); h*v1 + h*v2").value(
-        {"w": 1.0, "x": 2.0, "v1": 3.0, "v2": 4.0}
-    )
+    given = {"w": 1.0, "x": 2.0, "v1": 3.0, "v2": 4.0}
+    y = Expression("h = sigmoid(w*x); h*v1 + h*v2").value(given)
     y.backward()
     nodes = engine.topological_order(y)
     assert [node.label for node in nodes].count("h") == 1
@@ -516,12 +386,6 @@ def test_parts_have_their_names_in_the_graph(text: str, value: float, labels: se
     assert len(leaves_and_parts(y)) <= len(labels) + 1  # what a softmax shares has its own
 
 
-def test_a_number_for_a_part_is_refused() -> None:
-    error = Expression("h = x*2; h + 1").unused({"x": 1.0, "h": 2.0})
-    assert error is not None
-    assert error.problem == "h is computed in the expression. Leave out the number for it."
-
-
 # Constants and other functions.
 
 
@@ -540,11 +404,6 @@ def test_other_functions_are_those_that_are_given() -> None:
     assert Expression("twice(x) + first([x, 1])", others).value({"x": 3.0}).data == 9.0
     with pytest.raises(ExpressionError, match=r"Did you mean twice\?"):
         Expression("twcie(x)", others)
-
-
-def test_the_name_of_an_operation_without_brackets_gets_a_hint() -> None:
-    with pytest.raises(ExpressionError, match=r"tanh is an operation.*: write tanh\(\.\.\.\)\."):
-        Expression("1 + tanh").value({})
 
 
 def outcome(text: str) -> float | str:

@@ -208,7 +208,7 @@ def test_a_large_graph_is_not_checked() -> None:
 
 def test_the_last_update_tells_the_new_loss() -> None:
     steps = backprop(lecture_neuron(), learning_rate=0.1)
-    *_, before, last = (str(tell(steps, step).halves()[1]) for step in steps)
+    *_, before, last = (str(tell(steps, step).tells) for step in steps)
     assert last == f"6.831. By all updates o goes from 0.7071 to {short(steps.new_loss)}."
     assert "By all" not in before
 

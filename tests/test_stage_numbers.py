@@ -46,8 +46,8 @@ from glassgrad import (
 )
 from glassgrad.engine.printing import short
 from glassgrad.viz.expression import Expression
-from glassgrad.viz.report import not_finite
 from glassgrad.viz.stage import data, javascript
+from glassgrad.viz.told import not_finite
 
 
 def table() -> Backprop:

@@ -127,8 +127,8 @@ class Page:
 
 def texts(told: Told) -> Iterator[str]:
     """All that a step says, as Python text."""
-    yield from map(str, (*told.halves(), *told.cells()))
-    for equation in told.equations():
+    yield from map(str, (told.asks, told.tells, *told.cells))
+    for equation in told.equations:
         for part in equation:
             yield part if isinstance(part, str) else f"{part.caption}: {part.text}"
 
@@ -190,8 +190,8 @@ def test_a_text_is_words_and_numbers() -> None:
 def test_the_numbers_of_an_update_without_a_gradient_are_zero() -> None:
     x, z = Value(1.0, label="x"), Value(2.0, label="z")
     steps = backprop(engine.where(1.0, x, z), learning_rate=0.5)
-    said = {step.node: str(tell(steps, step).numbers) for step in steps[-2:]}
-    assert list(said.values()) == ["1 − 0.5 × 1", "2 − 0.5 × 0"]
+    said = [str(tell(steps, step).rows[0][1]) for step in steps[-2:]]
+    assert said == ["= 1 − 0.5 × 1", "= 2 − 0.5 × 0"]
 
 
 # Formulas that hold for these numbers only.

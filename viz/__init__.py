@@ -2,7 +2,7 @@
 
     graph      diagram.py (its nodes and their names), compiled.py, formulas.py, derivation.py
     picture    drawing.py (draw), picture.py, dot.py, render.py, markup.py
-    steps      backprop.py, steps.py, told.py (what a step says), report.py
+    steps      backprop.py, steps.py, told.py (what a step says)
     page       page.py, stage.py; its scripts lie in stage/
     patterns   patterns.py (networks and repetitions, found in scalars)
     teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with

@@ -7,6 +7,7 @@ whose kernel runs; without one a saved widget is blank, so a cell shows `Backpro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import cache
 from math import isfinite
 from pathlib import Path
@@ -14,22 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
-from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.printing import printing
-from glassgrad.engine.text import clipped, describe, named, some_of, suggestion, told
+from glassgrad.engine.misuse import is_real, real, whole
+from glassgrad.engine.printing import columns, printing, short
+from glassgrad.engine.text import clipped, describe, some_of, told
 from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.page import Page
 from glassgrad.viz.patterns import Repeats
-from glassgrad.viz.report import report
 from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
 from glassgrad.viz.steps import Steps
+from glassgrad.viz.told import not_finite, tell
 
 if TYPE_CHECKING:
     from anywidget import AnyWidget
 
 
+_MOST_CHECKING = 100_000  # how many operations the check by differences of a text may cost
 FORMATS = ("html", "svg", "png", "pdf", "json", "txt")
 
 
@@ -101,11 +103,14 @@ class Backprop(Steps):
 
     def html(self) -> str:
         """The steps as one self-contained piece of HTML."""
-        return Page(self, self.more(), self._state).html()
+        return self._page().html()
 
     def standalone_html(self) -> str:
         """The steps as a whole HTML document."""
-        return Page(self, self.more(), self._state).document()
+        return self._page().document()
+
+    def _page(self) -> Page:
+        return Page(self, self.more(), self._state)
 
     def more(self) -> str:
         """What the page has besides the steps, as HTML: nothing, unless they are a neuron's."""
@@ -124,9 +129,7 @@ class Backprop(Steps):
             stepper = _stepper_class()
         except ImportError as error:
             raise ImportError(ADVICE) from error
-        shown = shown_steps(self)
-        page = Page(self, self.more(), self._state)
-        return stepper(page, range(shown[0].index, shown[-1].index + 1))
+        return stepper(self._page(), _shown(self))
 
     def save(self, path: str | Path, step: int | None = None) -> Path:
         """Write the steps to a file: the page as .html, all as .json or .txt, one as a picture.
@@ -147,14 +150,14 @@ class Backprop(Steps):
         if "{" in path.name:
             problem = f"save writes one file, and {told(path.name)} is a name for several."
             raise ValueError(f"{problem} Write save('step-3.{kind}', step=3) for each.")
-        index = None if step is None else checked_step(self, step)
+        last = len(self) - 1 if step is None else checked_step(self, step)
         if kind == "html":
-            at = {"step": index, "level": "scalars"}
-            state = self._state if index is None else checked_state(self, {**self.state, **at})
-            return write_file(path, Page(self, self.more(), state).document().encode())
+            opened = copy(self)
+            if step is not None:
+                opened.state = {**self.state, "step": last, "level": "scalars"}
+            return write_file(path, opened.standalone_html().encode())
         if kind in ("json", "txt"):
-            text = self.to_json() if kind == "json" else self.text()
-            return write_file(path, text.encode())
+            return write_file(path, (self.to_json() if kind == "json" else self.text()).encode())
         if self.state["numbers"]:
             names = ", ".join(map(clipped, self.state["numbers"]))
             raise ValueError(
@@ -162,7 +165,7 @@ class Backprop(Steps):
                 "Build the graph with them, or save the page as .html."
             )
         gradients: dict[int, float] = {}
-        for each in self if index is None else self[: index + 1]:
+        for each in self[: last + 1]:
             if each.phase == "seed":
                 gradients[each.node] = 1.0
             gradients |= {e.receiver: e.after for e in each.edges if e.after is not None}
@@ -209,6 +212,54 @@ def backprop(
     return Backprop(y, names, learning_rate, parameters, depth)
 
 
+# As text for a terminal: the records of `told.py` in columns.
+
+
+def report(steps: Steps) -> str:
+    """All steps as aligned tables: forward, backpropagation, gradients, update."""
+    rows: dict[str, list[tuple[str, ...]]] = {
+        phase: [] for phase in ("forward", "seed", "backward", "update")
+    }
+    for step in steps:
+        rows[step.phase] += [tuple(map(str, row)) for row in tell(steps, step).rows]
+    root = steps.diagram[steps.root]
+    forward = "Forward: every operation computes its value"
+    pace = "one edge at a time"
+    if any(step.parts for step in steps):
+        pace += ", or all edges of a compiled function at once"
+    backward = f"Backpropagation: ∂{root.name}/∂{root.name} = 1, then {pace}"
+    heads = ("edge", "upstream", "× local", "= contribution", "gradient so far", "uses received")
+    parts = [
+        _table(forward, rows["forward"]) if rows["forward"] else "",
+        _table(backward, [heads, *rows["backward"]] if rows["backward"] else []),
+        _gradients(steps),
+    ]
+    if steps.learning_rate is not None:
+        way = "with" if steps.learning_rate < 0.0 else "against"
+        moved = _table(f"Update: each parameter moves {way} its gradient", rows["update"])
+        new = short(steps.new_loss)
+        parts.append(f"{moved}\n  {root.name}: {short(root.data)} before, {new} after")
+    parts += [not_finite(steps), steps.diagram.outdated_note()]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _table(title: str, rows: Sequence[tuple[str, ...]]) -> str:
+    return "\n".join([title, *([columns(rows)] if rows else [])])
+
+
+def _gradients(steps: Steps) -> str:
+    diagram = steps.diagram
+    root = diagram[steps.root]
+    listed = [n for n in diagram if n is root or (n.operation is None and not n.is_constant)]
+    is_checked = diagram.can_evaluate and len(listed) * diagram.cost <= _MOST_CHECKING
+    rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
+    for node in listed:
+        gradient = steps.gradients.get(node.index)
+        cells = (node.name, short(node.data), "– (frozen)" if node.is_frozen else short(gradient))
+        rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
+    return _table(f"Gradients: how fast {root.name} changes with each", rows)
+
+
 # The state of a page: what `stage.state()` gives in a browser and what stands in the address of a
 # page, so that what somebody found there can be opened again.
 
@@ -218,52 +269,79 @@ _START: dict[str, Any] = dict(level=None, step=0, numbers={}, rate=None, drawer=
 
 def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     """A state with all that `Backprop.state` may have, what is left out as a page begins."""
-    if not isinstance(state, Mapping):
-        raise TypeError(f"state is a dict such as {{'step': 2}}, not {describe(state)}.")
-    for key in state:
-        if key not in _START:
-            meant = suggestion(key, _START) if isinstance(key, str) else ""
-            raise ValueError(f"A state has {', '.join(_START)}, and no {named(key)}.{meant}")
+    if not isinstance(state, Mapping) or not state.keys() <= _START.keys():
+        raise TypeError(
+            f"A state is a dict with {', '.join(_START)}, or some of them, not {told(state)}."
+        )
     found: dict[str, Any] = {**_START, "rate": steps.learning_rate, **state}
-    if found["level"] is None and found["step"]:
-        found["level"] = "scalars"
-    _check_level(steps, found["level"])
-    if found["drawer"] is not None and found["drawer"] not in DRAWERS:
-        raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(found['drawer'])}.")
-    if found["rate"] is not None:
-        found["rate"] = rate = real(found["rate"], "rate")
-        if not isfinite(rate) or rate * (steps.learning_rate or 1.0) < 0.0:
-            raise ValueError(
-                f"rate is a finite number, for an update of the same way as it was, not {rate}."
-            )
-        if not steps.moving and steps.learning_rate is None:
-            raise ValueError(
-                f"A rate of {rate} moves nothing in steps without an update. Give "
-                "backprop a learning_rate, or the parameters that it may move."
-            )
-    if found["level"] in (None, "scalars"):
-        found["step"] = step = checked_step(steps, found["step"])
-        shown = shown_steps(steps)
-        first, last = shown[0].index, shown[-1].index
-        if step and not first <= step <= last:  # 0 is the beginning of the page
-            problem = f"Step {step} is not on the page, which has {first} to {last}"
-            raise ValueError(f"{problem} of {len(steps)} steps.")
-    else:
-        whole(found["step"], "step", least=0)
-    found["numbers"] = _numbers(steps, found["numbers"])
-    found["view"] = _view(found["view"])
-    return found
+    level, step, numbers, rate, drawer, view = found.values()
+    level = "scalars" if level is None and step else level
+    levels = _levels(steps, level)
+    _require(level in (None, *levels), "level", f"one of {some_of(levels)}", level)
+    _require(drawer in (None, *DRAWERS), "drawer", f"one of {', '.join(DRAWERS)}", drawer)
+    _require(
+        rate is None or _moves(steps, rate), "rate", "one that moves parameters the same way", rate
+    )
+    _require(view is None or _is_view(view), "view", "finite x, y, and scale above 0", view)
+    leaves = [n.name for n in steps.diagram if n.operation is None and not n.is_constant]
+    is_known = isinstance(numbers, Mapping) and all(name in leaves for name in numbers)
+    _require(is_known, "numbers", f"a dict of new ones for {some_of(leaves)}", numbers)
+    if numbers and (why_not := javascript(steps)[1]):
+        raise ValueError(why_not)
+    if level not in (None, "scalars"):
+        whole(step, "step", least=0)
+    elif step := checked_step(steps, step):  # 0 is where a page begins
+        shown = _shown(steps)
+        _require(step in shown, "step", f"from {shown[0]} to {shown[-1]} on this page", step)
+    return {
+        "level": level,
+        "step": step,
+        "numbers": {name: _number_text(name, number) for name, number in numbers.items()},
+        "rate": None if rate is None else float(rate),
+        "drawer": drawer,
+        "view": None if view is None else {key: float(number) for key, number in view.items()},
+    }
 
 
-def _check_level(steps: Steps, level: Any) -> None:
-    levels = ["scalars"]
+def _require(holds: bool, key: str, meaning: str, given: Any) -> None:
+    if not holds:
+        raise ValueError(f"{key} of a state is {meaning}, not {told(given)}.")
+
+
+def _shown(steps: Steps) -> range:
+    """The indices of the steps on the page."""
+    shown = shown_steps(steps)
+    return range(shown[0].index, shown[-1].index + 1)
+
+
+def _levels(steps: Steps, level: Any) -> list[str]:
+    """The levels of the page; whether anything repeats is found out only where it is asked for."""
     if (network := network_of(steps)) is not None:  # which is seen in place of what repeats
-        levels += ["network", *(unit.name for units in network.layers for unit in units)]
-    elif level == "repeats" and Repeats(steps.diagram).series:
-        levels.append("repeats")
-    if level is not None and level not in levels:
-        problem = f"The page has no level {told(level)}."
-        raise ValueError(f"{problem} It has {some_of([told(each) for each in levels])}.")
+        units = [unit.name for units in network.layers for unit in units]
+        return ["scalars", "network", *units]
+    repeats = level == "repeats" and bool(Repeats(steps.diagram).series)
+    return ["scalars", *["repeats"] * repeats]
+
+
+def _moves(steps: Steps, rate: Any) -> bool:
+    """Whether the page can move something with a rate, and in the direction of the steps."""
+    if not (steps.moving or steps.learning_rate is not None):
+        return False
+    return is_real(rate) and isfinite(rate) and rate * (steps.learning_rate or 1.0) >= 0.0
+
+
+def _is_view(view: Any) -> bool:
+    if not isinstance(view, Mapping) or view.keys() != {"x", "y", "scale"}:
+        return False
+    return all(is_real(x) and isfinite(x) for x in view.values()) and view["scale"] > 0.0
+
+
+def _number_text(name: str, number: Any) -> str:
+    """A new number as a text, since JSON has no infinity."""
+    try:
+        return repr(float(number) if isinstance(number, str) else real(number, name))
+    except ValueError:
+        raise ValueError(f"{name} gets a number, not {told(number)}.") from None
 
 
 def checked_step(steps: Sequence[object], step: Any) -> int:
@@ -274,37 +352,6 @@ def checked_step(steps: Sequence[object], step: Any) -> int:
         choose = f"Choose one from 0 to {len(steps) - 1}, or -1 for the last."
         raise ValueError(f"There is no step {told(step)}. {choose}")
     return step % len(steps)
-
-
-def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
-    """New numbers by the names of leaves, as texts, since JSON has no infinity."""
-    if not isinstance(numbers, Mapping):
-        raise TypeError(f"numbers gives leaves new ones by name, not {describe(numbers)}.")
-    leaves = [n.name for n in steps.diagram if n.operation is None and not n.is_constant]
-    for name in numbers:
-        if name not in leaves:
-            meant = suggestion(name, leaves) if isinstance(name, str) else ""
-            raise ValueError(f"{named(name)} is no leaf whose number can be changed.{meant}")
-    if numbers and (why_not := javascript(steps)[1]):
-        raise ValueError(why_not)
-    found = {}
-    for name, number in numbers.items():
-        try:
-            found[name] = repr(float(number) if isinstance(number, str) else real(number, name))
-        except ValueError:
-            raise ValueError(f"{name} gets a number, not {told(number)}.") from None
-    return found
-
-
-def _view(view: Any) -> dict[str, float] | None:
-    if view is None:
-        return None
-    if not isinstance(view, Mapping) or set(view) != {"x", "y", "scale"}:
-        raise TypeError(f"view is a dict with x, y and scale, not {describe(view)}.")
-    found = {key: real(number, f"{key} of the view") for key, number in view.items()}
-    if not all(map(isfinite, found.values())) or found["scale"] <= 0.0:
-        raise ValueError(f"view has finite numbers and a scale above 0, not {told(found)}.")
-    return found
 
 
 # The widget.

@@ -11,13 +11,12 @@ from __future__ import annotations
 import html
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
-from types import EllipsisType
 from typing import Any, NamedTuple
 
 from glassgrad.engine import Value
+from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import (
     clipped,
@@ -28,7 +27,7 @@ from glassgrad.engine.text import (
     suggestion,
     told,
 )
-from glassgrad.engine.tree import leaves_of, listed, scalar_of, settled
+from glassgrad.engine.tree import aligned, scalar_of, settled
 from glassgrad.viz.backprop import backprop
 from glassgrad.viz.drawing import picture_of
 from glassgrad.viz.questions import (
@@ -101,18 +100,11 @@ NOT_ANSWERED = Verdict(False, "Not answered yet: put your answer where the dots 
 
 
 def check(
-    answer: Any,
-    of: Any,
-    by: Any = None,
-    *,
-    hint: str = "",
-    mistakes: Mapping[Any, str] | None = None,
-    digits: int = LEAST_DIGITS,
+    answer: Any, of: Any, by: Any = None, *, hint: str = "", digits: int = LEAST_DIGITS
 ) -> Verdict:
     """Whether an answer is right, and if not, where it goes wrong; without the right answer.
 
-    Numbers are right when they agree to the digits that were typed, at least two. The last three
-    arguments are for the author of an exercise, whose sentences are shown as they are.
+    Numbers are right when they agree to the digits that were typed, at least two.
 
     Args:
         answer: a number, several, a function, or the name of an engine, as `of` and `by` ask for;
@@ -122,12 +114,11 @@ def check(
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
             several, a sequence or a dict of names, or, of a function, by its operand 0, 1, ...
         hint: what helps further, in place of the hints found here.
-        mistakes: likely wrong answers, each with what to say then. Where numbers are asked for, a
-            tuple of them, in their order.
         digits: in how many significant digits numbers are to agree.
 
     Raises:
         ChangedDataError: the graph has other numbers than when it was computed.
+        TypeError, ValueError: it is no answer, or there is nothing to ask for.
 
     >>> from glassgrad import Value, check
     >>> x, w = Value(2.0, label="x"), Value(-3.0, label="w")
@@ -137,28 +128,20 @@ def check(
     Right.
     >>> check(2.0, of=y, by=w)
     Not yet. That is by how much v1 = w * x changes with w. By how much does y change with v1?
-    >>> check(8.0, of=0.65, mistakes={8.0: "That is the slope; the update is η times it."})
-    Not yet. That is the slope; the update is η times it.
     """
-    author = _Author.of(hint, mistakes, digits)
+    if whole(digits, "digits", LEAST_DIGITS) > MOST_DIGITS:
+        raise ValueError(f"digits is at most {MOST_DIGITS}, not {digits}.")
+    if not isinstance(hint, str):
+        raise TypeError(f"hint is a text, not {describe(hint)}.")
     if _is_open(answer):
         return NOT_ANSWERED
     answer, of = scalar_of(answer), scalar_of(of)
-    if isinstance(of, Value):
-        return _of_graph(answer, of, by, author)
-    if isinstance(of, Puzzle) or callable(of):
-        if mistakes or digits != LEAST_DIGITS:
-            problem = "mistakes and digits are for numbers, not for a function or a puzzle."
-            raise TypeError(f"{problem} Give a hint.")
-        verdict = of.check(answer) if isinstance(of, Puzzle) else _of_function(answer, of, by)
-        is_wrong = not verdict and verdict is not NOT_ANSWERED
-        return replace(verdict, hint=hint) if hint and is_wrong else verdict
-    if by is not None:
-        raise TypeError(
-            f"check differentiates a Value or a function, not {describe(of)}. Leave by=... out, or "
-            "give the Value that the number was computed as."
-        )
-    return _of_numbers(answer, of, author)
+    if isinstance(of, Puzzle):
+        verdict = of.check(answer)
+        return verdict if verdict else replace(verdict, hint=hint)
+    if callable(of):
+        return _of_function(answer, of, by, hint)
+    return _of_numbers(answer, of, by, hint, digits)
 
 
 def _is_open(answer: Any) -> bool:
@@ -167,11 +150,96 @@ def _is_open(answer: Any) -> bool:
     return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_is_open, answer)))
 
 
-def _judged(answers: Sequence[Typed], question: Question, author: _Author) -> Verdict:
+def _of_function(answer: Any, of: Callable[..., Any], by: Any, hint: str) -> Verdict:
+    if not callable(answer):
+        raise TypeError(
+            f"check(answer) takes a function here, since it compares with "
+            f"{function_name(of)}; not {describe(answer)}. Write lambda x: ..."
+        )
+    question, given = FunctionQuestion(of, by), []
+    for point, place in zip(question.points, question.places):
+        try:
+            result = called(answer, point)
+        except Exception as fault:  # whatever the reader's function raises is said
+            problem = f"At {place} it raises {type(fault).__name__}: {clipped(str(fault))}"
+            return _wrong(f"{problem.rstrip('.')}.", hint)
+        if _is_open(result):
+            return NOT_ANSWERED
+        try:
+            given.append(Typed(plain(result), COMPUTED_DIGITS))
+        except (TypeError, ValueError, OverflowError):
+            return _wrong(f"At {place} it gives {describe(result)}, which is no number.", hint)
+    return _judged(given, question, hint)
+
+
+def _of_numbers(answer: Any, of: Any, by: Any, hint: str, digits: int) -> Verdict:
+    """Of numbers, or of the value or derivatives of a graph: one, or several by name."""
+    if by is not None and not isinstance(of, Value):
+        raise TypeError(
+            f"check differentiates a Value or a function, not {describe(of)}. Leave by=... out, or "
+            "give the Value that the number was computed as."
+        )
+    wanted = settled(scalar_of(of if by is None else by))
+    names, parts = [name for name, _ in _each(wanted)], [part for _, part in _each(wanted)]
+    if not names:
+        raise ValueError("check asks for nothing, since what it compares with is empty.")
+    axes = getattr(wanted, "shape", None)  # of an array; a number of numpy has none
+    is_alone = not axes and not isinstance(wanted, (list, tuple, Mapping))
+    if not is_alone and ("" in names or len(set(names)) < len(names)):
+        names = [f"answer {i}" for i in range(1, len(names) + 1)]
+    questions: Sequence[Question]
+    if isinstance(of, Value):
+        steps = backprop(of)
+        questions = [GraphQuestion(of, None if by is None else part, steps) for part in parts]
+    else:
+        right = [number(x, f"check of {name}".rstrip()) for name, x in zip(names, parts)]
+        # What rounding may have left where 0 is meant, beside large numbers no more than alone.
+        size = max((abs(x) for x in right if math.isfinite(x)), default=0.0)
+        questions = [Question([x], [""], 1e-15 * min(1.0, size)) for x in right]
+    roles = [f"check({name or 'answer'})" for name in names]
+    given = [answer] if is_alone else _given(answer, wanted, names)
+    answers = [_typed(*each) for each in zip(given, roles)]
+    verdicts = {
+        name: _judged([part], question, hint, digits)
+        for name, part, question in zip(names, answers, questions)
+    }
+    return verdicts[""] if is_alone else _together(verdicts)
+
+
+def _each(wanted: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What is asked for, by name: [1][0] in a list, a key of a dict, the label of a Value."""
+    wanted = wanted.tolist() if hasattr(wanted, "tolist") else wanted
+    if isinstance(wanted, Mapping):
+        for key, part in wanted.items():
+            yield from _each(part, f"{name}{clipped(str(key))}")
+    elif isinstance(wanted, (list, tuple)):
+        for i, part in enumerate(wanted):
+            label = clipped(part.label or "") if isinstance(part, Value) else f"{name}[{i}]"
+            yield from _each(part, label)
+    else:
+        yield name, wanted
+
+
+def _given(answer: Any, wanted: Any, names: Sequence[str]) -> list[Any]:
+    """The answers, in the order of the names; for a dict their order may stand for the names."""
+    if isinstance(wanted, Mapping) and not isinstance(answer, Mapping):
+        wanted = list(wanted.values())
+    try:
+        return aligned(answer, wanted)
+    except ValueError:  # which has what is asked for in it
+        raise ValueError(
+            f"The answer is {describe(answer)}, and asked for are {counted(len(names), 'number')}, "
+            f"nested alike: {some_of(names)}."
+        ) from None
+
+
+def _judged(
+    answers: Sequence[Typed], question: Question, hint: str, digits: int = LEAST_DIGITS
+) -> Verdict:
     right, noise, key = question.right, question.noise, question.key
 
     def fits(numbers: Sequence[float]) -> bool:
-        return all(a.agrees(x, noise, author.digits) for a, x in zip(answers, numbers))
+        return all(a.agrees(x, noise, digits) for a, x in zip(answers, numbers))
 
     def gave(numbers: Sequence[float]) -> bool:
         if not all(map(math.isfinite, numbers)):
@@ -184,136 +252,27 @@ def _judged(answers: Sequence[Typed], question: Question, author: _Author) -> Ve
         _tries.pop(key, None)
         return RIGHT
     tried = _tries[key] = _tries.get(key, -1) + 1
-    hint = author.hint or question.hint(tried)
+    hint = hint or question.hint(tried)
     if all(a.is_near(x) for a, x in zip(answers, right)):
         return _wrong("That is near: give more digits, and round only at the end.", hint)
-    for numbers, says in question.suspects():
-        if gave(numbers) and not any(shows(says(), x) for x in right):
-            return _wrong(says(), hint)
-    said = _difference(answers, question, author)
-    return _wrong(hint) if key is not None and hint else _wrong(said, hint)
+    for suspect in question.suspects():
+        if gave(suspect.numbers):
+            said = question.sentence(suspect)
+            if not any(shows(said, x) for x in right):
+                return _wrong(said, hint)
+    if key is not None and hint:
+        return _wrong(hint)
+    return _wrong(_difference(answers, question, digits), hint)
 
 
-def _difference(answers: Sequence[Typed], question: Question, author: _Author) -> str:
+def _difference(answers: Sequence[Typed], question: Question, digits: int) -> str:
     """In which direction an answer goes wrong, of a function where it first does."""
     for place, answer, right in zip(question.places, answers, question.right):
-        if not (answer.agrees(right, question.noise, author.digits) or shows(place, right)):
+        if not (answer.agrees(right, question.noise, digits) or shows(place, right)):
             size = "too small" if answer.number < right else "too large"
             size = "not right" if math.isnan(answer.number - right) else size
             return f"At {place} it is {size}." if place else f"It is {size}."
     return "It is wrong in places."
-
-
-# What is asked for: numbers, a function, numbers of a graph.
-
-
-def _of_numbers(answer: Any, of: Any, author: _Author) -> Verdict:
-    if isinstance(of, Mapping):
-        names, entries = _told_apart([clipped(str(x)) for x in of]), list(of.values())
-        given = _answers(answer, of, names)
-    else:
-        shape, entries = _array(of, "check of")
-        answer_shape, given = _array(answer, "check(answer)") if shape else ((), [answer])
-        if shape != answer_shape:
-            raise ValueError(
-                f"check(answer) has the shape {answer_shape}, and {shape} is asked for. Give as "
-                "many numbers, nested alike, as [[1, 2], [3, 4]] for (2, 2); () is one number."
-            )
-        names = ["".join(f"[{i}]" for i in index) for index in product(*map(range, shape))]
-    right = [number(x, f"check of {name}".rstrip()) for name, x in zip(names, entries)]
-    # What rounding may have left where 0 is meant, beside large numbers no more than alone.
-    noise = 1e-15 * min(1.0, max((abs(x) for x in right if math.isfinite(x)), default=0.0))
-    return _of_several(given, names, [Question([x], [""], noise) for x in right], author)
-
-
-def _array(nested: Any, role: str) -> tuple[tuple[int, ...], list[Any]]:
-    """The shape of nested sequences, and whatever is in them."""
-    import numpy as np
-
-    if isinstance(nested, (str, bytes, Mapping, Set)):
-        raise TypeError(f"{role} takes numbers in an order, not {describe(nested)}.")
-    nested = settled(scalar_of(nested))
-    try:
-        return np.shape(nested), leaves_of(nested)
-    except ValueError:
-        raise ValueError(f"{role} takes rows of equal lengths, not {describe(nested)}.") from None
-
-
-def _of_function(answer: Any, of: Callable[..., Any], by: Any) -> Verdict:
-    if not callable(answer):
-        raise TypeError(
-            f"check(answer) takes a function here, since it compares with "
-            f"{function_name(of)}; not {describe(answer)}. Write lambda x: ..."
-        )
-    question, given = FunctionQuestion(of, by), []
-    for point, place in zip(question.points, question.places):
-        try:
-            result = called(answer, point)
-        except Exception as fault:  # whatever the reader's function raises is said
-            problem = f"At {place} it raises {type(fault).__name__}: {clipped(str(fault))}"
-            return _wrong(f"{problem.rstrip('.')}.")
-        if _is_open(result):
-            return NOT_ANSWERED
-        try:
-            given.append(Typed(plain(result), COMPUTED_DIGITS))
-        except (TypeError, ValueError, OverflowError):
-            return _wrong(f"At {place} it gives {describe(result)}, which is no number.")
-    return _judged(given, question, _Author())
-
-
-def _of_graph(answer: Any, of: Value, by: Any, author: _Author) -> Verdict:
-    steps = backprop(of)
-    if by is None or isinstance(by, Value):
-        return _of_several([answer], [""], [GraphQuestion(of, by, steps)], author)
-    if isinstance(by, Mapping):
-        names, wanted = _told_apart([clipped(str(x)) for x in by]), list(by.values())
-    else:
-        wanted = listed(by, "check by", "a Value of the graph or several,")
-        labels = [clipped(x.label or "") if isinstance(x, Value) else "" for x in wanted]
-        names = _told_apart(labels)
-    given = _answers(answer, by, names)
-    return _of_several(given, names, [GraphQuestion(of, x, steps) for x in wanted], author)
-
-
-def _of_several(
-    given: Sequence[Any], names: Sequence[str], questions: Sequence[Question], author: _Author
-) -> Verdict:
-    """The verdict on answers by name; the name of one alone is ""."""
-    if not names:
-        raise ValueError("check asks for nothing, since what it compares with is empty.")
-    roles = (f"check({name or 'answer'})" for name in names)
-    answers = [_typed(part, role) for part, role in zip(given, roles)]
-    foreseen = author.says(answers, [question.right[0] for question in questions])
-    alone = replace(author, mistakes=())
-    verdicts = {
-        name: _judged([part], question, alone)
-        for name, part, question in zip(names, answers, questions)
-    }
-    verdict = verdicts[""] if "" in verdicts else _together(verdicts)
-    return replace(verdict, text=f"Not yet. {foreseen}") if foreseen and not verdict else verdict
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    are_alike = "" in names or len(set(names)) < len(names)
-    return [f"answer {i}" for i in range(1, len(names) + 1)] if are_alike else names
-
-
-def _answers(answer: Any, asked: Any, names: Sequence[str]) -> list[Any]:
-    if isinstance(answer, Mapping) and isinstance(asked, Mapping):
-        if set(answer) != set(asked):
-            given = some_of([clipped(str(x)) for x in answer])
-            raise ValueError(
-                f"The answer has the names {given}, and asked for are {some_of(names)}. Give a "
-                "number for each name."
-            )
-        return [answer[each] for each in asked]
-    wanted = f"{counted(len(names), 'number')} ({some_of(names)}),"
-    answers = listed(answer, "check(answer)", wanted)
-    if len(answers) != len(names):
-        wanted = f"{len(names)} {'is' if len(names) == 1 else 'are'} asked for"
-        given = counted(len(answers), "number")
-        raise ValueError(f"The answer has {given}, and {wanted}: {some_of(names)}.")
-    return answers
 
 
 def _together(verdicts: Mapping[str, Verdict]) -> Verdict:
@@ -344,8 +303,7 @@ class Typed(NamedTuple):
 
     def is_from(self, number: float, noise: float = 0.0) -> bool:
         """Whether it is a number that a mistake gives: two digits would agree by chance too."""
-        distance = abs(self.number - number)
-        is_exact = distance <= max(noise, 1e-9 * abs(number))
+        is_exact = abs(self.number - number) <= max(noise, 1e-9 * abs(number))
         return is_exact or (self.digits >= DIGITS_OF_MISTAKES and self.agrees(number))
 
     def is_near(self, right: float) -> bool:
@@ -368,52 +326,6 @@ def _typed(answer: Any, role: str) -> Typed:
     text = str(found).lstrip("+-").partition("e")[0].removesuffix(".0")
     digits = text.lstrip("0.").replace(".", "")
     return Typed(found, min(most, max(1, len(digits))))
-
-
-@dataclass(frozen=True)
-class _Author:
-    """What the author of an exercise adds to it; see `check`."""
-
-    hint: str = ""
-    mistakes: tuple[tuple[tuple[Typed, ...], str], ...] = ()
-    digits: int = LEAST_DIGITS
-
-    @staticmethod
-    def of(hint: Any, mistakes: Any, digits: Any) -> _Author:
-        """What an author gave, checked."""
-        mistakes = {} if mistakes is None else mistakes
-        sentences = [hint, *mistakes.values()] if isinstance(mistakes, Mapping) else [None]
-        if not all(isinstance(sentence, str) for sentence in sentences):
-            raise TypeError(
-                "hint is a text, and mistakes a dict from wrong answers to what is said of them, "
-                f"not {told(hint)} and {told(mistakes)}. Write {{8.0: 'That is the slope.'}}."
-            )
-        if type(digits) is not int or not LEAST_DIGITS <= digits <= MOST_DIGITS:
-            kind = ValueError if type(digits) is int else TypeError
-            raise kind(f"digits is {LEAST_DIGITS} to {MOST_DIGITS}, not {told(digits)}.")
-        found = []
-        for wrong, sentence in mistakes.items():
-            numbers = wrong if isinstance(wrong, tuple) else (wrong,)
-            found.append((tuple(_typed(x, "A key of mistakes") for x in numbers), sentence))
-        return _Author(hint, tuple(found), digits)
-
-    def says(self, answers: Sequence[Typed], right: Sequence[float]) -> str:
-        """What to say of an answer that was foreseen, or ""."""
-        said = ""
-        for wrong, sentence in self.mistakes:
-            if len(wrong) != len(right):
-                problem = f"mistakes has {counted(len(wrong), 'number')} for {told(sentence)}"
-                raise ValueError(f"{problem}, and {len(right)} are asked for. Give as many.")
-            if all(x.agrees(y, least=self.digits) for x, y in zip(wrong, right)):
-                problem = f"mistakes has the right answer for {told(sentence)}"
-                raise ValueError(f"{problem}. Leave it out.")
-            pairs = list(zip(answers, wrong))
-            if not said and all(a.is_from(x.number) or x.is_from(a.number) for a, x in pairs):
-                said = sentence
-        return said
-
-
-# Puzzles.
 
 
 class Puzzle:
@@ -451,7 +363,7 @@ class Puzzle:
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         return self._drawing._repr_mimebundle_(**options)
 
-    def check(self, name: str | EllipsisType) -> Verdict:
+    def check(self, name: Any) -> Verdict:
         """Whether it is the engine of this name; if not, at which node that one differs."""
         if name is ...:
             return NOT_ANSWERED

@@ -27,7 +27,7 @@ from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import scrolling_table
-from glassgrad.viz.told import Sent
+from glassgrad.viz.told import factor
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class NeuronSteps(Backprop):
         first, second, third = self._symbols
         # With the formula of the activation, if it is a lone operation.
         is_lone = self.diagram[self._output].parents == (self._sum,)
-        activated = Sent(self, self._edges[self._output, 0]) if is_lone else None
+        activated = self._edges[self._output, 0] if is_lone else None
         yield "weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w"
         for edge, factors in zip(self._terms, self.factors):
             loss_by_output = factors.loss_by_output
@@ -124,8 +124,8 @@ class NeuronSteps(Backprop):
             yield (
                 factors.weight,
                 f"{self._slope} = {slope}" if self._slope else slope,
-                f"× {activated.factor_in(digits) if activated else by_sum}",
-                f"× {Sent(self, edge).factor_in(digits)}",
+                f"× {factor(activated, digits) if activated else by_sum}",
+                f"× {factor(edge, digits)}",
                 f"= {short(factors.product)}",
             )
 

@@ -2,7 +2,7 @@
 
 It works in three places: where scripts run, it is the stage, on which every number can be changed;
 where they are stripped (an untrusted notebook, a code host), the picture and the tables remain: all
-steps, and the classic mistakes. Where HTML is not shown at all, there is the text of `report.py`.
+steps, and the classic mistakes. Where HTML is not shown at all, there is the text of `report`.
 Nothing is loaded from anywhere, and the same piece may stand on a page twice. What a step says is
 from `told.py`, what the page computes with from `stage.py`; its scripts and style are in `stage/`.
 """
@@ -94,7 +94,7 @@ def _picture(steps: Steps) -> str:
 
 
 def _table(steps: Steps, told: Sequence[Told]) -> str:
-    rows = ((str(t.step.index + 1), t.step.phase, *map(str, t.cells())) for t in told)
+    rows = ((str(t.step.index + 1), t.step.phase, *map(str, t.cells)) for t in told)
     caption = "All steps"
     if len(told) != len(steps):
         first, last = told[0].step.index + 1, told[-1].step.index + 1

@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
@@ -27,19 +26,22 @@ from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.derivation import derivation
 from glassgrad.viz.diagram import Node
 
-Suspect = tuple[Sequence[float], Callable[[], str]]
-"""The numbers that a mistake gives, and what to say of it; a large graph has a thousand of them."""
-_NUMBERS: tuple[tuple[Callable[[float], float], str], ...] = (
-    (lambda x: -x, "The size is right, the sign is not."),
-    (lambda x: 1.0 / x, "That is upside down."),
-    (lambda x: 100.0 * x, "That is in per cent."),
-    (math.degrees, "That is in degrees, not in radians."),
-)
-"""What mistakes make of a number, and what to say."""
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+\.?\d*(?:e[-+]?\d+)?(?!\w)")
 """A number that stands by itself in a text: not that of a name such as w1."""
 _LONGEST = 200  # a hint of more characters is left out
 _LONGEST_FORMULA = 24  # with a formula of more characters an unnamed node is not introduced
+
+
+class Suspect(NamedTuple):
+    """The numbers that a mistake gives, and what to say of it, with names in braces.
+
+    The names are put in when it is said, since a large graph has a thousand suspects.
+    """
+
+    numbers: Sequence[float]
+    text: str
+    node: Node | None = None
+    operand: Node | None = None
 
 
 class Question:
@@ -56,9 +58,16 @@ class Question:
 
     def suspects(self) -> Iterator[Suspect]:
         """What mistakes give, the likeliest first."""
-        for mistake, sentence in _NUMBERS:
-            with suppress(ArithmeticError):
-                yield [mistake(x) for x in self.right], partial(str, sentence)
+        right = self.right
+        yield Suspect([-x for x in right], "The size is right, the sign is not.")
+        if all(right):
+            yield Suspect([1.0 / x for x in right], "That is upside down.")
+        yield Suspect([100.0 * x for x in right], "That is in per cent.")
+        yield Suspect([math.degrees(x) for x in right], "That is in degrees, not in radians.")
+
+    def sentence(self, suspect: Suspect) -> str:
+        """What to say of a number that a mistake gives."""
+        return suspect.text
 
     def hint(self, tried: int) -> str:
         """What helps further, after so many tries; "" if nothing."""
@@ -133,7 +142,7 @@ class FunctionQuestion(Question):
     def suspects(self) -> Iterator[Suspect]:
         if self.by is not None:
             itself = f"That is {function_name(self.of)} itself, not its derivative."
-            yield [self._at(point, None) for point in self.points], partial(str, itself)
+            yield Suspect([self._at(point, None) for point in self.points], itself)
         yield from super().suspects()
 
 
@@ -183,7 +192,6 @@ class Edge(NamedTuple):
     node: Node
     position: int
     operand: Node
-    operands: Sequence[Node]
     local: float
     upstream: float
     reach: float
@@ -193,10 +201,30 @@ class Edge(NamedTuple):
         """What comes to the gradient along this edge."""
         return self.upstream * self.local * self.reach
 
-    @property
-    def is_base(self) -> bool:
-        """Whether its operand is raised to a power."""
-        return self.node.operation is TABLE["pow"] and self.position == 0
+
+_OF_VALUE = (
+    "The size is right, the sign is not: does {root} grow or fall when {target} grows?",
+    "That is the value of {target}. Asked for is by how much {root} changes with it.",
+    "That is the value of {root}. Asked for is by how much {root} changes with {target}.",
+)
+_OF_USES = (
+    "That is the contribution of {operand} in {node} alone: every use sends one.",
+    "The use of {operand} in {node} is left out: every use sends a contribution.",
+    "What comes by way of {operand} is missing: every path to {target} counts.",
+)
+"""Mistakes at an edge where several paths lead to the target; `_with_uses` has their numbers."""
+_OF_FACTORS = (
+    "That is the gradient that arrives at {node}. It goes on: by how much does {node} change with "
+    "{operand}?",
+    "That is by how much {node} changes with {target}. By how much does {root} change with {node}?",
+    "A factor is missing: by how much does {node} change with {operand}?",
+    "In this derivative stands the output {node}, not the input {operand}.",
+    "That takes the value of {node} for a factor: by how much does it change with {operand}?",
+    "In a product, the derivative by one operand is the other: which one belongs to {operand}?",
+    "The exponent is missing: in the derivative of {node} it comes down as a factor.",
+    "The sign of one factor: does {node} grow or fall when {operand} grows?",
+)
+"""Mistakes in one factor of the chain rule; `_with_factors` has their numbers."""
 
 
 class GraphQuestion(Question):
@@ -211,35 +239,24 @@ class GraphQuestion(Question):
         self.root = self.target = self.diagram[steps.root]
         if self.diagram.outdated:
             raise ChangedDataError(f"There is no one right answer: {self.diagram.outdated_note()}")
+        right = self.root.data
         if by is not None:
+            right = grad(of, by)  # which refuses what is no Value, or constant
             self.target = self.diagram[self._index_of_by()]
         nodes = [(n.operation, n.data, n.parents, n.label) for n in self.diagram]
         self.key = hash((str(nodes), self.root.index, by is None, self.target.index))
         reach, size = self._reached()
         self.edges = list(self._edges(reach))
         if by is None:
-            right = self.root.data
             size = sum(abs(g * self.diagram[i].data) for i, g in self.gradients.items())
-        elif self.target.is_frozen:  # it has a derivative, though no gradient reaches it
-            right = reach.get(self.root.index, 0.0)
-        else:
-            right = self.gradients.get(self.target.index, 0.0)
         noise = sys.float_info.epsilon * len(self.diagram) * size
         super().__init__([right], [""], noise if math.isfinite(noise) else 0.0)
 
     def _index_of_by(self) -> int:
-        if not isinstance(self.by, Value):
-            raise TypeError(
-                f"check differentiates by a Value of the graph, not by {describe(self.by)}. Write "
-                "by=x for the Value x that the result was computed from."
-            )
-        name = name_of(self.by)
-        if self.by.is_constant:
-            raise ValueError(f"{name} is a constant: no gradient flows to it. Give a Value.")
         if self.by not in self.diagram.values:
             raise ValueError(
-                f"{name} is not in the graph of {name_of(self.of)}, so there is no derivative to "
-                "ask for. Give a Value that the result was computed from."
+                f"{name_of(self.by)} is not in the graph of {name_of(self.of)}, so there is no "
+                "derivative to ask for. Give a Value that the result was computed from."
             )
         return self.diagram.values[self.by]
 
@@ -258,23 +275,22 @@ class GraphQuestion(Question):
         return reach, sizes.get(self.root.index, 0.0)
 
     def _edges(self, reach: dict[int, float]) -> Iterator[Edge]:
-        for node in reversed(self.diagram):
+        """In the order of evaluation, of each node the last first."""
+        for node in self.diagram:
             if node.index in self.gradients and node is not self.target:
-                operands = [self.diagram[parent] for parent in node.parents]
-                for i, parent, local in node.edges():
+                upstream = self.gradients[node.index]
+                for i, parent, local in reversed([*node.edges()]):
                     if local is not None and parent in reach:
-                        upstream = self.gradients[node.index]
-                        edge = (node, i, operands[i], operands, local, upstream, reach[parent])
-                        yield Edge(*edge)
+                        yield Edge(node, i, self.diagram[parent], local, upstream, reach[parent])
+
+    # What mistakes give.
 
     def suspects(self) -> Iterator[Suspect]:
         others = [n for n in reversed(self.diagram) if n is not self.root and not n.is_constant]
         if self.by is None:
             for node in others:
-                yield (
-                    [node.data],
-                    self._says("That is the value of {node}, not yet of {root}.", node),
-                )
+                says = "That is the value of {node}, not yet of {root}."
+                yield Suspect([node.data], says, node)
         else:
             yield from self._slips([node for node in others if node is not self.target])
         yield from super().suspects()
@@ -282,46 +298,77 @@ class GraphQuestion(Question):
     def _slips(self, others: Sequence[Node]) -> Iterator[Suspect]:
         """What mistakes give for a derivative, the likeliest first."""
         (right,) = self.right
-        for number, text in (
-            (-right, "The size is right, the sign is not: does {root} grow or fall when {target} "
-             "grows?"),
-            (self.target.data, "That is the value of {target}. Asked for is by how much {root} "
-             "changes with it."),
-            (self.root.data, "That is the value of {root}. Asked for is by how much {root} changes "
-             "with {target}."),
-        ):  # fmt: skip
-            yield [number], self._says(text, self.root)
-        mistakes = self.steps.mistakes()
-        engines = [([m.gradients.get(self.target.index, right)], partial(str, m.says))
-                   for m in mistakes]  # fmt: skip
-        for gives, text in _OF_USES if self._is_shared else ():
-            yield from self._of_edges(gives, text)
+        for number, text in zip((-right, self.target.data, self.root.data), _OF_VALUE):
+            yield Suspect([number], text)
+        engines = [
+            Suspect([mistake.gradients.get(self.target.index, right)], mistake.says)
+            for mistake in self.steps.mistakes()
+        ]
+        if len(self.edges) > len({edge.node.index for edge in self.edges}):  # several paths
+            yield from self._at_edges(_OF_USES, self._with_uses)
         yield from engines[:2]  # which go wrong in one backward()
-        for gives, text in _OF_FACTORS:
-            yield from self._of_edges(gives, text)
+        yield from self._at_edges(_OF_FACTORS, self._with_factors)
         yield from engines[2:]
         for node in others:
             gradient = self.gradients.get(node.index, right)
-            yield [gradient], self._says("That is the gradient of {node}, not of {target}.", node)
-            yield [node.data], self._says("That is the value of {node}.", node)
+            yield Suspect([gradient], "That is the gradient of {node}, not of {target}.", node)
+            yield Suspect([node.data], "That is the value of {node}.", node)
 
-    def _of_edges(self, gives: _Gives, text: str) -> Iterator[Suspect]:
-        for edge in reversed(self.edges):
-            with suppress(*HARD_PLACE):  # there the mistake gives no number
-                if (number := gives(self, edge)) is not None:
-                    yield [number], self._says(text, edge.node, edge.operand)
+    def _at_edges(self, texts: Sequence[str], numbers: _Numbers) -> Iterator[Suspect]:
+        """For each mistake the number that it gives at each edge, if any."""
+        for text, found in zip(texts, zip(*map(numbers, self.edges))):
+            for edge, number in zip(self.edges, found):
+                if number is not None:
+                    yield Suspect([number], text, edge.node, edge.operand)
 
-    @cached_property
-    def _is_shared(self) -> bool:
-        """Whether there are several paths from the result to what it is differentiated by."""
-        return len(self.edges) > len({edge.node.index for edge in self.edges})
+    def _with_uses(self, edge: Edge) -> list[float | None]:
+        (right,), is_last = self.right, edge.operand is self.target
+        by_way = None if is_last else self.gradients[edge.operand.index] * edge.reach
+        return [
+            edge.through if is_last else None,
+            right - edge.through,
+            None if by_way is None else right - by_way,
+        ]
 
-    def with_local(self, edge: Edge, local: float | None) -> float | None:
+    def _with_factors(self, edge: Edge) -> list[float | None]:
+        node, operand, local = edge.node, edge.operand, edge.local
+        is_product, is_power = (node.operation is TABLE[name] for name in ("mul", "pow"))
+        exponent = self.diagram[node.parents[1]].data if is_power and edge.position == 0 else 0.0
+        return [
+            edge.upstream,
+            None if node is self.root else local * edge.reach,
+            self._with_local(edge, 1.0),
+            self._with_local(edge, _with_input(edge)),
+            self._with_local(edge, node.data),
+            self._with_local(edge, operand.data) if is_product else None,
+            self._with_local(edge, local / exponent) if exponent else None,
+            self._with_local(edge, -local),
+        ]
+
+    def _with_local(self, edge: Edge, local: float | None) -> float | None:
         """The gradient, had an edge another local derivative."""
         if local is None:
             return None
         rest = self.right[0] - edge.through
         return (0.0 if abs(rest) <= self.noise else rest) + edge.upstream * local * edge.reach
+
+    # What is said.
+
+    def sentence(self, suspect: Suspect) -> str:
+        """A node without a label is introduced by its formula, where it comes first."""
+        nodes = {"root": self.root, "target": self.target}
+        if suspect.node is not None:
+            nodes |= {"node": suspect.node, "operand": suspect.operand or suspect.node}
+        known = set[int]()
+
+        def name(found: re.Match[str]) -> str:
+            node = nodes[found[1]]
+            formula = "" if node.label or node.index in known else self.diagram.formula(node)
+            known.add(node.index)
+            is_short = len(formula) <= _LONGEST_FORMULA and not shows(formula, self.right[0])
+            return f"{node.name} = {formula}" if formula and is_short else node.name
+
+        return re.sub(r"\{(\w+)\}", name, suspect.text)
 
     def hint(self, tried: int) -> str:
         """What helps, each try a little more: symbols, formulas, the steps."""
@@ -344,30 +391,8 @@ class GraphQuestion(Question):
                 if has_names and len(side.text) <= _LONGEST:
                     yield f"{equation.name.text} = {side.text}"
 
-    def _says(self, text: str, node: Node, operand: Node | None = None) -> Callable[[], str]:
-        """A sentence with the names of the result, the target, and what it is about, for later."""
-        operand = node if operand is None else operand
-        nodes = {"root": self.root, "target": self.target, "node": node, "operand": operand}
-        return partial(self._said, text, nodes)
 
-    def _said(self, text: str, nodes: dict[str, Node]) -> str:
-        """A node without a label is introduced by its formula, where it comes first."""
-        known = set[int]()
-
-        def name(found: re.Match[str]) -> str:
-            node = nodes[found[1]]
-            formula = "" if node.label or node.index in known else self.diagram.formula(node)
-            known.add(node.index)
-            is_short = len(formula) <= _LONGEST_FORMULA and not shows(formula, self.right[0])
-            return f"{node.name} = {formula}" if formula and is_short else node.name
-
-        return re.sub(r"\{(\w+)\}", name, text)
-
-
-# Mistakes: the number that each gives at an edge, if any, and what to say.
-
-
-_Gives = Callable[[GraphQuestion, Edge], float | None]
+_Numbers = Callable[[Edge], Sequence[float | None]]
 
 
 def _with_input(edge: Edge) -> float | None:
@@ -375,37 +400,6 @@ def _with_input(edge: Edge) -> float | None:
     row = edge.node.operation
     is_lone = row is not None and row.arity == 1 and not edge.node.is_compiled
     rule = row.textbook[0] if row is not None and is_lone else None
-    return rule(edge.operand.data, edge.operand.data) if callable(rule) else None
-
-
-_OF_USES: tuple[tuple[_Gives, str], ...] = (
-    (lambda q, e: e.through if e.operand is q.target else None,
-     "That is the contribution of {operand} in {node} alone: every use sends one."),
-    (lambda q, e: q.right[0] - e.through,
-     "The use of {operand} in {node} is left out: every use sends a contribution."),
-    (lambda q, e: q.right[0] - q.gradients[e.operand.index] * e.reach
-     if e.operand is not q.target else None,
-     "What comes by way of {operand} is missing: every path to {target} counts."),
-)  # fmt: skip
-"""Where several paths lead to the node that is differentiated by."""
-_OF_FACTORS: tuple[tuple[_Gives, str], ...] = (
-    (lambda q, e: e.upstream,
-     "That is the gradient that arrives at {node}. It goes on: by how much does {node} change with "
-     "{operand}?"),
-    (lambda q, e: e.local * e.reach if e.node is not q.root else None,
-     "That is by how much {node} changes with {target}. By how much does {root} change with "
-     "{node}?"),
-    (lambda q, e: q.with_local(e, 1.0),
-     "A factor is missing: by how much does {node} change with {operand}?"),
-    (lambda q, e: q.with_local(e, _with_input(e)),
-     "In this derivative stands the output {node}, not the input {operand}."),
-    (lambda q, e: q.with_local(e, e.node.data),
-     "That takes the value of {node} for a factor: by how much does it change with {operand}?"),
-    (lambda q, e: q.with_local(e, e.operand.data if e.node.operation is TABLE["mul"] else None),
-     "In a product, the derivative by one operand is the other: which one belongs to {operand}?"),
-    (lambda q, e: q.with_local(e, e.local / e.operands[1].data if e.is_base else None),
-     "The exponent is missing: in the derivative of {node} it comes down as a factor."),
-    (lambda q, e: q.with_local(e, -e.local),
-     "The sign of one factor: does {node} grow or fall when {operand} grows?"),
-)  # fmt: skip
-"""Mistakes in one factor of the chain rule."""
+    with suppress(*HARD_PLACE):
+        return rule(edge.operand.data, edge.operand.data) if callable(rule) else None
+    return None

@@ -28,9 +28,17 @@ from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
 from glassgrad.viz.patterns import FEWEST_NODES, Network, Repeats
 from glassgrad.viz.picture import Scopes
-from glassgrad.viz.report import not_finite
 from glassgrad.viz.steps import Step, Steps
-from glassgrad.viz.told import MOST_OPERANDS, Reference, Term, Text, Told, tell
+from glassgrad.viz.told import (
+    MOST_OPERANDS,
+    Reference,
+    Term,
+    Text,
+    Told,
+    chosen_formula,
+    not_finite,
+    tell,
+)
 
 VERSION = 1
 _HERE = os.path.dirname(__file__) + os.sep
@@ -81,7 +89,7 @@ def data(
         "network": network and network.record(places),
         "folds": folds,
         "operands": MOST_OPERANDS if folds else None,
-        "steps": [_step(each, places, is_live=not why_not) for each in told],
+        "steps": [_step(steps, each, places, is_live=not why_not) for each in told],
     }
     left_out = ("outdated", "broken", "series", "network", "folds", "operands")
     return {key: each for key, each in found.items() if each or key not in left_out}
@@ -260,13 +268,12 @@ def _number(number: float) -> float | str:
     return number if isfinite(number) else repr(number)
 
 
-def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, Any]:
+def _step(steps: Steps, said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, Any]:
     """What the page lays out of a step, without what does not apply."""
     kind, node, *operand = said.answer.reference
     assert isinstance(node, int)
-    chosen = said.chosen_formula()
-    asks, tells = said.halves()
     step = said.step
+    chosen = chosen_formula(steps, step)
 
     def text(text: Text) -> str | list[str | Reference]:
         return text.data(f"{chosen} = ") if is_live else str(text)
@@ -280,10 +287,10 @@ def _step(said: Told, places: Mapping[int, int], *, is_live: bool) -> dict[str, 
         "phase": step.phase,
         "node": places[step.node],
         "edges": [[places[edge.node], edge.operand] for edge in step.edges],
-        "asks": text(asks),
-        "tells": text(tells),
-        "equations": [[*map(term, equation)] for equation in said.equations()],
-        "cells": [text(cell) for cell in said.cells()],
+        "asks": text(said.asks),
+        "tells": text(said.tells),
+        "equations": [[*map(term, equation)] for equation in said.equations],
+        "cells": [text(cell) for cell in said.cells],
         "answer": [kind, places[node], *operand],
         "check": said.check,
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -26,7 +27,6 @@ from glassgrad.viz.patterns import Network, network_in
 SCHEMA = "glassgrad-steps/1"
 _MOST_CHECKING = 25_000  # nodes times nodes that may be computed for the checks of one page
 _TOLERANCE = 1e-4  # the relative error up to which a gradient and its differences are the same
-WAITING, IN_PROGRESS, PARTIAL, DONE = "waiting", "in progress", "partial", "done"
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,13 @@ class Step:
         assert None not in numbers
         return numbers  # type: ignore[return-value]
 
+    @property
+    def update(self) -> tuple[float, float, float]:
+        """Of an update step the old number, the new one, and the gradient."""
+        numbers = (self.before, self.after, self.upstream)
+        assert None not in numbers
+        return numbers  # type: ignore[return-value]
+
     def to_dict(self) -> dict[str, Any]:
         """The record as data for JSON, without the fields that do not apply."""
         found = asdict(self) | {"parts": [part.to_dict() for part in self.parts]}
@@ -117,18 +124,15 @@ class Steps(Records[Step]):
     ) -> None:  # fmt: skip
         self.diagram = Diagram([y], names, depth=depth)
         (self.root,) = self.diagram.roots
-        self.gradients: dict[int, float] = {}
+        self.gradients = {self.root: 1.0}
         self.new_loss: float | None = None
-        self.learning_rate: float | None = None
-        self._records: list[Step] = []
+        self.learning_rate = _rate(learning_rate)
         self._findings: dict[int, Finding] = {}  # the steps and their graph stay as they are
-        self._uses = self._count_uses()
-        self._record_forward()
-        self._record_backward()
         has_update = learning_rate is not None or parameters is not None
         self.moving = [node.index for node in self._parameters(parameters)] if has_update else []
-        if learning_rate is not None:
-            self._record_update(real(learning_rate, "learning_rate"))
+        self._records: list[Step] = []
+        for step in chain(self._forward(), self._backward(), self._updates()):
+            self._records.append(step)  # whose index is how many there are by then
 
     def __repr__(self) -> str:
         return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
@@ -137,24 +141,6 @@ class Steps(Records[Step]):
     def network(self) -> Network | None:
         """The network that the graph is of, if there is one to see."""
         return network_in(self.diagram, self.root)
-
-    def statuses(self, index: int) -> list[str]:
-        """The status of the gradient of every node after step `index`.
-
-        A node is waiting, then partial while some of its uses are still to come, then done; the
-        node whose edges are being followed is in progress. Where no gradient ever comes, as in
-        constants, the status is "".
-        """
-        shown = self._records[: index + 1]
-        gets = (n.index in self._uses and not n.is_constant for n in self.diagram)
-        found = [WAITING if each else "" for each in gets]
-        if found[self.root] and any(step.phase == "seed" for step in shown):
-            found[self.root] = DONE
-        for edge in (edge for step in shown for edge in step.edges):
-            found[edge.receiver] = DONE if edge.received == edge.uses else PARTIAL
-        if shown and shown[-1].phase == "backward":
-            found[shown[-1].node] = IN_PROGRESS
-        return found
 
     def check(self, node: int) -> float | None:
         """The gradient of a node by differences: an estimate that knows no rules.
@@ -222,6 +208,25 @@ class Steps(Records[Step]):
         """The nodes and steps as JSON. Numbers beyond JSON are the texts "nan", "inf", "-inf"."""
         return json_text(self.to_dict(), indent)
 
+    def _forward(self) -> Iterator[Step]:
+        for node in self.diagram:
+            if node.operation is not None:
+                formula = self.diagram.formula(node)
+                yield Step(len(self), "forward", node.index, formula, value=node.data)
+
+    def _backward(self) -> Iterator[Step]:
+        yield Step(len(self), "seed", self.root, after=1.0)
+        received, uses = dict[int, int](), self._count_uses()
+        for node in reversed(self.diagram):
+            if node.index not in self.gradients:
+                continue
+            edges = self._edges_of(node, received, uses)
+            if not node.is_compiled:
+                yield from edges
+            elif parts := tuple(edges):  # one step: its gradient program has them all at once
+                upstream = self.gradients[node.index]
+                yield Step(len(self), "backward", node.index, upstream=upstream, parts=parts)
+
     def _count_uses(self) -> dict[int, int]:
         uses = {self.root: 0}
         for node in reversed(self.diagram):
@@ -230,34 +235,11 @@ class Steps(Records[Step]):
                     uses[parent] = uses.get(parent, 0) + 1
         return uses
 
-    def _record(self, phase: str, node: int, **fields: Any) -> None:
-        self._records.append(Step(len(self._records), phase, node, **fields))
-
-    def _record_forward(self) -> None:
-        for node in self.diagram:
-            if node.operation is not None:
-                formula = self.diagram.formula(node)
-                self._record("forward", node.index, formula=formula, value=node.data)
-
-    def _record_backward(self) -> None:
-        received: dict[int, int] = {}
-        self.gradients[self.root] = 1.0
-        self._record("seed", self.root, after=1.0)
-        for node in reversed(self.diagram):
-            upstream = self.gradients.get(node.index)
-            if upstream is None:
-                continue
-            edges = self._edges_of(node, upstream, received)
-            if not node.is_compiled:
-                for edge in edges:  # whose index is how many there are by then
-                    self._records.append(edge)
-            elif parts := tuple(edges):  # one step: its gradient program has them all at once
-                self._record("backward", node.index, upstream=upstream, parts=parts)
-
-    def _edges_of(self, node: Node, upstream: float, received: dict[int, int]) -> Iterator[Step]:
+    def _edges_of(
+        self, node: Node, received: dict[int, int], uses: Mapping[int, int]
+    ) -> Iterator[Step]:
         """What is sent along each edge of a node, and what it makes of the gradients."""
-        first = len(self._records)
-        operands = [self.diagram[operand] for operand in node.parents]
+        upstream, operands = self.gradients[node.index], [self.diagram[i] for i in node.parents]
         for position, parent, local in self.diagram.sending(node):
             received[parent] = received.get(parent, 0) + 1
             before = self.gradients.get(parent, 0.0)
@@ -267,24 +249,23 @@ class Steps(Records[Step]):
             self.gradients[parent] = sent if is_first else before + sent
             formula = local_derivative(node, operands, position)
             texts = (formula.text, formula.latex) if formula is not None else ("", "")
-            index = first if node.is_compiled else len(self._records)
             yield Step(
-                index, "backward", node.index, *texts, operand=position, parent=parent,
+                len(self), "backward", node.index, *texts, operand=position, parent=parent,
                 upstream=upstream, local=local, contribution=sent, before=before,
-                after=self.gradients[parent], received=received[parent], uses=self._uses[parent],
+                after=self.gradients[parent], received=received[parent], uses=uses[parent],
             )  # fmt: skip
 
-    def _record_update(self, learning_rate: float) -> None:
-        if not isfinite(learning_rate):
-            raise ValueError(f"learning_rate is a finite number, not {learning_rate}.")
-        self.learning_rate = learning_rate
+    def _updates(self) -> Iterator[Step]:
+        if (rate := self.learning_rate) is None:
+            return
         moved: dict[int, float] = {}
         for node in map(self.diagram.__getitem__, self.moving):
             gradient = self.gradients.get(node.index, 0.0)
-            moved[node.index] = node.data - learning_rate * gradient
-            formula = f"{node.name} - {learning_rate:.4g} * gradient"
-            numbers = dict(upstream=gradient, before=node.data, after=moved[node.index])
-            self._record("update", node.index, formula=formula, value=moved[node.index], **numbers)
+            new = moved[node.index] = node.data - rate * gradient
+            yield Step(
+                len(self), "update", node.index, f"{node.name} - {rate:.4g} * gradient",
+                value=new, upstream=gradient, before=node.data, after=new,
+            )  # fmt: skip
         if self.diagram.can_evaluate:
             self.new_loss = self.diagram.evaluate(moved)[self.root]
 
@@ -311,3 +292,12 @@ class Steps(Records[Step]):
                 "List those that it was computed from."
             )
         return [self.diagram[place] for place in found if not self.diagram[place].is_frozen]
+
+
+def _rate(learning_rate: Any) -> float | None:
+    if learning_rate is None:
+        return None
+    rate = real(learning_rate, "learning_rate")
+    if not isfinite(rate):
+        raise ValueError(f"learning_rate is a finite number, not {rate}.")
+    return rate

@@ -2,21 +2,19 @@
 
 What a step says has two halves, the question and the answer, so that a page can ask first and tell
 later. A number in a text says which one of the graph it is, so that a page can put in that of the
-moment; as Python text it is that of the steps. Next: `report.py`, `page.py` and `stage.py`, which
+moment; as Python text it is that of the steps. Next: `backprop.py`, `page.py` and `stage.py`, which
 lay the records out.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from math import inf, isnan
+from math import inf, isfinite, isnan
 from operator import add
 from typing import NamedTuple
 
-from glassgrad.engine import Formula, Operation, contribution, derivative_formula
+from glassgrad.engine import Formula, contribution, derivative_formula
 from glassgrad.engine.compile.result import Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import ALL_DIGITS, digits_of_row, short
@@ -33,8 +31,7 @@ Reference = tuple[str | int, ...]
 """Which number of the graph is meant, as a script reads it: ("v", 3) is the value of node 3."""
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """A number in a text; as an operand of a row with as many digits as it takes to come out."""
 
     reference: Reference
@@ -52,7 +49,10 @@ class Text(tuple[str | Number, ...]):
     def __new__(cls, *parts: str | Number | Text) -> Text:
         flat: list[str | Number] = []
         for part in parts:
-            flat += part if isinstance(part, Text) else (part,)
+            if isinstance(part, Text):
+                flat += part
+            else:
+                flat.append(part)
         return super().__new__(cls, flat)
 
     def __str__(self) -> str:
@@ -77,6 +77,11 @@ class Text(tuple[str | Number, ...]):
 NOTHING = Text()
 
 
+def joined(between: str, texts: Sequence[Text]) -> Text:
+    """Texts one after the other, with words between."""
+    return Text(*[part for text in texts for part in (between, text)][1:])
+
+
 class Term(NamedTuple):
     """A text of an equation, and whether it is part of the answer."""
 
@@ -88,93 +93,73 @@ class Term(NamedTuple):
 Equation = Sequence[Term | str]  # terms with the signs between them
 
 
-def joined(between: str, texts: Sequence[Text]) -> Text:
-    """Texts one after the other, with words between."""
-    return Text(*[part for text in texts for part in (between, text)][1:])
-
-
-class Told(ABC):
-    """What one step says; each kind of step has its own, and `tell` makes them.
+class Told(NamedTuple):
+    """What one step says.
 
     Attributes:
-        name, root: the names of the node in focus, and of the result.
-        edge: what it is about: "v1", or "o → v4".
         answer: the number that is asked for.
+        asks, tells: its sentence up to that number, and from there.
+        equations: the step as one or two short equations.
+        cells: its row in the table of a page: edge, upstream, local, contribution, result.
+        rows: its rows in the table of a terminal, whose columns are those of its phase.
         check: what differences say of the gradient that the step completes, or "".
     """
 
-    edge: str
+    step: Step
     answer: Number
-    check = ""
-
-    def __init__(self, steps: Steps, step: Step) -> None:
-        self.steps, self.step = steps, step
-        self.root = steps.diagram[steps.root].name
-        self.edge = self.name = steps.diagram[step.node].name
-
-    @abstractmethod
-    def halves(self) -> tuple[Text, Text]:
-        """Its sentence up to the number that the step is about, and what follows from there."""
-
-    @abstractmethod
-    def equations(self) -> list[Equation]:
-        """The step as one or two short equations."""
-
-    @abstractmethod
-    def cells(self) -> tuple[Text, ...]:
-        """The row of a table: edge, upstream, local, contribution, result."""
-
-    def chosen_formula(self) -> str:
-        """The formula of a local derivative that holds for these numbers only, or ""."""
-        return ""
+    asks: Text
+    tells: Text
+    equations: list[Equation]
+    cells: tuple[Text, ...]
+    rows: Sequence[tuple[str | Text, ...]] = ()
+    check: str = ""
 
     @property
     def sentence(self) -> str:
         """The step as a sentence or two, such as a screen reader should speak."""
-        return "".join(map(str, self.halves()))
+        return f"{self.asks}{self.tells}"
 
 
-class Computed(Told):
+def tell(steps: Steps, step: Step, check: str = "") -> Told:
+    """What a step says, with what differences say of the gradient that it may complete."""
+    if step.parts:
+        return _sent_at_once(steps, step)
+    found = _TELLERS[step.phase](steps, step)
+    return found._replace(check=check) if check and step.received == step.uses else found
+
+
+def _computed(steps: Steps, step: Step) -> Told:
     """A node has computed its value, by its formula, with the numbers of its operands."""
+    node, answer = steps.diagram[step.node], Number(("v", step.node), step.value)
+    operands = [steps.diagram[parent] for parent in node.parents]
+    formula, numbers = step.formula, _arithmetic(steps, node, operands)
+    if len(operands) > MOST_OPERANDS and node.operation is not None:
+        name = title_of(node.operation) if is_compiled(node.operation) else node.operation.name
+        formula = call(name, [operand.in_formulas for operand in operands])
+        first = [Text(Number(("v", each.index), each.data)) for each in operands[:NAMED_FIRST]]
+        more = f", … {len(operands) - len(first):,} more)"
+        numbers = Text(f"{name}(", joined(", ", first), more)
+    value = Term(f"value of {node.name}", Text(answer), True)
+    terms: Equation = Term("formula", Text(formula)), "=", Term("with numbers", numbers), "=", value
+    result = Text(f"{formula} = ", numbers, " = ", answer)
+    return Told(
+        step, answer, Text(f"Forward: {node.name} = {formula} = ", numbers, " = "),
+        Text(answer, "."), [terms], (Text(node.name), NOTHING, NOTHING, NOTHING, result),
+        ((node.name, f"= {formula}", Text("= ", numbers), Text("= ", answer)),),
+    )  # fmt: skip
 
-    def __init__(self, steps: Steps, step: Step) -> None:
-        super().__init__(steps, step)
-        self.answer = Number(("v", step.node), step.value)
-        self.formula = step.formula
-        node, diagram = steps.diagram[step.node], steps.diagram
-        if len(node.parents) > MOST_OPERANDS and node.operation is not None:
-            self._abridge(node, node.operation)
-            return
-        digits = _digits_of(node, [diagram[parent] for parent in node.parents])
-        pieces = diagram.arithmetic(node, lambda operand: f"\0{operand.index}\0").split("\0")
-        parts: list[str | Number] = list(pieces)
-        for i in range(1, len(pieces), 2):
-            operand = diagram[int(pieces[i])]
-            place: Reference = ("o", node.index, operand.index)
-            place = (*place, "()") if i == 1 and brackets_first(node.operation) else place
-            parts[i] = Number(place, operand.data, ALL_DIGITS if _is_exact(operand) else digits)
-        self.numbers = Text(*parts)
 
-    def _abridge(self, node: Node, operation: Operation) -> None:
-        name = title_of(operation) if is_compiled(operation) else operation.name
-        operands = [self.steps.diagram[parent] for parent in node.parents]
-        self.formula = call(name, [operand.in_formulas for operand in operands])
-        numbers = [Text(Number(("v", each.index), each.data)) for each in operands[:NAMED_FIRST]]
-        more = f", … {len(operands) - len(numbers):,} more)"
-        self.numbers = Text(f"{name}(", joined(", ", numbers), more)
-
-    def halves(self) -> tuple[Text, Text]:
-        asks = Text(f"Forward: {self.name} = {self.formula} = ", self.numbers, " = ")
-        return asks, Text(self.answer, ".")
-
-    def equations(self) -> list[Equation]:
-        value = Term(f"value of {self.name}", Text(self.answer), True)
-        formula = Term("formula", Text(self.formula))
-        return [[formula, "=", Term("with numbers", self.numbers), "=", value]]
-
-    def cells(self) -> tuple[Text, ...]:
-        result = Text(f"{self.formula} = ", self.numbers, " = ", self.answer)
-        return Text(self.name), NOTHING, NOTHING, NOTHING, result
+def _arithmetic(steps: Steps, node: Node, operands: Sequence[Node]) -> Text:
+    """How a node was computed, with the numbers of its operands."""
+    digits = _digits_of(node, operands) if len(operands) <= MOST_OPERANDS else None
+    pieces = steps.diagram.arithmetic(node, lambda operand: f"\0{operand.index}\0").split("\0")
+    parts: list[str | Number] = list(pieces)
+    for i in range(1, len(pieces), 2):
+        operand = steps.diagram[int(pieces[i])]
+        place: Reference = ("o", node.index, operand.index)
+        place = (*place, "()") if i == 1 and brackets_first(node.operation) else place
+        parts[i] = Number(place, operand.data, ALL_DIGITS if _is_exact(operand) else digits)
+    return Text(*parts)
 
 
 def _digits_of(node: Node, operands: Sequence[Node]) -> int | None:
@@ -195,99 +180,81 @@ def _is_exact(operand: Node) -> bool:
     return operand.is_constant and len(number_text(operand.data)) <= LONGEST_KEPT
 
 
-class Seeded(Told):
+def _seeded(steps: Steps, step: Step) -> Told:
     """The result changes as fast as itself."""
-
-    def __init__(self, steps: Steps, step: Step) -> None:
-        super().__init__(steps, step)
-        self.answer = Number(("g", step.node), 1.0)
-
-    def halves(self) -> tuple[Text, Text]:
-        asks = Text(f"Seed: ∂{self.root}/∂{self.root} = ")
-        return asks, Text(f"1, since {self.root} changes as fast as itself.")
-
-    def equations(self) -> list[Equation]:
-        gradient = Term(f"gradient of {self.root}", Text(f"∂{self.root}/∂{self.root}"))
-        return [[gradient, "=", Term("seed", Text("1"), True)]]
-
-    def cells(self) -> tuple[Text, ...]:
-        return Text(self.root), NOTHING, NOTHING, NOTHING, Text("1")
+    root = steps.diagram[step.node].name
+    slope = f"∂{root}/∂{root}"
+    seed: Equation = [Term(f"gradient of {root}", Text(slope)), "=", Term("seed", Text("1"), True)]
+    return Told(
+        step, Number(("g", step.node), 1.0), Text(f"Seed: {slope} = "),
+        Text(f"1, since {root} changes as fast as itself."), [seed],
+        (Text(root), NOTHING, NOTHING, NOTHING, Text("1")),
+    )  # fmt: skip
 
 
-class Updated(Told):
-    """A parameter has moved against its gradient."""
-
-    def __init__(self, steps: Steps, step: Step) -> None:
-        super().__init__(steps, step)
-        assert step.before is not None
-        assert step.after is not None
-        gradient = steps.gradients.get(step.node, 0.0)
-        rate = steps.learning_rate or 0.0
-        self.is_ascent = rate < 0.0  # with the gradient, by the size of the rate
-        sign = -1.0 if self.is_ascent else 1.0
-        numbers = (step.before, abs(rate), gradient)
-        digits = digits_of_row(numbers, step.after, lambda x, r, g: x - sign * r * g)
-        self.before = Number(("x", step.node), step.before, digits)
-        self.answer = Number(("m", step.node), step.after)
-        self.gradient = Text(Number(("z", step.node), gradient, digits))
-        size = Number(("r", step.node), abs(rate), digits)
-        self.product = Text(size, " × ", self.gradient)
-        self.numbers = Text(self.before, " + " if self.is_ascent else " − ", self.product)
-        self.is_last = step.index == len(steps) - 1
-        self.result = Number(("v", steps.root), steps.diagram[steps.root].data)
-        self.new_result = Number(("L",), steps.new_loss)
-
-    def halves(self) -> tuple[Text, Text]:
-        goes, way = f"Update: {self.name} goes from ", "with" if self.is_ascent else "against"
-        asks = Text(goes, self.before, f" {way} its gradient, to ", self.numbers, " = ")
-        return asks, Text(self.answer, ".", self.outcome() if self.is_last else "")
-
-    def outcome(self) -> Text:
-        """How the result has changed by all updates."""
-        if self.new_result.value is None:
-            operations = (node.operation for node in self.steps.diagram)
-            call = next((title_of(o) for o in operations if isinstance(o, Total)), "the function")
-            return Text(f" The new {self.root} is not computed here: call {call} once more.")
-        by_all = f" By all updates {self.root} goes from "
-        return Text(by_all, self.result, " to ", self.new_result, ".", self._frozen())
-
-    def _frozen(self) -> str:
-        names = [node.name for node in self.steps.diagram if node.is_frozen]
-        if (more := len(names) - NAMED_FIRST) > 0:
-            names[NAMED_FIRST:] = [f"{more:,} more"]
-        return f" Frozen, and so not moved: {', '.join(names)}." if names else ""
-
-    def equations(self) -> list[Equation]:
-        before = Term(self.name, Text(self.before))
-        product = Term("learning rate × gradient", self.product)
-        after = Term(f"new {self.name}", Text(self.answer), True)
-        moved: Equation = [before, "+" if self.is_ascent else "−", product, "=", after]
-        if not self.is_last:
-            return [moved]
-        now = Term(f"{self.root} after all updates", Text(self.new_result), True)
-        return [moved, [Term(f"{self.root} before", Text(self.result)), "→", now]]
-
-    def cells(self) -> tuple[Text, ...]:
-        result = Text("value becomes ", self.answer)
-        return Text(self.name), self.gradient, NOTHING, NOTHING, result
+def _updated(steps: Steps, step: Step) -> Told:
+    """A parameter has moved against its gradient, or at a negative rate with it."""
+    old, new, gradient = step.update
+    rate = steps.learning_rate or 0.0
+    name, root = steps.diagram[step.node].name, steps.diagram[steps.root].name
+    sign, way, direction = ("−", 1.0, "against") if rate >= 0.0 else ("+", -1.0, "with")
+    size = abs(rate)
+    digits = digits_of_row((old, size, gradient), new, lambda x, r, g: x - way * r * g)
+    before = Number(("x", step.node), old, digits)
+    answer = Number(("m", step.node), new)
+    slope = Number(("z", step.node), gradient, digits)
+    product = Text(Number(("r", step.node), size, digits), " × ", slope)
+    numbers = Text(before, f" {sign} ", product)
+    equations: list[Equation] = [[
+        Term(name, Text(before)), sign, Term("learning rate × gradient", product), "=",
+        Term(f"new {name}", Text(answer), True),
+    ]]  # fmt: skip
+    outcome = NOTHING
+    if step.index == len(steps) - 1:
+        result = Number(("v", steps.root), steps.diagram[steps.root].data)
+        new_result = Number(("L",), steps.new_loss)
+        outcome = _outcome(steps, root, result, new_result)
+        after = Term(f"{root} after all updates", Text(new_result), True)
+        equations.append([Term(f"{root} before", Text(result)), "→", after])
+    asks = Text(f"Update: {name} goes from ", before, f" {direction} its gradient, to ", numbers)
+    cells = Text(name), Text(slope), NOTHING, NOTHING, Text("value becomes ", answer)
+    rows = ((name, Text("= ", numbers), Text("= ", answer)),)
+    tells = Text(answer, ".", outcome)
+    return Told(step, answer, Text(asks, " = "), tells, equations, cells, rows)
 
 
-class Sent(Told):
-    """Gradient was sent along one edge.
+def _outcome(steps: Steps, root: str, result: Number, new_result: Number) -> Text:
+    """How the result has changed by all updates."""
+    if new_result.value is None:
+        operations = (node.operation for node in steps.diagram)
+        title = next((title_of(o) for o in operations if isinstance(o, Total)), "the function")
+        return Text(f" The new {root} is not computed here: call {title} once more.")
+    names = [node.name for node in steps.diagram if node.is_frozen]
+    if (more := len(names) - NAMED_FIRST) > 0:
+        names[NAMED_FIRST:] = [f"{more:,} more"]
+    frozen = f" Frozen, and so not moved: {', '.join(names)}." if names else ""
+    return Text(f" By all updates {root} goes from ", result, " to ", new_result, ".", frozen)
+
+
+class _Edge:
+    """What is said of one edge, in the pieces that a step of it or of all edges is told with.
 
     `result` is the sum that gives the gradient so far, "1 + 0.5 = 1.5", `uses` such as "1 of 2".
     """
 
     def __init__(self, steps: Steps, step: Step) -> None:
-        super().__init__(steps, step)
         upstream, local, contributed, before = step.product
         place = (step.node, step.operand or 0)
-        self.receiver = steps.diagram[step.receiver].name
-        self.edge = f"{self.name} → {self.receiver}"
+        self.step, self.receiver = step, steps.diagram[step.receiver].name
+        root, sender = steps.diagram[steps.root].name, steps.diagram[step.node].name
+        self.name = f"{sender} → {self.receiver}"
+        self.slopes = f"∂{root}/∂{sender}", f"∂{sender}/∂{self.receiver}"
         sent = partial(contribution, steps.diagram[step.node].operation)
         digits = digits_of_row((upstream, local), contributed, sent)
         self.upstream = Number(("u", *place), upstream, digits)
-        self.number = Number(("l", *place), local, digits)
+        formula = shown_formula(step)
+        self.local = Text(f"{formula} = " * bool(formula), Number(("l", *place), local, digits))
+        self.factor = factor(step, digits)
         self.answer = Number(("c", *place), contributed)
         # The first contribution keeps its sign of zero in the gradient, not in a sum.
         total = before + contributed
@@ -295,124 +262,85 @@ class Sent(Told):
         self.before = Number(("b", *place), before, digits)
         self.added = Number(("s", *place), contributed, digits)
         self.after = Number(("a", *place), total)
-        self.formula = "" if _is_number(step.formula) else step.formula
-        self.local = Text(f"{self.formula} = " if self.formula else "", self.number)
         self.result = Text(self.before, " + ", self.added, " = ", self.after)
         received = Number(("n", *place), step.received)
         self.uses = Text(received, " of ", Number(("w", step.receiver), step.uses))
 
-    @property
-    def factor(self) -> str:
-        """The local derivative to stand after a ×: a sum in brackets."""
-        return self.factor_in(self.number.digits)
-
-    def factor_in(self, digits: int | None) -> str:
-        """The same with its number in so many digits, for another row."""
-        number = short(self.number.value, digits)
-        formula = f"({self.formula})" if _is_sum(self.formula) else self.formula
-        return f"{formula} = {number}" if formula else number
-
-    def halves(self) -> tuple[Text, Text]:
-        to = f"Backward, from {self.name} to {self.receiver}: upstream ∂{self.root}/∂{self.name} = "
-        by = f" times local ∂{self.name}/∂{self.receiver} = "
+    def halves(self, start: str, end: Text) -> tuple[Text, Text]:
+        """A sentence about the edge, with these words before and after it."""
+        of_root, of_sender = self.slopes
+        asks = (f"{start} {of_root} = ", self.upstream, f" times local {of_sender} = ")
         becomes = f". The gradient of {self.receiver} becomes "
-        return (
-            Text(to, self.upstream, by, self.local, " gives "),
-            Text(self.answer, becomes, self.result, ", with ", self.uses, " uses received."),
-        )
-
-    def equations(self) -> list[Equation]:
-        before = Term(f"gradient of {self.receiver} so far", Text(self.before))
-        sent = Term("contribution", Text(self.added), True)
-        after = Term(f"gradient of {self.receiver}", Text(self.after), True)
-        return [self.product("contribution"), [before, "+", sent, "=", after]]
+        tells = Text(self.answer, becomes, self.result, end)
+        return Text(*asks, self.local, " gives "), tells
 
     def product(self, caption: str) -> Equation:
         """Upstream × local = contribution, under this caption."""
-        upstream = Term(f"upstream ∂{self.root}/∂{self.name}", Text(self.upstream))
-        local = Term(f"local ∂{self.name}/∂{self.receiver}", self.local)
+        upstream = Term(f"upstream {self.slopes[0]}", Text(self.upstream))
+        local = Term(f"local {self.slopes[1]}", self.local)
         return [upstream, "×", local, "=", Term(caption, Text(self.answer), True)]
 
-    def cells(self) -> tuple[Text, ...]:
-        result = Text(self.result, " (", self.uses, ")")
-        return Text(self.edge), Text(self.upstream), self.local, Text(self.answer), result
-
-    def chosen_formula(self) -> str:
-        """As at a relu: without the numbers it cannot be written, or is written otherwise."""
-        node = self.steps.diagram[self.step.node]
-        if not self.formula or node.operation is None or self.step.operand is None:
-            return ""
-        known = [symbol(self.steps.diagram[parent]) for parent in node.parents]
-        unknown = [s if s.number is not None else Formula.symbol(s.name) for s in known]
-        try:
-            found = derivative_formula(node.operation, unknown, self.step.operand)
-        except TypeError:
-            return self.formula
-        return "" if found is not None and found.text == self.formula else self.formula
+    def row(self, indent: str = "") -> tuple[str | Text, ...]:
+        numbers = (Text(self.upstream), Text("× ", self.factor), Text("= ", self.answer))
+        return (indent + self.name, *numbers, self.result, self.uses)
 
 
-class SentAtOnce(Told):
+def _sent(steps: Steps, step: Step) -> Told:
+    """Gradient was sent along one edge."""
+    edge = _Edge(steps, step)
+    sender = steps.diagram[step.node].name
+    start = f"Backward, from {sender} to {edge.receiver}: upstream"
+    asks, tells = edge.halves(start, Text(", with ", edge.uses, " uses received."))
+    total: Equation = [
+        Term(f"gradient of {edge.receiver} so far", Text(edge.before)), "+",
+        Term("contribution", Text(edge.added), True), "=",
+        Term(f"gradient of {edge.receiver}", Text(edge.after), True),
+    ]  # fmt: skip
+    result = Text(edge.result, " (", edge.uses, ")")
+    cells = Text(edge.name), Text(edge.upstream), edge.local, Text(edge.answer), result
+    equations = [edge.product("contribution"), total]
+    return Told(step, edge.answer, asks, tells, equations, cells, (edge.row(),))
+
+
+def _sent_at_once(steps: Steps, step: Step) -> Told:
     """A compiled node has sent gradient along all its edges at once.
 
     There is no rule of the table for it, so no formula: its gradient program computes the local
-    derivatives by all operands together.
-
-    Attributes:
-        parts: what is said of each edge.
-        listed: the edges that are told one by one where there is little room: all, or of very many
-            those that contribute most.
-        more: how many it leaves out: "… 334 more"; "" for none.
+    derivatives by all operands together. Of very many edges those that contribute most are told.
     """
-
-    def __init__(self, steps: Steps, step: Step) -> None:
-        super().__init__(steps, step)
-        operation = steps.diagram[step.node].operation
-        assert is_compiled(operation)
-        self.program = f"gradient program of {name_of(operation)}"
-        self.parts = [Sent(steps, edge) for edge in step.parts]
-        if len(self.parts) > MOST_LISTED:
-            # A nan is what people should see first.
-            size = lambda part: inf if isnan(x := abs(part.answer.value or 0.0)) else x
-            self.listed = sorted(self.parts, key=size, reverse=True)[:NAMED_FIRST]
-        else:
-            self.listed = self.parts
-        rest = len(self.parts) - len(self.listed)
-        self.more = f"… {rest:,} more" if rest else ""
-        self.receivers = counted(len(self.parts), "Value")
-        self.edge = f"{self.name} → {self.receivers}"
-        self.upstream, self.answer = self.listed[0].upstream, self.listed[0].answer
-
-    def halves(self) -> tuple[Text, Text]:
-        first, *others = self.listed
-        left = len(self.parts) - len(self.listed)
-        together = (
-            f"Backward, from {self.name} to {self.receivers} at once: the {self.program} has "
-            f"computed all local derivatives together. Upstream ∂{self.root}/∂{self.name} = "
-        )
-        by = f" times local ∂{self.name}/∂{first.receiver} = "
-        becomes = f". The gradient of {first.receiver} becomes "
-        return (
-            Text(together, self.upstream, by, first.local, " gives "),
-            Text(self.answer, becomes, first.result, ".", _gets(others, left)),
-        )
-
-    def equations(self) -> list[Equation]:
-        first = self.listed[:NAMED_FIRST]
-        told = [part.product(f"contribution to {part.receiver}") for part in first]
-        if rest := len(self.parts) - len(told):
-            told.append([Term("in steps.to_json()", Text(f"… {rest:,} more"))])
-        return told
-
-    def cells(self) -> tuple[Text, ...]:
-        results = [Text(f"{part.receiver}: ", part.result) for part in self.listed]
-        if self.more:
-            results.append(Text(f"{self.more}, in steps.to_json()"))
-        numbers = (Text(self.upstream), Text(self.program), Text("all at once"))
-        return Text(self.edge), *numbers, joined("; ", results)
+    sender, operation = steps.diagram[step.node].name, steps.diagram[step.node].operation
+    assert is_compiled(operation)
+    program = f"gradient program of {name_of(operation)}"
+    listed = list(step.parts)
+    if len(listed) > MOST_LISTED:
+        # A nan is what people should see first.
+        size = lambda part: inf if isnan(x := abs(part.contribution or 0.0)) else x
+        listed = sorted(listed, key=size, reverse=True)[:NAMED_FIRST]
+    edges = [_Edge(steps, part) for part in listed]
+    first, left = edges[0], len(step.parts) - len(edges)
+    more = f"… {left:,} more"
+    receivers = counted(len(step.parts), "Value")
+    name, upstream = f"{sender} → {receivers}", first.upstream
+    asks, tells = first.halves(
+        f"Backward, from {sender} to {receivers} at once: the {program} has computed all local "
+        "derivatives together. Upstream", Text(".", _gets(edges[1:], left)),
+    )  # fmt: skip
+    equations = [each.product(f"contribution to {each.receiver}") for each in edges[:NAMED_FIRST]]
+    if rest := len(step.parts) - len(equations):
+        equations.append([Term("in steps.to_json()", Text(f"… {rest:,} more"))])
+    results = [Text(f"{each.receiver}: ", each.result) for each in edges]
+    results += [Text(f"{more}, in steps.to_json()")] * bool(left)
+    cells = Text(name), Text(upstream), Text(program), Text("all at once"), joined("; ", results)
+    rows: list[tuple[str | Text, ...]] = [
+        (name, Text(upstream), f"× {program}", "= all at once", "", "")
+    ]
+    rows += [each.row("  ") for each in edges]
+    rows += [(f"  {more}", "", "", "", "", "")] * bool(left)
+    return Told(step, first.answer, asks, tells, equations, cells, rows)
 
 
-def _gets(others: Sequence[Sent], left: int) -> Text:
-    few = [Text(f"{part.receiver} gets ", part.answer) for part in others[: NAMED_FIRST - 1]]
+def _gets(others: Sequence[_Edge], left: int) -> Text:
+    few = [Text(f"{edge.receiver} gets ", edge.answer) for edge in others[: NAMED_FIRST - 1]]
     if rest := left + len(others) - len(few):
         few.append(Text(f"{rest:,} more {'gets its' if rest == 1 else 'get their'} share"))
     if not few:
@@ -422,18 +350,27 @@ def _gets(others: Sequence[Sent], left: int) -> Text:
     return Text(" In the same step ", joined(", ", before), joint, last, ".")
 
 
-def tell(steps: Steps, step: Step, check: str = "") -> Told:
-    """What a step says, with what differences say of the gradient that it may complete."""
-    kind = SentAtOnce if step.parts else _KINDS[step.phase]
-    found = kind(steps, step)
-    if kind is Sent and step.received == step.uses:
-        found.check = check
-    return found
+_TELLERS = {"forward": _computed, "seed": _seeded, "backward": _sent, "update": _updated}
 
 
-_KINDS: dict[str, type[Told]] = {
-    "forward": Computed, "seed": Seeded, "backward": Sent, "update": Updated
-}  # fmt: skip
+# The formula of a local derivative, and numbers that are none.
+
+
+def shown_formula(step: Step) -> str:
+    """The formula of a local derivative, unless it is a number itself."""
+    try:
+        float(step.formula)
+    except ValueError:
+        return step.formula
+    return ""
+
+
+def factor(step: Step, digits: int | None) -> Text:
+    """The local derivative of an edge to stand after a ×, its number in so many digits."""
+    number = Number(("l", step.node, step.operand or 0), step.local, digits)
+    formula = shown_formula(step)
+    formula = f"({formula})" if _is_sum(formula) else formula
+    return Text(f"{formula} = ", number) if formula else Text(number)
 
 
 def _is_sum(formula: str) -> bool:
@@ -445,9 +382,46 @@ def _is_sum(formula: str) -> bool:
     return False
 
 
-def _is_number(text: str) -> bool:
+def chosen_formula(steps: Steps, step: Step) -> str:
+    """The formula of a local derivative that holds for these numbers only, or "".
+
+    As at a relu: without the numbers it cannot be written, or is written otherwise.
+    """
+    node, formula = steps.diagram[step.node], shown_formula(step)
+    if not formula or node.operation is None or step.operand is None:
+        return ""
+    known = [symbol(steps.diagram[parent]) for parent in node.parents]
+    unknown = [s if s.number is not None else Formula.symbol(s.name) for s in known]
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        found = derivative_formula(node.operation, unknown, step.operand)
+    except TypeError:
+        return formula
+    return "" if found is not None and found.text == formula else formula
+
+
+def not_finite(steps: Steps) -> str:
+    """Which operation made the first number that is nan or infinite; "" if none did.
+
+    A number counts if it is the result, or if another that counts is computed from it: nothing
+    comes of one in a branch that is not chosen. What a gradient makes of it is said there.
+
+    The page says the same of numbers that were changed there (`notFinite` in `stage/numbers.js`).
+    """
+    first, used = None, {steps.root}
+    for node in reversed(steps.diagram):
+        if node.index in used and not isfinite(node.data):
+            first = node
+            used.update(node.parents)
+    if first is not None and first.operation is None:
+        return f"Not finite from here on: {first.name} is {short(first.data)} from the beginning."
+    made = (step for step in steps if first is not None and step.node == first.index)
+    lost = (edge for step in steps for edge in step.edges if not isfinite(edge.after or 0.0))
+    if first is not None:
+        said = tell(steps, next(made))
+        return f"Not finite from here on: {said.asks}{said.answer}.".replace("Forward: ", "", 1)
+    for edge in lost:
+        said = tell(steps, edge)
+        sent = f"the gradient {said.asks}{said.answer}".replace("Backward, ", "", 1)
+        before = f", with what came before {short(edge.after)}"
+        return f"Not finite from here on: {sent}{before * isfinite(edge.contribution or 0.0)}."
+    return ""

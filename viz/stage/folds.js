@@ -1,4 +1,4 @@
-/* What of a large graph is folded: repetitions, which Python has found (repeats.py), are one box before
+/* What of a large graph is folded: repetitions, which Python has found (patterns.py), are one box before
    the one that is looked at and one after it; and of an operation on very many operands those that
    contribute most are shown, with the one that the step is about, and one box for all others. Every box
    says what it stands for, and opens when it is clicked. Next: picture.js draws it. */

@@ -4,7 +4,7 @@
 const DISC = 34, MOST_UNITS = 7, FEWEST_UNITS = 4, COLUMN = 210, ROW = 76, CAPTION = 30, EDGE = 14;
 const SMALLEST_DISC = 0.8; /* of wide layers as many neurons are shown as are not smaller than that */
 
-/* { inputs: [node], layers: [{ name, units }], root } of what Python has found (network.py). A unit has
+/* { inputs: [node], layers: [{ name, units }], root } of what Python has found (patterns.py). A unit has
    { name, members, sum, out, weights: Map source -> leaf, bias }, where `sum` is what the activation is
    applied to. */
 function networkOf({ nodes, root }, { inputs, layers }) {

@@ -81,7 +81,7 @@ function typed(text) {
   return plain === "" ? NaN : Number(plain.replace(/^([-+]?)inf(inity)?$/i, "$1Infinity"));
 }
 
-/* The nodes and the steps as Python tells them, from the shorter form of the page; see packing.py. */
+/* The nodes and the steps as Python tells them, from the shorter form of the page; see page.py. */
 function unpackedNodes({ nodes, paths, signs }) {
   return nodes.map((node) => ({ k: node.p ? "node" : "leaf", o: null, s: signs[node.o] || "", p: [], l: [], w: -1, m: false,
     ...node, path: node.path === undefined ? "" : paths[node.path] }));
@@ -267,7 +267,7 @@ function written(graph, text, step) {
 }
 
 /* Which operation made the first number that is nan or infinite; "" if none did, or nothing comes
-   of it. As `not_finite` in report.py says it of the numbers of the program. */
+   of it. As `not_finite` in told.py says it of the numbers of the program. */
 function notFinite(graph, steps) {
   const { nodes, values, root } = graph, used = new Set([root]);
   const first = values.reduceRight((found, value, i) => {
