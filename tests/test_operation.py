@@ -364,7 +364,7 @@ def test_a_result_is_never_an_operand() -> None:
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
-        (lambda: Neuron(1, activation="hypot"), "hypot takes 2 operands"),
+        (lambda: Neuron(1, activation="hypot"), "'hypot'. It takes 2 operands"),
         (lambda: Value(2.0).backward(retain_graph=True), "no argument 'retain_graph'"),
     ],
 )
