@@ -33,7 +33,7 @@ from glassgrad.engine.printing import printing, spelled
 from glassgrad.engine.text import LOSSES, clipped, visible
 from glassgrad.viz.backprop import Backprop, backprop
 from glassgrad.viz.drawing import FORMATS, picture_of
-from glassgrad.viz.expression import NAMES, SIGNS, Expression, ExpressionError
+from glassgrad.viz.expression import CONSTANTS, NAMES, SIGNS, Expression, ExpressionError
 from glassgrad.viz.render import RendererMissingError, RenderingError
 
 RESULT = "output"
@@ -300,7 +300,7 @@ def _assignment(text: str) -> tuple[str, float]:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ExpressionError(f"{clipped(name)} cannot be the name of a variable.", text)
     try:
-        return name, float(number)
+        return name, CONSTANTS[number] if number in CONSTANTS else float(number)
     except ValueError:
         start = text.index("=") + 1
         raise ExpressionError(

@@ -212,7 +212,8 @@ class History(Mapping[str, list[float]]):
             return f"<history of no epochs, {self.stopped}>"
         shown = [f"{name} {short(self[name][0])} → {short(self[name][-1])}" for name in self.main()]
         best = f", best epoch {self.best_epoch}" if self.best_epoch else ""
-        return f"<history of {self.epochs} epochs: {', '.join(shown)}{best}; {self.stopped}>"
+        epochs = counted(self.epochs, "epoch")
+        return f"<history of {epochs}: {', '.join(shown)}{best}; {self.stopped}>"
 
     def __str__(self) -> str:
         """A table of a dozen epochs, and below it what was wrong with gradients, if anything."""

@@ -399,9 +399,10 @@ def test_help_explains_itself_and_there_is_a_version(option: str, capsys: Captur
     [
         *(("2", 2.0), ("-3", -3.0), ("+1.5", 1.5), (".5", 0.5), ("1e-7", 1e-7), (" 2 ", 2.0)),
         *(("inf", "inf"), ("-inf", "-inf"), ("nan", "nan"), ("1e999", "inf"), ("5e-324", 5e-324)),
+        *(("pi", math.pi), ("e", math.e)),
     ],
 )
-def test_a_number_is_whatever_python_reads_as_a_float(
+def test_a_number_is_e_pi_or_whatever_python_reads_as_a_float(
     number: str, value: float | str, capsys: Captured
 ) -> None:
     assert nodes(capsys, "x * 1", f"x={number}")["x"]["data"] == value

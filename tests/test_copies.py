@@ -225,6 +225,6 @@ def large() -> list[Any]:
 def test_what_prints_itself_is_short() -> None:
     found = {type(thing).__name__: repr(thing) for thing in large()}
     assert {name: len(text) for name, text in found.items() if len(text) > 500} == {}
-    assert found["Diagram"] == "<diagram of 5001 nodes>"
+    assert found["Diagram"] == "<diagram of 5,001 nodes>"
     assert found["Mistake"] == "<= instead of +=: 129 of 979 gradients are wrong>"
     assert found["Portion"].startswith("<portion line ")

@@ -585,3 +585,18 @@ def test_a_picture_has_no_new_numbers_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="new numbers for x, and a picture shows those of"):
         steps.save(tmp_path / "one.svg")
     assert steps.save(tmp_path / "one.html").is_file()
+
+
+def test_what_a_step_of_this_phase_has_not_is_refused_with_its_name() -> None:
+    y = Value(2.0, "a") * Value(3.0, "b")
+    for step in backprop(y, learning_rate=0.1):
+        for name, phase in (
+            ("receiver", "backward"),
+            ("product", "backward"),
+            ("update", "update"),
+        ):
+            if step.phase in (phase, "backward"):
+                getattr(step, name)
+            else:
+                with pytest.raises(ValueError, match=f"phase {step.phase} has no {name}"):
+                    getattr(step, name)

@@ -17,7 +17,7 @@ from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import is_real, real, whole
 from glassgrad.engine.printing import columns, printing, short
-from glassgrad.engine.text import clipped, describe, some_of, told
+from glassgrad.engine.text import clipped, counted, describe, some_of, told
 from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
@@ -394,7 +394,7 @@ def _stepper_class() -> type[AnyWidget]:
             super().__init__(html=page.element, index=page.start)
 
         def __repr__(self) -> str:
-            return f"<stepper of {len(self._shown)} steps at {self.index}>"
+            return f"<stepper of {counted(len(self._shown), 'step')} at {self.index}>"
 
         @validate("index")
         def _possible(self, proposal: dict[str, Any]) -> int:

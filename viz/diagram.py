@@ -31,7 +31,7 @@ from glassgrad.engine import (
 from glassgrad.engine.compile.result import Replay, Total
 from glassgrad.engine.printers import number_text
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import clipped, describe, some_of, visible
+from glassgrad.engine.text import clipped, counted, describe, some_of, visible
 from glassgrad.viz.compiled import TOLERANCE, are_close, inside, is_compiled, name_of
 from glassgrad.viz.formulas import written
 
@@ -181,7 +181,7 @@ class Diagram(Records[Node]):
                 self.captured[i] = {self.values[each] for each in found if each in self.values}
 
     def __repr__(self) -> str:
-        return f"<diagram of {len(self)} nodes>"
+        return f"<diagram of {counted(len(self), 'node')}>"
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy shows the same, and has none of the Values, which would take their graph along."""

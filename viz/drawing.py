@@ -177,11 +177,11 @@ class Drawing(Rendered):
         return f"{self.text()}\n{self.note}".rstrip()
 
     def __repr__(self) -> str:
-        return f"<drawing of {len(self.diagram)} nodes>"
+        return f"<drawing of {counted(len(self.diagram), 'node')}>"
 
     def description(self) -> str:
         """The drawing in a sentence, for those who do not see it."""
-        return f"{self.title()} in {len(self.diagram)} nodes. {self.note}".strip()
+        return f"{self.title()} in {counted(len(self.diagram), 'node')}. {self.note}".strip()
 
     def title(self) -> str:
         """What is drawn: "Graph of y"."""

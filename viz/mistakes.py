@@ -15,6 +15,7 @@ from math import isfinite
 
 from glassgrad.engine import contribution
 from glassgrad.engine.printing import columns, short
+from glassgrad.engine.text import counted
 from glassgrad.viz.diagram import Diagram, Node, Records
 from glassgrad.viz.steps import Steps
 
@@ -123,7 +124,7 @@ one had left at x: 6 + 6 = 12.
         )
 
     def __repr__(self) -> str:
-        return f"<{len(self)} wrong engines on {len(self._diagram)} nodes>"
+        return f"<{len(self)} wrong engines on {counted(len(self._diagram), 'node')}>"
 
     def __str__(self) -> str:
         reasons = "\n".join(f"{mistake.name}: {mistake.why}" for mistake in self)

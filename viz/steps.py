@@ -20,7 +20,7 @@ from glassgrad.engine.check import KINK, Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name, real
 from glassgrad.engine.printing import short
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import counted, describe
 from glassgrad.viz.diagram import Diagram, Node, Records, local_derivative
 from glassgrad.viz.patterns import Network, network_in
 
@@ -83,22 +83,25 @@ class Step:
     @property
     def receiver(self) -> int:
         """The operand that an edge leads to."""
-        assert self.parent is not None
-        return self.parent
+        return int(self._own("receiver", self.parent)[0])
 
     @property
     def product(self) -> tuple[float, float, float, float]:
         """Of an edge the upstream, the local derivative, their product, and the gradient before."""
-        numbers = (self.upstream, self.local, self.contribution, self.before)
-        assert None not in numbers
-        return numbers  # type: ignore[return-value]
+        found = self.upstream, self.local, self.contribution, self.before
+        upstream, local, contribution, before = self._own("product", *found)
+        return upstream, local, contribution, before
 
     @property
     def update(self) -> tuple[float, float, float]:
         """Of an update step the old number, the new one, and the gradient."""
-        numbers = (self.before, self.after, self.upstream)
-        assert None not in numbers
-        return numbers  # type: ignore[return-value]
+        before, after, gradient = self._own("update", self.before, self.after, self.upstream)
+        return before, after, gradient
+
+    def _own(self, name: str, *found: Any) -> Any:
+        if None in found:
+            raise ValueError(f"A step of phase {self.phase} has no {name}: look at `phase` first.")
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The record as data for JSON, without the fields that do not apply."""
@@ -135,7 +138,8 @@ class Steps(Records[Step]):
             self._records.append(step)  # whose index is how many there are by then
 
     def __repr__(self) -> str:
-        return f"<backpropagation in {len(self)} steps through {len(self.diagram)} nodes>"
+        steps, nodes = counted(len(self), "step"), counted(len(self.diagram), "node")
+        return f"<backpropagation in {steps} through {nodes}>"
 
     @cached_property
     def network(self) -> Network | None:
