@@ -40,7 +40,7 @@ from glassgrad.nn.samples import samples_for
 from glassgrad.nn.schedules import Rule
 
 
-@explained()
+@explained("Write fit(model, loss, X, y), and all else by name, such as epochs=100.")
 def fit(
     model: Module,
     loss: Loss,
