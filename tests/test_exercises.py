@@ -272,6 +272,31 @@ def test_an_author_gives_a_hint() -> None:
     assert check("right", numbers, hint="Look at v1.").hint == "Look at v1."
 
 
+def test_an_author_names_mistakes() -> None:
+    said = {8.0: "That is the slope; the update is η times it.", 2.71828: "That is e."}
+    assert repr(check(8, of=0.65, mistakes=said)) == f"Not yet. {said[8.0]}"
+    assert "That is e." in check(2.72, of=0.65, mistakes=said).text
+    assert "too large" in check(2.7, of=0.65, mistakes=said).text
+    assert check(0.65, of=0.65, mistakes=said)
+    x, _, y = squares()
+    verdict = check(12, of=y, by=x, mistakes={12: "Three paths!"}, hint="Count.")
+    assert (verdict.text, verdict.hint) == ("Not yet. Three paths!", "Count.")
+    said_of_names = {(1, 2): "The wrong way."}
+    assert "The wrong way." in check([1, 2], of={"w": 4, "b": 5}, mistakes=said_of_names).text
+
+
+def test_an_author_names_mistakes_in_several_numbers() -> None:
+    turned = {(3, 1): "The other way round."}
+    assert "The other way round." in check([3, 1], of=[1, 3], mistakes=turned).text
+    assert "too large" in check([3, 3], of=[1, 3], mistakes=turned).text
+    o = lecture_neuron()
+    by = [leaf(o, "x1"), leaf(o, "w1")]
+    verdict = check([1.0, -1.5], of=o, by=by, mistakes={(1.0, -1.5): "Those have changed places."})
+    assert verdict.text == "Not yet. Those have changed places."
+    assert set(verdict.parts) == {"x1", "w1"}
+    assert check([-1.5, 1.0], of=o, by=by, mistakes={(1.0, -1.5): "Those have changed places."})
+
+
 def test_an_author_asks_for_more_digits() -> None:
     assert check(1.6, of=1.573)
     assert check(1.6, of=1.573, digits=3).text.startswith("Not yet. That is near")
@@ -647,6 +672,13 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         ({"of": [1.0, [2.0]], "answer": [1.0, 9.0]}, ValueError, r"alike: \[0\], \[1\]\[0\]\."),
         ({"of": {"p": "x"}, "answer": [1.0]}, TypeError, "check of p takes a real number"),
         ({"of": {"p": 1.0}, "by": Value(1.0)}, TypeError, "differentiates a Value or a function"),
+        ({"mistakes": [8.0]}, TypeError, "mistakes is a dict from wrong answers"),
+        ({"mistakes": {8.0: 3}}, TypeError, "what is said of them, .* not {8.0: 3}"),
+        ({"mistakes": {"8": "No."}}, TypeError, "A key of mistakes takes a real number"),
+        ({"mistakes": {(1, 2): "No."}}, ValueError, "has 2 numbers for 'No.', and 1 are asked"),
+        ({"mistakes": {0.71: "No."}}, ValueError, "mistakes has the right answer for 'No.'"),
+        ({"of": math.tanh, "digits": 3}, TypeError, "mistakes and digits are for numbers"),
+        ({"of": puzzle(squares()[2], 1), "mistakes": {1: "No."}}, TypeError, "Give a hint."),
         ({"of": {}, "answer": {}}, ValueError, "asks for nothing"),
         ({"of": [], "answer": []}, ValueError, "asks for nothing"),
         ({"by": [], "answer": []}, ValueError, "asks for nothing"),

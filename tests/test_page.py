@@ -273,6 +273,12 @@ def in_python() -> Value:
     return compiled(lambda x, z: w * x + z)(3.0, 4.0) * w
 
 
+def checked_alike() -> Value:
+    """One check stands in most of the steps, more often than any other text."""
+    w, b = Value(0.5, label="w"), Value(0.0, label="b")
+    return sum([(w * x + b).relu() for x in range(16)], Value(0.0))
+
+
 def long() -> Value:
     x = Value(1.0)
     for _ in range(stage.MOST_STEPS):
@@ -280,7 +286,10 @@ def long() -> Value:
     return x
 
 
-PACKED = [*product([live, named_as_words, module_neuron, in_python], [None, 0.1]), (long, 0.1)]
+PACKED = [
+    *product([live, named_as_words, module_neuron, in_python, checked_alike], [None, 0.1]),
+    (long, 0.1),
+]
 
 
 @pytest.mark.parametrize(("build", "learning_rate"), PACKED)

@@ -100,7 +100,13 @@ NOT_ANSWERED = Verdict(False, "Not answered yet: put your answer where the dots 
 
 
 def check(
-    answer: Any, of: Any, by: Any = None, *, hint: str = "", digits: int = LEAST_DIGITS
+    answer: Any,
+    of: Any,
+    by: Any = None,
+    *,
+    hint: str = "",
+    mistakes: Mapping[Any, str] | None = None,
+    digits: int = LEAST_DIGITS,
 ) -> Verdict:
     """Whether an answer is right, and if not, where it goes wrong; without the right answer.
 
@@ -114,6 +120,8 @@ def check(
         by: if given, the derivative of `of` is asked for: by this Value of its graph, by each of
             several, a sequence or a dict of names, or, of a function, by its operand 0, 1, ...
         hint: what helps further, in place of the hints found here.
+        mistakes: likely wrong answers, each with what to say then. Where several numbers are asked
+            for, a key is a tuple of them in their order; there are none of functions and puzzles.
         digits: in how many significant digits numbers are to agree.
 
     Raises:
@@ -128,6 +136,8 @@ def check(
     Right.
     >>> check(2.0, of=y, by=w)
     Not yet. That is by how much v1 = w * x changes with w. By how much does y change with v1?
+    >>> check(8.0, of=0.65, mistakes={8.0: "That is the slope; the update is η times it."})
+    Not yet. That is the slope; the update is η times it.
     """
     if whole(digits, "digits", LEAST_DIGITS) > MOST_DIGITS:
         raise ValueError(f"digits is at most {MOST_DIGITS}, not {digits}.")
@@ -136,12 +146,17 @@ def check(
     if _is_open(answer):
         return NOT_ANSWERED
     answer, of = scalar_of(answer), scalar_of(of)
+    if (mistakes or digits != LEAST_DIGITS) and (isinstance(of, Puzzle) or callable(of)):
+        problem = "mistakes and digits are for numbers, not for a function or a puzzle."
+        raise TypeError(f"{problem} Give a hint.")
     if isinstance(of, Puzzle):
         verdict = of.check(answer)
         return verdict if verdict else replace(verdict, hint=hint)
     if callable(of):
         return _of_function(answer, of, by, hint)
-    return _of_numbers(answer, of, by, hint, digits)
+    verdict, answers, right = _of_numbers(answer, of, by, hint, digits)
+    foreseen = _foreseen(mistakes or {}, answers, right, digits)
+    return replace(verdict, text=f"Not yet. {foreseen}") if foreseen and not verdict else verdict
 
 
 def _is_open(answer: Any) -> bool:
@@ -172,8 +187,12 @@ def _of_function(answer: Any, of: Callable[..., Any], by: Any, hint: str) -> Ver
     return _judged(given, question, hint)
 
 
-def _of_numbers(answer: Any, of: Any, by: Any, hint: str, digits: int) -> Verdict:
-    """Of numbers, or of the value or derivatives of a graph: one, or several by name."""
+def _of_numbers(
+    answer: Any, of: Any, by: Any, hint: str, digits: int
+) -> tuple[Verdict, list[Typed], list[float]]:
+    """Of numbers, or of the value or derivatives of a graph: one, or several by name. The verdict,
+    the answers, and what is right.
+    """
     if by is not None and not isinstance(of, Value):
         raise TypeError(
             f"check differentiates a Value or a function, not {describe(of)}. Leave by=... out, or "
@@ -203,7 +222,32 @@ def _of_numbers(answer: Any, of: Any, by: Any, hint: str, digits: int) -> Verdic
         name: _judged([part], question, hint, digits)
         for name, part, question in zip(names, answers, questions)
     }
-    return verdicts[""] if is_alone else _together(verdicts)
+    verdict = verdicts[""] if is_alone else _together(verdicts)
+    return verdict, answers, [question.right[0] for question in questions]
+
+
+def _foreseen(mistakes: Any, answers: Sequence[Typed], right: Sequence[float], digits: int) -> str:
+    """What the author of an exercise says of an answer, or ""."""
+    if not isinstance(mistakes, Mapping) or not all(isinstance(x, str) for x in mistakes.values()):
+        raise TypeError(
+            "mistakes is a dict from wrong answers to what is said of them, such as "
+            f"{{8.0: 'That is the slope.'}}, not {told(mistakes)}."
+        )
+    found = ""
+    for key, sentence in mistakes.items():
+        wrong = [
+            _typed(x, "A key of mistakes") for x in (key if isinstance(key, tuple) else (key,))
+        ]
+        if len(wrong) != len(right):
+            problem = f"mistakes has {counted(len(wrong), 'number')} for {told(sentence)}"
+            raise ValueError(f"{problem}, and {len(right)} are asked for. Give as many.")
+        if all(x.agrees(y, least=digits) for x, y in zip(wrong, right)):
+            problem = f"mistakes has the right answer for {told(sentence)}"
+            raise ValueError(f"{problem}. Leave it out.")
+        pairs = zip(answers, wrong)
+        if not found and all(a.is_from(x.number) or x.is_from(a.number) for a, x in pairs):
+            found = sentence
+    return found
 
 
 def _each(wanted: Any, name: str = "") -> Iterator[tuple[str, Any]]:

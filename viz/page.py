@@ -153,7 +153,7 @@ def packed(data: dict[str, Any]) -> dict[str, Any]:
     steps = []
     for step, (form, check) in zip(data["steps"], general):
         operands = [k for _, k in step["edges"]] or None
-        found = [places[repr(form)], step["node"], operands, (check and placed(check)) or None]
+        found = [places[repr(form)], step["node"], operands, placed(check) if check else None]
         found.append(step.get("uses"))
         while found[-1] is None:
             found.pop()
