@@ -1,17 +1,18 @@
 """What numpy makes of Values: its functions on one of them, and on arrays of them.
 
 numpy computes with an array of objects by their own operators and methods: `A * B` multiplies,
-`np.exp(A)` calls `v.exp()`, `A.var()` calls `v.conjugate()`. Value derives from `Numeric`, which
-has the methods that no row of the table gives. Where numpy has no way for objects, as in
-`np.isnan(A)`, it needs an array that knows one: a `ValueArray`, which this library makes wherever
+`A.var()` calls `v.conjugate()`. Value derives from `Numeric`, which has the methods that no row of
+the table gives. Where numpy has no way for objects, as in `np.isnan(A)`, or a row knows better, as
+in `np.exp(A)`, it needs an array that knows one: a `ValueArray`, which this library makes wherever
 it makes an array of Values. And functions of a user's get arrays that they cannot write to. Next:
 `tree.py`, which takes arrays and other sequences.
 """
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ _ASKING = (
 _BY_OPERATORS = set(
     "add subtract multiply divide power negative positive absolute square reciprocal matmul "
     "vecdot matvec vecmat floor_divide remainder divmod equal not_equal less less_equal greater "
-    "greater_equal conjugate rint".split()
+    "greater_equal conjugate".split()
 )
 """Functions that numpy makes of the operators and methods of objects, which are those of Values."""
 _BY_COMPARING = set(
@@ -38,6 +39,9 @@ _BY_COMPARING = set(
 """Functions that ask whether numbers are equal, by the == that tells Values apart, or put them in
 order, where comparisons of objects know no place for a nan."""
 _SHORT: dict[Any, type] = {np.dtype(np.longdouble): float, np.dtype(np.clongdouble): complex}
+_BY_ONE = " (vectorized)"
+"""How numpy marks a function that is called on one object after the other."""
+_COMPARISONS = set("equal not_equal less less_equal greater greater_equal".split())
 _RIDDLES = ("ufunc ", "loop of ufunc ", "Cannot cast ")
 """How the errors begin with which numpy says that it cannot do something with objects."""
 
@@ -47,7 +51,9 @@ row_of_ufunc: dict[str, Callable[..., Any]] = {
     for question in _ASKING
 }
 """What numpy's functions, by name, make of Values: those that ask about the number alone answer
-yes or no; `serve` adds the operations of the table."""
+yes or no; Python's say why they do not round a Value; `serve` adds the operations of the table."""
+row_of_ufunc |= {"floor": math.floor, "ceil": math.ceil, "trunc": math.trunc}
+row_of_ufunc["rint"] = lambda x: x.rint() if isinstance(x, Numeric) else float(np.rint(x))
 
 
 def serve(row: Any) -> None:
@@ -109,6 +115,10 @@ class Numeric:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **named: Any) -> Any:
         """What one of numpy's functions makes of Values, alone or together with arrays."""
+        row = row_of_ufunc.get(ufunc.__name__)
+        is_plain = method == "__call__" and not named
+        if row and is_plain and not any(map(has_parts, map(type, inputs))):
+            return row(*inputs)
         found = _computed(ufunc, method, inputs, named)
         return found if "out" in named else _opened(found)
 
@@ -176,21 +186,24 @@ def _computed(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: dict[s
     if ufunc is np.not_equal and inputs[0] is inputs[-1]:  # so numpy asks objects for nan
         return np.isnan(*inputs[:1])
     plain = [_boxed(x) for x in inputs]
-    title, out = ufunc.__name__, named.get("out", ())
+    title, out = ufunc.__name__.removesuffix(_BY_ONE), named.get("out", ())
+    is_call, row = method == "__call__", row_of_ufunc.get(title)
+    asks = ufunc in _ASKING or title in _COMPARISONS
     if any(isinstance(each, Numeric) for each in out):
         raise TypeError(_sentence(title))
-    is_call, row = method == "__call__", row_of_ufunc.get(title)
+    if not asks:
+        _check_holds(plain[:1] if method == "at" else out)
     by_operators = title in _BY_OPERATORS or (not is_call and ufunc in _ASKING)
     by_operators |= all(set(kinds) <= set("O->") for kinds in ufunc.types)  # as of np.vectorize
     if is_call and row and any(map(_holds_numbers, plain)):
         by_operators = False  # those of plain numbers raise where IEEE 754 has a value
     if not by_operators and any(map(_holds_objects, plain)):
-        if row is None:
+        if row is None or named.get("dtype") not in (None, object):
             raise TypeError(_sentence(title))
         ufunc = np.frompyfunc(row, ufunc.nin, ufunc.nout, identity=None)
     if out:
         named["out"] = tuple(map(_boxed, out))
-        if is_call:  # so an array of floats asks Values to be floats, which is refused
+        if asks:  # answers are yes or no, in an array of objects or of such
             named.setdefault("casting", "unsafe")
     try:
         with np.errstate(invalid="ignore"):  # a comparison with nan is simply False
@@ -201,6 +214,15 @@ def _computed(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: dict[s
     out = out or (None,) * len(found)
     fitting = [_fitting(new) if given is None else given for given, new in zip(out, found)]
     return fitting[0] if len(fitting) == 1 else tuple(fitting)
+
+
+def _check_holds(arrays: Iterable[Any]) -> None:
+    for each in arrays:
+        if each is not None and each.dtype != object:
+            raise TypeError(
+                f"An array of {each.dtype} cannot hold Values, whose gradient would be cut off. "
+                "Make it an array of objects: np.zeros(n, dtype=object)."
+            )
 
 
 def _told(

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
 from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar, cast
@@ -261,7 +261,7 @@ def _opened(
             _take_back(context, True)
             raise
         finally:
-            if observer is not None:
+            if observer in watching:  # or none was given, or Ctrl-C came before
                 watching.remove(observer)
         if not is_taken_back and fault is None:
             raise RuntimeError(
@@ -344,10 +344,16 @@ def derive(function: Callable[..., Any], *arguments: Any, order: int = 1) -> Any
     return call_in(Context(True, observers, scope), function, *arguments)
 
 
-@lru_cache(maxsize=1_000)
+_scopes: dict[tuple[str, str, Scope | None, int | None], Scope] = {}
+_MOST_SCOPES = 1_000
+
+
 def _scope_named(name: str, kind: str, parent: Scope | None, order: int | None = None) -> Scope:
-    """The same scope for the same name in the same place."""
-    return Scope(name, kind, parent, order=order)
+    """The same scope for the same name in the same place, in all threads."""
+    key = (name, kind, parent, order)
+    if key not in _scopes and len(_scopes) >= _MOST_SCOPES:
+        _scopes.clear()
+    return _scopes.get(key) or _scopes.setdefault(key, Scope(name, kind, parent, order=order))
 
 
 def layer_of(name: str) -> str:

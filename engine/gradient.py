@@ -226,6 +226,9 @@ def jvp(function: Function, arguments: Sequence[Any], tangents: Sequence[Any]) -
     _check("jvp", function, None)
     if not isinstance(arguments, (list, tuple)) or not isinstance(tangents, (list, tuple)):
         raise TypeError("jvp takes two tuples. Write jvp(f, (x,), (dx,)).")
+    if len(tangents) != len(arguments):
+        count = f"{len(arguments)}, not {len(tangents)}"
+        raise ValueError(f"jvp needs one tangent per argument: {count}.")
     call = _Call("jvp", function, arguments)
     ys = call.outputs()
     slopes = call.tangents_of(ys, tangents)

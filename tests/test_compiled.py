@@ -498,6 +498,21 @@ def test_a_scalar_keeps_its_name_through_the_stages_and_leaves_tell_theirs() -> 
     assert f": {result}" in schedule
 
 
+def test_scalars_keep_their_names_where_rows_are_padded_and_sums_fall_away() -> None:
+    def ragged(v: list[Value]) -> Value:
+        greatest = [engine.max(v[:count]) for count in (2, 3, 4)]
+        return engine.sin(engine.sum([engine.exp(engine.sum(greatest))])) * v[0]
+
+    f = compiled(ragged)
+    f([1.0, 2.0, 3.0, 4.0])
+    _, passes, schedule, *_ = f.stages().split("\n\n")
+    rows = dict(re.findall(r"(s\d+) = (\w+)\(", passes))
+    groups = re.findall(r": \d+ (\w+?)s?: (s.*)", schedule)
+    scheduled = {name: row for row, names in groups for name in names.split(", ")}
+    assert scheduled.items() <= rows.items()
+    assert {rows[name] for name in rows.keys() - scheduled.keys()} == {"sum"}
+
+
 def test_stages_say_what_was_compared_and_are_those_of_each_program() -> None:
     w = Value(2.0)
 

@@ -8,7 +8,9 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -146,3 +148,12 @@ def test_a_star_import_leaves_the_names_of_python_alone(package: ModuleType) -> 
     exec(f"from {package.__name__} import *", names)
     del names["__builtins__"]
     assert not set(names) & set(dir(builtins))
+
+
+def test_files_that_pages_and_notebooks_name_are_there() -> None:
+    root = Path(__file__).resolve().parent.parent
+    pages = [root / "README.md", *root.glob("docs/*.md"), *root.glob("notebooks/**/*.ipynb")]
+    named = re.compile(r"\b(?:engine|nn|viz|benchmarks)/[\w/]+\.(?:py|js)\b")
+    found = {(page.name, name) for page in pages for name in named.findall(page.read_text("utf-8"))}
+    assert len(found) > 40
+    assert [(page, name) for page, name in sorted(found) if not (root / name).exists()] == []

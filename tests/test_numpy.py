@@ -286,6 +286,34 @@ def test_storing_in_an_array_of_floats_names_the_type_it_needs(store: Callable) 
     assert array[0].data == 1.0
 
 
+@pytest.mark.parametrize("kind", [float, int, complex, bool, "U12", "S30"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda array, values: np.add(array, values, out=array),
+        lambda array, values: np.exp(values, out=array),
+        lambda array, values: np.add.at(array, [0, 1], values),
+        lambda array, values: np.add.accumulate(values, out=array),
+        lambda array, values: np.matmul(values.reshape(2, 1), [2.0], out=array),
+    ],
+)
+def test_what_cannot_hold_values_is_refused_before_anything_is_written(
+    write: Callable, kind: Any
+) -> None:
+    array = np.array([1, 0]).astype(kind)
+    with pytest.raises(TypeError, match=r"cannot hold Values.*dtype=object"):
+        write(array, array_of([2.0, Value(3.0)], (2,)))
+    assert array.tolist() == np.array([1, 0]).astype(kind).tolist()
+
+
+def test_numbers_beside_values_are_rounded_as_these_are() -> None:
+    mixed = array_of([Value(1.2), 2.7], (2,))
+    rounded, alone = mixed.round()
+    assert (rounded.data, alone) == (1.0, 3.0)
+    with pytest.raises(TypeError, match=r"Write math\.floor\(v\.data\)"):
+        np.floor(mixed)
+
+
 # Arrays of no axes.
 
 

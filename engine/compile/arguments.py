@@ -305,9 +305,17 @@ class Batch:
         return sample_of(self.arrays, index)
 
 
+_NO_SAMPLES = (
+    "{} is one number, without an axis of samples. Repeat it, for example np.full(len(x), 3.0), or "
+    "let the function read it from around it."
+)
+
+
 def _read_argument(argument: Any, role: str) -> Any:
     array = argument  # at once, as the classes of all samples are such an array
     if not (type(argument) is np.ndarray and argument.size and argument.dtype.kind in "iu"):
+        if is_real(argument) or getattr(argument, "ndim", None) == 0:
+            raise ValueError(_NO_SAMPLES.format(role))
         hint = "A batch holds numbers: let the function read all else."
         array = numbers_of(argument, role, hint)
     if array.dtype.kind in "iu" and array.size:
@@ -327,10 +335,7 @@ def structure_of(title: str, *kinds: tuple[Shape, str]) -> tuple[Any, ...]:
             f"{title}(...) takes an array for each argument of the function, not nothing."
         )
     if not all(shape for shape, _ in kinds):
-        raise ValueError(
-            f"An argument of {title}(...) is one number, without an axis of samples. Repeat it, "
-            "for example np.full(len(x), 3.0), or let the function read it from around it."
-        )
+        raise ValueError(_NO_SAMPLES.format(f"An argument of {title}(...)"))
     counts = [shape[0] for shape, _ in kinds]
     if len(set(counts)) > 1:
         listed = ", ".join(map(str, counts))

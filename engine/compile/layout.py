@@ -113,13 +113,15 @@ class Layout:
     """All groups of a graph, each after those it reads, and the place of every node.
 
     Attributes:
-        graph: the graph.
+        graph: the graph: what is left of the given one, and what its reductions are padded with.
+        kept: which nodes of the given graph are left, the first ones of this.
         groups: the leaves first, then the groups by level.
         group_of: the group of each node, by index.
         position: its place in the array of the group.
     """
 
     graph: Graph
+    kept: Numbers
     groups: list[Group]
     group_of: Numbers = field(init=False)
     position: Numbers = field(init=False)
@@ -155,14 +157,14 @@ def laid_out(
         for group in leaves[:2]:
             places = np.argsort(np.argsort(orders[group.kind]))
             group.nodes = group.nodes[np.argsort(known.graph.numbers[group.nodes])][places]
-    return Layout(known.graph, [*leaves, *computed])
+    return Layout(known.graph, known.kept, [*leaves, *computed])
 
 
 class _Schedule:
     """How the nodes of a graph are grouped.
 
     Attributes:
-        graph: the graph, and what its reductions are padded with.
+        graph, kept: as in `Layout`.
         depends: whether each node depends on a leaf that has samples.
         level: the level of each node.
         lengths: how many operands each node has after padding.
@@ -170,6 +172,7 @@ class _Schedule:
 
     def __init__(self, graph: Graph, batched: frozenset[str], *, is_exact: bool) -> None:
         self.graph, self.level, self.lengths = graph, levels(graph), graph.counts
+        self.kept = np.arange(len(graph))
         self._fillers: dict[float, int] = {}
         if not is_exact:
             self._pad()
@@ -180,11 +183,11 @@ class _Schedule:
         for nodes in _ragged(graph, self.level):
             lengths[nodes] = graph.counts[nodes].max()
             numbers.add(_NEUTRAL[graph.rows[graph.codes[nodes[0]]].name])
-        graph, is_kept = _shortened(graph, lengths)
+        graph, self.kept = _shortened(graph, lengths)
         self._fillers = {number: at for at, number in enumerate(sorted(numbers), len(graph))}
         self.graph = graph.with_constants(list(self._fillers))
         self.level, self.lengths = (
-            np.append(each[is_kept], np.zeros(len(numbers), np.intp))
+            np.append(each[self.kept], np.zeros(len(numbers), np.intp))
             for each in (self.level, lengths)
         )
 
@@ -280,7 +283,7 @@ def _ragged(graph: Graph, level: Numbers) -> list[Numbers]:
     return [each for each, read in alike if read.max() * len(each) <= _MOST_PADDING * read.sum()]
 
 
-def _shortened(graph: Graph, lengths: Numbers) -> tuple[Graph, Flags]:
+def _shortened(graph: Graph, lengths: Numbers) -> tuple[Graph, Numbers]:
     """With short sums that are not padded as what they are: a + b, a product for a `dot` of one
     pair, or one term; and which nodes are left.
     """
@@ -289,7 +292,8 @@ def _shortened(graph: Graph, lengths: Numbers) -> tuple[Graph, Flags]:
         codes[graph.is_of(TABLE[name]) & (lengths == 2)] = graph.code_of(TABLE[short])
     is_one, became = graph.is_of(TABLE["sum"]) & (lengths == 1), np.arange(len(graph))
     became[is_one] = graph.operands[graph.starts[:-1][is_one]]
-    return replace(graph, codes=codes).chosen(~is_one, ends(became)), ~is_one
+    left = replace(graph, codes=codes).chosen(~is_one, ends(became))
+    return left, np.flatnonzero(~is_one)
 
 
 def _padded_pairs(rows: Sequence[list[int]], length: int, filler: int) -> list[list[int]]:

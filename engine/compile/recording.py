@@ -299,6 +299,10 @@ def _scalars(trace: Trace, graph: Graph, names: Sequence[str]) -> Iterator[str]:
 
 
 def _groups(program: Program, names: Sequence[str]) -> Iterator[str]:
+    """Each group with the names of its scalars, given those of the simplified graph."""
+    graph, kept = program.layout.graph, program.layout.kept.tolist()
+    names = [names[node] for node in kept]
+    names += [_leaf(graph, node) for node in range(len(kept), len(graph))]
     for index, group in enumerate(program.layout.groups):
         nodes = group.nodes[group.nodes >= 0].tolist()
         listed = [names[node] for node in islice(nodes, _MOST + 1)]
