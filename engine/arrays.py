@@ -247,8 +247,9 @@ def _in_words(fault: Exception, title: str) -> Exception:
 
 
 def _sentence(title: str) -> str:
+    whose = "numpy's" if hasattr(np, title) else "The array function"
     return (
-        f"numpy's {title} cannot follow the gradient of Values. "
+        f"{whose} {title} cannot follow the gradient of Values. "
         "Compute it with operators and the functions of glassgrad, such as maximum or logsumexp; "
         "for the numbers alone give it v.data, or data_vector(values)."
     )
