@@ -163,7 +163,11 @@ SLIPS = [
     ),
     (
         lambda m, X, y: m.set_params(warm_start=True).fit(X, y).fit(X, y + 1),
-        r"goes on with the classes \[0 1\], and y has others",
+        r"goes on with the classes \[0 1\], and y has \[1 2\]\. Use partial_fit",
+    ),
+    (
+        lambda m, X, y: m.set_params(warm_start=True).fit(X, y).fit(X, 0 * y),
+        r"goes on with the classes \[0 1\], and y has \[0\]\. Use partial_fit",
     ),
     (
         lambda m, X, y: m.set_params(warm_start=True).fit(X, y).set_params(hidden=(3,)).fit(X, y),
