@@ -230,9 +230,7 @@ def test_what_the_optimiser_does_not_move_is_told_by_its_names(path: Path) -> No
         checkpointed(path, model=found, optimiser=Adam(found.inner.parameters(), 0.1))
 
     run("ab")
-    with pytest.raises(
-        ValueError, match=r"has others\.a, others\.b, and the model"
-    ):
+    with pytest.raises(ValueError, match=r"has others\.a, others\.b, and the model"):
         run("ba")
     run("ab")
 

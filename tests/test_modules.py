@@ -443,12 +443,20 @@ def test_nothing_is_learned_of_nan(learn, broken):
 # Refusals
 
 
+class Optional(Module):
+    def forward(self, x, *, scale=1.0):
+        return x[0] * scale
+
+
 REFUSED = [
     (Sequential, ValueError, "Sequential(...) of nothing computes nothing"),
     (lambda: Sequential(Layer), TypeError, "is no class. Write Layer(...)."),
     (lambda: Sequential([Layer(1, 1)]), TypeError, "Write parts one by one, Sequential(*parts)"),
     (lambda: Sequential(sum), TypeError, "and for a function a class derived from Module."),
     (lambda: Sequential(None), TypeError, "or the name of an activation, not NoneType None."),
+    (lambda: Layer(1, 1, activation=np.array([1, 2])), TypeError,
+     "An activation is a name, a function of a Value, or None, not array([1, 2])."),
+    (lambda: Optional()(1, 2.5), TypeError, "not one by one: give it a list, [1, 2.5]."),
     (lambda: Sequential("relu")("ab"), TypeError, "Elementwise takes Values and real numbers, not"),
     (lambda: Dropout(1.0), ValueError,
      "Dropout(rate=...) takes a number below 1, not 1.0."),
