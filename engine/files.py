@@ -96,7 +96,9 @@ def plain_file(path: str | Path) -> Path:
 
 
 def possible(path: str | Path) -> Path:
-    """The path; an OSError if it holds a character that is in no name of a file."""
+    """The path; a TypeError if it is none, an OSError if no file can have this name."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"A file has a path, a str or a Path, not {describe(path)}.")
     path = Path(path)
     try:
         if b"\0" not in os.fsencode(path):

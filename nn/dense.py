@@ -60,9 +60,11 @@ _NAMES = f"Choose one of {', '.join(ACTIVATIONS)}, or give a function of a Value
 def activation_function(choice: Activation) -> Function:
     if isinstance(choice, Operation):
         choice = choice.name
-    if choice is None or choice == "linear":
+    if choice is None:
         return linear
     if isinstance(choice, str):
+        if choice == "linear":
+            return linear
         row = TABLE.get(choice)
         if row is not None and row.takes_one:
             return row

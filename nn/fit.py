@@ -36,6 +36,7 @@ from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimiser import Optimiser
 from glassgrad.nn.optimisers import SGD, Adam
+from glassgrad.nn.parts import title
 from glassgrad.nn.samples import samples_for
 from glassgrad.nn.schedules import Rule
 
@@ -176,6 +177,11 @@ def fit(
 
 
 def _optimiser_of(model: Module, optimiser: Optimiser | None) -> Optimiser:
+    if optimiser is None and not model.parameters():
+        raise ValueError(
+            f"{title(model)} has no parameters, so there is nothing to train: its attributes hold "
+            "no Values, such as self.w = Value(1.0)."
+        )
     if optimiser is None:
         return Adam(model.parameters(), learning_rate=0.01)
     if not isinstance(optimiser, Optimiser):

@@ -237,7 +237,7 @@ class _Layer:
             np.array([output.number for output in outputs]),
             data_vector(self.values),
             np.array([output.gradient for output in outputs]),
-            np.array([gradients.get(value, 0.0) / samples for value in trained]),
+            np.array([gradients.get(value, 0.0) for value in trained]),
         ]
         sound = [row[np.isfinite(row)] for row in numbers]
         broken = [len(row) - len(left) for row, left in zip(numbers, sound)]
@@ -256,7 +256,7 @@ class _Layer:
             weight_size=weight,
             gradient_size=gradient,
             without_gradient=sum(value not in gradients for value in trained),
-            unit_gradient_size=by_unit,
+            unit_gradient_size=None if by_unit is None else by_unit * samples,  # not of the mean
             relative=None,
             broken_values=broken[0] + broken[1],
             broken_gradients=broken[2] + broken[3],
@@ -313,7 +313,7 @@ class _Layers:
         that only hold parameters for others, as an embedding does, come first, and those that take
         no part last.
         """
-        total: Value = engine.sum(losses)
+        total: Value = engine.mean(losses)  # a sum of large gradients would overflow
         order = order_of(total)
         # As backward() computes them, which would write them into the nodes.
         sent = {} if total.is_constant else sweep(order, 1.0)

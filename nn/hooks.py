@@ -7,13 +7,14 @@ the numbers they left are kept, the checkpoint is written. It is one JSON file:
 
     {"schema": "glassgrad-checkpoint/2", "run": {"batch_size": 32, "samples": "5f0c…", …},
      "why_eager": null, "parameters": […], "best": […] or null, "frozen": [0, 1],
-     "steps": 504, "history": {…}, "optimiser": {…}, "digest": "90ab…"}
+     "others": ["temperature"], "steps": 504, "history": {…}, "optimiser": {…}, "digest": "90ab…"}
 
 "run" has a name, a number or a digest of each thing that makes this training another than others,
 and a file is taken only by a call of `fit` that describes itself alike. Of code of your own, a
 model, loss, penalty or metric, the names count, and what loss and penalty give for some made-up
-numbers. With its "digest", as in `saving.py`, a file with one bit changed is refused, so that
-nothing else need be asked of what it says. Reading runs nothing of the file.
+numbers. "others" names the parameters of the model that the optimiser does not move, and whose
+numbers come last in "parameters". With its "digest", as in `saving.py`, a file with one bit changed
+is refused. Reading runs nothing of the file.
 """
 
 from __future__ import annotations
@@ -276,7 +277,9 @@ class Kept(Hook):
     """
 
     def __init__(self, trained: Sequence[Value], model: Module) -> None:
-        self._parameters = list({id(p): p for p in (*trained, *model.parameters())}.values())
+        known = set(map(id, trained))
+        others = {name: p for name, p in model.named_parameters() if id(p) not in known}
+        self._parameters, self._others = [*trained, *others.values()], [*others]
         self.last: Vector = data_vector(self._parameters)
         self.best: Vector | None = None
         self._frozen: list[int] = []
@@ -296,15 +299,27 @@ class Kept(Hook):
             "parameters": self.last.tolist(),
             "best": None if self.best is None else self.best.tolist(),
             "frozen": [] if frozen is None else np.flatnonzero(frozen).tolist(),
+            "others": self._others,
         }
 
     def take(self, states: Mapping[str, Any]) -> None:
-        known = {"parameters": list[float], "best": list[float] | None, "frozen": list[int]}
+        known = {
+            **{"parameters": list[float], "best": list[float] | None},
+            **{"frozen": list[int], "others": list[str]},
+        }
         found = decode(known, {name: states[name] for name in known})
-        last, best, self._frozen = found.values()
-        if any(len(each) != len(self.last) for each in (last, best or last)):
+        last, best, frozen, others = found.values()
+        if others != self._others:
+            raise ValueError(
+                f"beside what is trained it has {some_of(others) or 'nothing'}, and the model has "
+                f"{some_of(self._others) or 'nothing'}"
+            )
+        if any(len(each) != len(self.last) for each in (last, last if best is None else best)):
             raise ValueError(f"it does not hold {len(self.last)} parameters")
+        if not set(frozen) <= set(range(len(last))):
+            raise ValueError("its frozen parameters are no places of parameters")
         self.last, self.best = np.array(last), None if best is None else np.array(best)
+        self._frozen = frozen
 
     def restore(self) -> None:
         """Give the parameters what was taken over."""
@@ -448,25 +463,29 @@ class Checkpoint(Hook):
             data = unsealed(self.path, SCHEMA, "checkpoint")
         except ValueError as fault:
             raise self._refusal(str(fault).rstrip(".")) from None
-        theirs, mine = data["run"], json.loads(json_text(self._run))
-        other = [
+        try:
+            other = self._differing(decode(dict[str, Any], data["run"], "its run"))
+            columns = decode(dict[str, list[Any]], data["history"]["columns"], "its columns")
+            epochs = len(columns["loss"])
+            if not other and epochs <= self._last:
+                for part in self._parts:
+                    part.take(data)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as fault:
+            why = f"it lacks {fault}" if isinstance(fault, KeyError) else str(fault).rstrip(".")
+            raise self._refusal(f"is damaged: {clipped(why, 120)}") from None
+        if other:
+            raise self._refusal(f"is the checkpoint of another training: {'; '.join(other)}")
+        if epochs > self._last:
+            raise self._refusal(f"has {epochs} epochs already, more than epochs={self._last}")
+        return epochs
+
+    def _differing(self, theirs: Mapping[str, Any]) -> list[str]:
+        mine = json.loads(json_text(self._run))
+        return [
             f"{key.replace('_', ' ')} {_shown(theirs, key)} there and {_shown(mine, key)} here"
             for key in {**mine, **theirs}
             if theirs.get(key) != mine.get(key)
         ]
-        if other:
-            raise self._refusal(f"is the checkpoint of another training: {'; '.join(other)}")
-        try:
-            epochs = len(data["history"]["columns"]["loss"])
-            if epochs <= self._last:
-                for part in self._parts:
-                    part.take(data)
-        except (ValueError, TypeError, KeyError) as fault:
-            why = f"it lacks {fault}" if isinstance(fault, KeyError) else str(fault).rstrip(".")
-            raise self._refusal(f"is damaged: {clipped(why, 120)}") from None
-        if epochs > self._last:
-            raise self._refusal(f"has {epochs} epochs already, more than epochs={self._last}")
-        return epochs
 
     def _refusal(self, why: str) -> ValueError:
         remedy = "Nothing is changed; give checkpoint= another name to begin anew."

@@ -68,6 +68,14 @@ class Initialiser:
     weight: Draw
     bias: Draw = _zero
 
+    def __post_init__(self) -> None:
+        for name, drawn in (("weight", self.weight), ("bias", self.bias)):
+            if not callable(drawn):
+                raise TypeError(
+                    f"Initialiser({name}=...) is a function of a generator, fan-in and fan-out, "
+                    f"not {describe(drawn)}."
+                )
+
     def draw(self, nin: int, nout: int = 1, seed: Seed = None) -> tuple[list[float], float]:
         """The weights and the bias of one neuron of `nin` inputs, of `nout` side by side."""
         nin, nout = whole(nin, "draw(nin=...)"), whole(nout, "draw(nout=...)")

@@ -137,8 +137,18 @@ class Projection(Module):
     """
 
     def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
-        self.nin, self.nout = whole(nin, "Projection(nin=...)"), whole(nout, "Projection(nout=...)")
-        self.w = matrix(self.nout, self.nin, "w", seed, init)
+        nin, nout = whole(nin, "Projection(nin=...)"), whole(nout, "Projection(nout=...)")
+        self.w = matrix(nout, nin, "w", seed, init)
+
+    @property
+    def nin(self) -> int:
+        """The number of inputs."""
+        return len(self.w[0])
+
+    @property
+    def nout(self) -> int:
+        """The number of outputs."""
+        return len(self.w)
 
     def forward(self, x: Inputs) -> list[Value]:
         inputs = converted(self, self.nin, x)
@@ -171,12 +181,21 @@ class AttentionHead(Module):
         self, nin: int, size: int, *, causal: bool = True, seed: Seed = None, init: Init = "torch"
     ) -> None:
         self.causal = true_or_false(causal, "AttentionHead(causal=...)")
-        self.nin = whole(nin, "AttentionHead(nin=...)")
-        self.size = whole(size, "AttentionHead(size=...)")
+        nin, size = whole(nin, "AttentionHead(nin=...)"), whole(size, "AttentionHead(size=...)")
         source = generator(seed)
         self.queries, self.keys, self.values = (
             Projection(nin, size, seed=source, init=init) for _ in range(3)
         )
+
+    @property
+    def nin(self) -> int:
+        """How many numbers each vector has."""
+        return self.queries.nin
+
+    @property
+    def size(self) -> int:
+        """How many numbers each output has."""
+        return self.queries.nout
 
     def forward(self, vectors: Iterable[Inputs]) -> list[list[Value]]:
         """An output for each vector of a sequence, of at least one: a list of lists of Values."""
@@ -227,9 +246,18 @@ class Embedding(Module):
     """
 
     def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
-        self.count = whole(count, "Embedding(count=...)")
-        self.size = whole(size, "Embedding(size=...)")
-        self.rows = matrix(self.count, self.size, "e", seed, init)
+        count, size = whole(count, "Embedding(count=...)"), whole(size, "Embedding(size=...)")
+        self.rows = matrix(count, size, "e", seed, init)
+
+    @property
+    def count(self) -> int:
+        """How many tokens there are."""
+        return len(self.rows)
+
+    @property
+    def size(self) -> int:
+        """How many numbers stand for each token."""
+        return len(self.rows[0])
 
     def forward(self, token: Any) -> list[Any]:
         """The row of a token, a list of Values; of a list of tokens the list of their rows.
@@ -270,11 +298,16 @@ class LayerNorm(Module):
     """
 
     def __init__(self, size: int, eps: float = 1e-5) -> None:
-        self.size = whole(size, "LayerNorm(size=...)")
+        size = whole(size, "LayerNorm(size=...)")
         self.eps = not_negative(eps, "LayerNorm(eps=...)")
-        reserve(2 * self.size)
-        self.gain = [Value(1.0, label=f"gain{i}") for i in range(self.size)]
-        self.bias = [Value(0.0, label=f"bias{i}") for i in range(self.size)]
+        reserve(2 * size)
+        self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
+        self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
+
+    @property
+    def size(self) -> int:
+        """How many numbers it takes and gives."""
+        return len(self.gain)
 
     def forward(self, x: Inputs) -> list[Value]:
         inputs = converted(self, self.size, x)

@@ -20,6 +20,7 @@ import numpy as np
 from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector
 from glassgrad.engine.arrays import call_locked
 from glassgrad.engine.context import layer_of
+from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar
 from glassgrad.nn import hooks
@@ -173,12 +174,21 @@ class Training(Hook):
         }
 
     def take(self, states: Mapping[str, Any]) -> None:
-        history, self.steps = History.from_dict(states["history"]), states["steps"]
+        history = History.from_dict(states["history"])
+        self.steps = decode(int, states["steps"], "its number of steps")
+        if not 0 < history.epochs <= self.steps:
+            raise ValueError(f"its {self.steps} steps are not those of {history.epochs} epochs")
+        if (history.best_epoch is None) != (states["best"] is None):
+            raise ValueError("its best epoch and the best parameters do not belong together")
+        take_rates = None
         if self.schedule is not None:
             of_steps = {**self.schedule.state_dict(), "step_count": self.steps}
-            self.schedule.load_state_dict(states.get("schedule", of_steps))
+            of_rates = states["schedule"] if self.schedule.watches else of_steps
+            take_rates = self.schedule.taker_of(of_rates)
         # It is the user's: where anything before is refused, it has not changed.
         self.optimiser.load_state_dict(states["optimiser"])
+        if take_rates is not None:
+            take_rates()
         vars(self.history).update(vars(history))
 
     def describe(self) -> dict[str, Any]:

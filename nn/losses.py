@@ -208,24 +208,24 @@ def _of_class(
     ignored: int | None,
 ) -> tuple[Value, Any]:
     """The loss of a sample, weighted already, and how much the sample counts."""
-    is_known = not isinstance(which, Value)
-    if is_known and ignored is not None and which == ignored:
-        return as_value(0.0, "cross_entropy(...)"), 0.0
-    count = len(logits)
+    count, is_known, is_kept = len(logits), not isinstance(which, Value), 1.0
+    if ignored is not None:
+        is_kept = float(which != ignored) if is_known else compare(which, ignored)
     if is_known:
-        which = place(which, count, f"cross_entropy of {count} logits takes a class")
-    log_of_sum: Value = logsumexp(logits)
-    loss, counts = log_of_sum - _chosen(logits, which), 1.0
-    if weights is not None:
-        counts = _chosen(weights, which)
-        is_zero = not isinstance(counts, Value) and counts == 0.0  # also where the logit is -inf
-        loss = 0.0 * log_of_sum if is_zero else counts * loss
-    if smoothing:
-        evenly = _of_shares(logits, [1.0 / count] * count, weights, 0.0)
-        is_even = is_known and smoothing == 1.0  # 0 × inf would be nan
-        loss = evenly if is_even else (1.0 - smoothing) * loss + smoothing * evenly
-    if ignored is not None and not is_known:
-        is_kept = compare(which, ignored)
+        role = f"cross_entropy of {count} logits takes a class"
+        which = place(which, count, role) if is_kept else 0  # any, where it is ignored
+    counts = 1.0 if weights is None else _chosen(weights, which)
+    if is_known and (weights is not None or smoothing):  # what is 0 has no part, also beside inf
+        shares = [float(k == which) for k in range(count)]
+        loss = _of_shares(logits, shares, weights, smoothing)
+    else:
+        loss = logsumexp(logits) - _chosen(logits, which)
+        if weights is not None:
+            loss = counts * loss
+        if smoothing:
+            evenly = _of_shares(logits, [1.0 / count] * count, weights, 0.0)
+            loss = (1.0 - smoothing) * loss + smoothing * evenly
+    if ignored is not None:  # 0 with gradients of 0, and not a constant
         loss, counts = where(is_kept, loss, 0.0), where(is_kept, counts, 0.0)
     return loss, counts
 

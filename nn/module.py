@@ -253,7 +253,8 @@ class Module(Holder):
     def _refuse_numbers_one_by_one(self, arguments: tuple[Any, ...]) -> None:
         """Where `forward` takes one argument, `model(1, 2)` is meant as `model([1, 2])`."""
         numbers = [told(x) for x in arguments if isinstance(x, Value) or is_real(x)]
-        takes = len(inspect.signature(self.forward).parameters)
+        kinds = [each.kind for each in inspect.signature(self.forward).parameters.values()]
+        takes = len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY)
         if takes == 1 < len(numbers) == len(arguments):
             listed = ", ".join(numbers[:4]) + ", …" * (len(numbers) > 4)
             raise TypeError(

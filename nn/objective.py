@@ -32,6 +32,7 @@ from glassgrad.engine import (
 )
 from glassgrad.engine.arrays import locked
 from glassgrad.engine.backward import order_of
+from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import is_real, name
 from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
@@ -180,7 +181,7 @@ class Objective(Hook):
         return {"why_eager": self.why_eager}
 
     def take(self, states: Mapping[str, Any]) -> None:
-        self.why_eager = states["why_eager"]
+        self.why_eager = decode(str | None, states["why_eager"], "its reason to run eagerly")
         self.is_compiled &= self.why_eager is None
 
     def value_and_gradient(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:

@@ -19,7 +19,7 @@ from glassgrad.engine.backward import Leaves
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
 from glassgrad.engine.text import counted, describe, named, similar, some_of, told
-from glassgrad.engine.tree import listed, numbers_of
+from glassgrad.engine.tree import is_sequence, listed, numbers_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
 from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained, taking
@@ -208,7 +208,9 @@ class Optimiser:
         self._state = {name: np.array(numbers) for name, numbers in lists.items()}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, self.groups))})"
+        counts, groups = counted(len(self.parameters), "parameter"), len(self.groups)
+        several = f"{counts} in {counted(groups, 'group')}"
+        return f"{type(self).__name__}({self.groups[0]._told() if groups == 1 else several})"
 
     def _moved(
         self, numbers: Vector, gradients: Vector, computed: Mask | None
@@ -263,15 +265,14 @@ class Optimiser:
         return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
     def _row(self, role: str, given: Any) -> Vector:
+        wanted = f"takes a number for each of {counted(len(self.parameters), 'parameter')} in a row"
+        if not is_sequence(given):
+            raise TypeError(f"moved({role}=...) {wanted}, not {describe(given)}.")
         is_row = type(given) is np.ndarray and given.dtype == float
-        row = given if is_row else numbers_of(given, f"moved({role}=...)")
+        row: Any = given if is_row else numbers_of(given, f"moved({role}=...)")
         if row.shape != (len(self.parameters),):
-            count = counted(len(self.parameters), "parameter")
-            raise ValueError(
-                f"moved({role}=...) takes a number for each of {count} in a row, and not an array "
-                f"of shape {row.shape}."
-            )
-        return row.astype(float)
+            raise ValueError(f"moved({role}=...) {wanted}, and not an array of shape {row.shape}.")
+        return np.array(row, float)
 
     def _arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Of the arguments of an `__init__`, its `locals()`, those that all optimisers take."""
@@ -333,8 +334,12 @@ class Group:
         vars(self)[name] = checked
 
     def __repr__(self) -> str:
+        return f"Group({self._told()})"
+
+    def _told(self) -> str:
+        """How many parameters, and its options."""
         options = [f"{name}={option!r}" for name, option in self.options.items()]
-        return f"Group({', '.join([counted(len(self.parameters), 'parameter'), *options])})"
+        return ", ".join([counted(len(self.parameters), "parameter"), *options])
 
 
 def options_of(group: Group) -> dict[str, Any]:

@@ -176,6 +176,7 @@ class AdamW(Adam):
 
     Args:
         weight_decay: before each step a number loses learning_rate × weight_decay of itself.
+        betas, eps, amsgrad, maximize: as those of `Adam`.
 
     >>> from glassgrad import AdamW, Value
     >>> w = Value(3.0)
@@ -191,10 +192,13 @@ class AdamW(Adam):
         parameters: Parameters,
         learning_rate: NotNegative = 1e-3,
         *,
+        betas: Annotated[tuple[float, float], two_below_one] = (0.9, 0.999),
+        eps: NotNegative = 1e-8,
         weight_decay: NotNegative = 1e-2,
-        **options: Any,
+        amsgrad: Flag = False,
+        maximize: Flag = False,
     ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay=weight_decay, **options)
+        super().__init__(**self._arguments(locals()))
 
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
         """The numbers shrunk by learning_rate × weight_decay, and then the step of `Adam`."""

@@ -68,7 +68,13 @@ class Samples(NamedTuple):
 
     def weighed(self, weights: Any, role: str) -> Samples:
         """Each counting as so many as it did already; those of weight 0 are left out."""
-        is_one_each = weights.shape == (len(self),) and not (weights < 0.0).any()
+        if (weights < 0.0).any() and weights.ndim == 1:
+            place = int((weights < 0.0).argmax())
+            raise ValueError(
+                f"{role}: sample_weight[{place}] is {weights[place]:g}. A sample counts as 0 or "
+                "more: give 0 to leave it out."
+            )
+        is_one_each = weights.shape == (len(self),)
         if is_one_each and self.weights is not None:
             weights = weights * self.weights
         if not (is_one_each and 0.0 < sum(weights.tolist()) < inf):

@@ -129,9 +129,8 @@ def fill(path: str | Path, module: Any) -> None:
             is_known = state.keys() == found.parameters.keys() and build_of(module) is not None
             if is_known and not _are_alike(module, fresh, {"rate"}):  # that of chance may differ
                 held, mine = (clipped(title(each), _LONGEST) for each in (fresh, module))
-                raise ValueError(
-                    f"does not fit: it holds {held}, and the model is {mine}, with other settings."
-                )
+                end = ", with other settings" * (type(fresh) is type(module))
+                raise ValueError(f"does not fit: it holds {held}, and the model is {mine}{end}.")
     with _naming(path):
         _take(module, found)
 
@@ -171,6 +170,8 @@ def _naming(path: str | Path, end: str = "") -> Iterator[None]:
 def _read(path: str | Path) -> ModelFile:
     remedy = " Take a copy of the model file, or write it again."
     data = unsealed(path, SCHEMA, "model file", OLDER, remedy)
+    if data["schema"] == OLDER[0] and "build" in data:
+        raise ValueError('is no model file: version 1 has no field "build".')
     try:
         found: ModelFile = decode(ModelFile, data)
     except ValueError as fault:
@@ -293,10 +294,12 @@ def _module(build: Any) -> Any:
         raise ValueError(f"nn has no class {quoted(name)} to build")
     if not isinstance(arguments, dict):
         raise ValueError(f"the arguments of {name} have no names")
+    if drawn := {"seed", "init"} & arguments.keys():  # the file has the numbers themselves
+        raise ValueError(f"{name} has no argument {min(drawn)}")
     kind: Any = CLASSES[name]
     given = {name: _argument(x) for name, x in arguments.items()}
     if "init" in inspect.signature(kind).parameters:
-        given["seed"] = Random(0)  # the file has the numbers; the global generator is left alone
+        given["seed"] = Random(0)  # the global generator is left alone
     row = given.pop("parts", ())
     if not isinstance(row, (list, tuple)):
         raise ValueError(f"parts of {name} is a list")

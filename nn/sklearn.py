@@ -203,6 +203,11 @@ class NetworkClassifier(_Network, ClassifierMixin, BaseEstimator):  # type: igno
                 )
         elif is_new:
             self.classes_: Any = np.unique(y)
+        elif not np.array_equal(classes := np.unique(y), self.classes_):
+            raise ValueError(
+                f"NetworkClassifier(warm_start=True) goes on with the classes {self.classes_}, and "
+                f"y has {classes}. Use partial_fit for samples of some classes."
+            )
         count = len(self.classes_)
         if count < 2:
             raise ValueError(

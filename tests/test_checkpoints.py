@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from fitting import (
     TRAININGS,
+    Made,
     X,
     Y,
     checkpointed,
@@ -28,7 +29,7 @@ from fitting import (
 )
 from outputs import assert_is_sentence
 
-from glassgrad import MLP, Adam, History, ReduceOnPlateau, l2, mse, nn
+from glassgrad import MLP, Adam, History, ReduceOnPlateau, Value, l2, mse, nn
 from glassgrad.engine.files import json_text, sealed
 from glassgrad.nn.hooks import Checkpoint, Hook
 
@@ -220,6 +221,20 @@ def test_the_checkpoint_of_another_training_is_refused(name: str, path: Path) ->
     assert path.read_bytes() == content
 
 
+def test_what_the_optimiser_does_not_move_is_told_by_its_names(path: Path) -> None:
+    """A dict in another order would take the numbers of one for those of the other."""
+
+    def run(names: str) -> None:
+        found = Made(lambda m, x: m.inner(x) + m.others["a"] - m.others["b"], inner=small(),
+                     others={name: Value(1.0) for name in names})  # fmt: skip
+        checkpointed(path, model=found, optimiser=Adam(found.inner.parameters(), 0.1))
+
+    run("ab")
+    with pytest.raises(ValueError, match=r"has others\.a, others\.b, and the model"):
+        run("ba")
+    run("ab")
+
+
 def test_what_a_callback_froze_is_no_choice(path: Path) -> None:
     def run(epochs: int, net: Any, path: Path) -> np.ndarray:
         freeze = lambda history: history.epochs == 2 and net.layers[0].freeze() and None
@@ -253,6 +268,22 @@ def test_the_folder_of_a_checkpoint_is_looked_for_at_once(path: Path) -> None:
         (lambda data: data["history"].update(notes=0), "its notes is 0, and not a list"),
         (lambda data: data.update(best=[1.0]), "it does not hold 25 parameters"),
         (lambda data: data.update(optimiser=[]), "A state of Adam is a dict"),
+        (lambda data: data.pop("run"), "it lacks 'run'"),
+        (lambda data: data.update(run=3), "its run is 3, and not an object"),
+        *(
+            (lambda data, place=place: data.update(frozen=[place]), "no places of parameters")
+            for place in (99, -1)
+        ),
+        *(
+            (lambda data, steps=steps: data.update(steps=steps), said)
+            for steps, said in (("x", 'steps is "x", and not a whole'), (-3, "its -3 steps are"))
+        ),
+        (lambda data: data.update(why_eager=3), "to run eagerly is 3, and not a text"),
+        (lambda data: data["history"].update(columns={}), "it lacks 'loss'"),
+        (lambda data: data["history"].update(columns=3), "columns is 3, and not an object"),
+        (lambda data: data.update(best=None), "do not belong together"),
+        (lambda data: data.pop("others"), "it lacks 'others'"),
+        (lambda data: data.update(others=["w"]), "it has w, and the model has nothing"),
     ],
 )
 def test_what_is_wrong_with_a_checkpoint_is_told(damage: Callable, word: str, path: Path) -> None:
@@ -264,8 +295,9 @@ def test_what_is_wrong_with_a_checkpoint_is_told(damage: Callable, word: str, pa
     damage(data)
     path.write_bytes(sealed(data))
     before = optimiser.state_dict()
-    with pytest.raises(ValueError, match=rf"^run\.json is damaged: .*{word}"):
+    with pytest.raises(ValueError, match=rf"^run\.json is damaged: .*{word}") as caught:
         checkpointed(path, **given, epochs=2)
+    assert_is_sentence(str(caught.value))
     assert np.array_equal(numbers(model), numbers(small()))
     assert optimiser.state_dict() == before
 

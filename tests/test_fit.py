@@ -641,7 +641,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"y": [1, 7] * 20}, r"binary_cross_entropy_with_logits"),
     ({"y": [-1, 1] * 20}, r"\(y \+ 1\) / 2"),
     ({"X": np.ones((7000, 2)), "y": np.linspace(0.0, 1.5, 7000)}, r"from 0 to 1 .*, not 1\.0"),
-    ({"model": Sequential("relu")}, "give model.parameters()"),
+    ({"model": Sequential("relu")}, "has no parameters, so there is nothing to train"),
     ({"model": lambda x: x[0]}, "fit takes a model of nn"),
 ]  # fmt: skip
 

@@ -135,7 +135,11 @@ UNWEIGHED = {"metrics": lambda outputs, targets: 0.0}
             ValueError,
             r"each of the 40 .* are of shape \(1,\), from",
         ),
-        ({"sample_weight": COUNTS - 1}, ValueError, "of 0 or more .*, from -1 to 2"),
+        (
+            {"sample_weight": COUNTS - 1},
+            ValueError,
+            r"weight\[\d\] is -1\. .* give 0 to leave",
+        ),
         ({"sample_weight": 0 * COUNTS}, ValueError, "a sum above 0 .*, from 0 to 0"),
         ({"sample_weight": [np.nan] * 40}, ValueError, r"sample_weight\[0\] is nan"),
         ({"sample_weight": ["a"] * 40}, TypeError, "sample_weight holds texts"),

@@ -61,6 +61,14 @@ def check(model, loss=mse, data=two_moons, **options):
 # Measured numbers
 
 
+def test_gradients_whose_sum_overflows_are_measured():
+    model = Neuron(1, activation="linear", seed=0)
+    (layer,) = check_health(model, lambda z, y: z * 5e307, [[0.5]] * 4, [0.0] * 4).layers
+    assert layer.broken_gradients == 0
+    assert layer.unit_gradient_size == 5e307
+    assert layer.gradient_size == pytest.approx(5e307 * math.sqrt((0.5**2 + 1.0) / 2.0))
+
+
 def test_the_numbers_of_a_small_model_are_those_by_hand():
     model = Neuron(1, activation="relu", seed=0)
     model.w[0].data, model.b.data = 2.0, -1.0

@@ -112,6 +112,8 @@ REFUSED = [
     (lambda: normal(0.0, -1.0), ValueError, "normal(std=...) takes 0 or a positive number"),
     (lambda: normal("0"), TypeError, "normal(mean=...) takes a real number, not str '0'."),
     (lambda: xavier(math.inf), ValueError, "xavier(gain=...) takes a finite number, not inf."),
+    (lambda: Initialiser("x", 3.0), TypeError, "Initialiser(weight=...) is a function of a gen"),
+    (lambda: Initialiser("x", abs, 2), TypeError, "Initialiser(bias=...) is a function of a gen"),
     (lambda: he(-1.0), ValueError, "he(gain=...) takes 0 or a positive number, not -1.0."),
 ]  # fmt: skip
 

@@ -14,6 +14,7 @@ from glassgrad import (
     SGD,
     Value,
     binary_cross_entropy_with_logits,
+    check_health,
     compiled,
     cross_entropy,
     fit,
@@ -23,6 +24,7 @@ from glassgrad import (
     huber,
     l1,
     l2,
+    left_out,
     mae,
     mse,
     predict,
@@ -166,6 +168,42 @@ def test_one_sample_may_be_ignored(target, is_kept, reduction):
     for found in (function(logits, target), recorded(*logits, target)):
         expected = whole if is_kept else math.nan if reduction == "mean" else 0.0
         np.testing.assert_array_equal(found.data, expected)
+
+
+def test_an_ignored_sample_is_0_with_gradients_of_0():
+    """It is part of the graph, so that a training of nothing but these can begin; also where a
+    logit is infinite.
+    """
+    for logit in (1.0, math.inf):
+        leaves = [Value(logit), Value(2.0)]
+        found = cross_entropy(leaves, -100, ignore_index=-100, reduction="sum")
+        found.backward()
+        assert [found.data, *(leaf.grad for leaf in leaves)] == [0.0, 0.0, 0.0]
+    with pytest.raises(ValueError, match=r"from 0 to 1, not 5\."):
+        cross_entropy([ONE], [5], ignore_index=-100)
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 1}, {"compiled": False, "batch_size": 1}])
+def test_samples_of_which_few_are_labelled_are_trained(options):
+    X, y = np.random.default_rng(0).normal(size=(24, 2)), [-100] * 16 + [0, 1] * 4
+    loss = partial(cross_entropy, ignore_index=-100, reduction="sum")
+    model, other = (MLP(2, [2], output_activation="linear", seed=0) for _ in range(2))
+    assert check_health(model, loss, X[:4], y[:4]).loss == 0.0
+    assert left_out(loss([model(x) for x in X[:4]], y[:4]), model.parameters()) == []
+    for network, places in ((model, slice(None)), (other, slice(16, None))):
+        optimiser = SGD(network.parameters(), 0.1)
+        history = fit(network, loss, X[places], y[places], optimiser=optimiser, epochs=2,
+                      shuffle=False, **options)  # fmt: skip
+        assert history.epochs == 2
+    if options:  # a step without a gradient moves nothing
+        close(predict(model, X), predict(other, X))
+
+
+def test_a_class_of_weight_0_has_no_part_beside_an_infinite_logit():
+    for smoothing in (0.3, 1.0):
+        found = cross_entropy([math.inf, 0.0], 0, weight=[0.0, 1.0], label_smoothing=smoothing,
+                              reduction="sum")  # fmt: skip
+        assert found.data == math.inf
 
 
 def test_a_mean_that_forgets_its_weight_is_refused():

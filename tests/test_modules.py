@@ -294,6 +294,24 @@ def test_a_norm_of_numbers_whose_squares_overflow_is_nan_and_not_0(run):
 # Embedding
 
 
+def test_sizes_are_those_of_the_weights_also_where_these_were_changed():
+    table, norm, head = Embedding(2, 3), LayerNorm(3), AttentionHead(3, 2)
+    table.rows.append([Value(1.0), Value(2.0), Value(3.0)])
+    del norm.gain[2], norm.bias[2]
+    for part in (head.queries, head.keys, head.values):
+        part.w.append([Value(0.0)] * 3)
+    assert (table.count, norm.size, head.size) == (3, 2, 3)
+    assert repr(norm) == "LayerNorm(2, 4 parameters)"
+    assert len(table(2)) == 3
+    assert len(norm([1.0, 2.0])) == 2
+
+    class Drawn(Projection):
+        def __init__(self, w):
+            self.w = w
+
+    assert repr(Drawn([[Value(1.0), Value(2.0)]])) == "Drawn(2 → 1, 2 parameters)"
+
+
 def test_a_token_takes_its_row():
     table = Embedding(4, 3, seed=0)
     assert all(v is w for v, w in zip(table(2), table.rows[2]))
@@ -425,12 +443,20 @@ def test_nothing_is_learned_of_nan(learn, broken):
 # Refusals
 
 
+class Optional(Module):
+    def forward(self, x, *, scale=1.0):
+        return x[0] * scale
+
+
 REFUSED = [
     (Sequential, ValueError, "Sequential(...) of nothing computes nothing"),
     (lambda: Sequential(Layer), TypeError, "is no class. Write Layer(...)."),
     (lambda: Sequential([Layer(1, 1)]), TypeError, "Write parts one by one, Sequential(*parts)"),
     (lambda: Sequential(sum), TypeError, "and for a function a class derived from Module."),
     (lambda: Sequential(None), TypeError, "or the name of an activation, not NoneType None."),
+    (lambda: Layer(1, 1, activation=np.array([1, 2])), TypeError,
+     "An activation is a name, a function of a Value, or None, not array([1, 2])."),
+    (lambda: Optional()(1, 2.5), TypeError, "not one by one: give it a list, [1, 2.5]."),
     (lambda: Sequential("relu")("ab"), TypeError, "Elementwise takes Values and real numbers, not"),
     (lambda: Dropout(1.0), ValueError,
      "Dropout(rate=...) takes a number below 1, not 1.0."),

@@ -1,6 +1,7 @@
 """Optimisers: the numbers of PyTorch, groups, states, rules of one's own, and refusals."""
 
 import copy
+import inspect
 import json
 import math
 import pickle
@@ -215,7 +216,11 @@ def test_the_text_says_what_there_is() -> None:
     two = SGD([{"parameters": [Value(1.0)]}, {"parameters": [Value(1.0)], "momentum": 0.5}], 0.5)
     options = "learning_rate=0.5, momentum={}, dampening=0.0, weight_decay=0.0, nesterov=False"
     texts = [f"Group(1 parameter, {options.format(x)}, maximize=False)" for x in (0.0, 0.5)]
-    assert repr(two) == f"SGD({', '.join(texts)})"
+    assert [*map(repr, two.groups)] == texts
+    assert repr(two) == "SGD(2 parameters in 2 groups)"
+    assert repr(SGD([Value(1.0)], 0.5)) == texts[0].replace("Group", "SGD")
+    names = ["learning_rate", "betas", "eps", "weight_decay", "amsgrad", "maximize"]
+    assert [*inspect.signature(AdamW).parameters] == ["parameters", *names]
 
 
 # Options are those of groups.
@@ -358,6 +363,7 @@ FITS = "Adam cannot take this state, and is unchanged.*"
 REFUSED: list[tuple[Callable[[], Optimiser], Callable[[Optimiser], Any], type, str]] = [
     *((adam, lambda o, arrays=arrays: o.moved(*arrays), error, said) for arrays, error, said in (
         (([1.0], [1.0, 2.0]), ValueError, r"moved\(numbers=...\) takes a number for each"),
+        ((None, [1.0, 2.0]), TypeError, r"moved\(numbers=...\) takes .*, not NoneType None"),
         (([1.0, 2.0], [[1.0, 2.0]]), ValueError, r"moved\(gradients=...\).*shape \(1, 2\)"),
         (([1.0, 2.0], ["1", "2"]), TypeError, r"moved\(gradients=...\) holds texts"),
         (([1.0, 2.0], np.array([1j, 2.0])), TypeError, r"moved\(gradients=...\) holds complex128"),

@@ -241,7 +241,12 @@ def test_a_build_is_left_out_where_it_would_be_wrong(name: str, path: Path) -> N
             "it holds MLP(2 → 3 → 1, relu, 13 parameters), and the model is "
             "MLP(2 → 3 → 1, tanh, 13 parameters), with other settings. The model is unchanged.",
         ),
-        (lambda: nn.Perceptron(2), lambda: Neuron(2), "it holds Perceptron(2, 3 parameters), and"),
+        (
+            lambda: nn.Perceptron(2),
+            lambda: Neuron(2),
+            "it holds Perceptron(2, 3 parameters), and the model is Neuron(2, tanh, 3 parameters). "
+            "The model is unchanged.",
+        ),
         (lambda: LayerNorm(3), lambda: LayerNorm(3, eps=0.5), "with other settings."),
         (
             lambda: Sequential(Layer(2, 2), "relu"),
@@ -342,6 +347,10 @@ BAD: dict[str, tuple[str | bytes, str]] = {
         '{"schema": "glassgrad-model/2", "digest": "0", "parameters": {"w.0": 1, "b": 2}}',
         "its digest is not that of what it says.",
     ),
+    "a build of version 1": (
+        '{"schema": "glassgrad-model/1", "build": {}, "parameters": {"w.0": 1, "b": 2}}',
+        'version 1 has no field "build".',
+    ),
     "a field": (sealed({"schema": SCHEMA, "more": 1}), 'has a field "more"'),
     "no parameters": (sealed({"schema": SCHEMA}), 'it lacks "parameters"'),
     "twice": ('{"w.0": 1, "w.0": 2}', 'has "w.0" twice'),
@@ -364,6 +373,8 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "arguments in a row": (whole({"class": "Neuron", "arguments": [1]}), "have no names"),
     "an unknown argument": (whole(one("Neuron", nin=1, more=2)), "has no argument more."),
     "self": (whole(one("Neuron", self=1)), "Neuron has no argument self."),
+    "a seed": (whole(one("Neuron", nin=1, seed=0)), "Neuron has no argument seed."),
+    "an initialiser": (whole(one("Neuron", nin=1, init="he")), "Neuron has no argument init."),
     "a fraction": (whole(one("Neuron", nin=1.5)), "is a whole number, not float 1.5"),
     "no activation": (whole(one("Neuron", nin=1, activation="os")), "no activation 'os'"),
     "parts that are none": (whole(one("Sequential", parts="relu")), "of Sequential is a list"),
@@ -465,7 +476,7 @@ def test_what_is_no_file_is_an_error_of_the_system(call: Callable, path: Path) -
         (None, TypeError),
         (5, TypeError),
     ):
-        with pytest.raises(error, match=r"[Nn]o such f|not a plain file|no file can have|PathLike"):
+        with pytest.raises(error, match=r"[Nn]o such f|not a plain file|no file can|a Path, not"):
             call(place)
 
 
