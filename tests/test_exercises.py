@@ -530,6 +530,10 @@ def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
     assert check([[1, 2], [3, 4]], of=np.array([[1.0, 2.0], [3.0, 4.0]]))
     assert check((0.33, 0.67), of=[1 / 3, 2 / 3])
     assert check([[1], [2, 3]], of=[[1.0], [2.0, 3.0]])
+    matrix = np.array([[1, 2]]).view(np.matrix)  # each of its rows is such a matrix
+    assert check(matrix, of=matrix)
+    assert check([[1, 2]], of=matrix)
+    assert check({"m": matrix}, of={"m": [[1, 2]]})
     wrong = check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]])
     assert wrong.text.endswith("[1][1]. [1][0]: Not yet. It is too large.")
     assert "[0]: Not yet. The size is right, the sign is not" in check([-1, 2], of=[1, -2]).text
