@@ -142,7 +142,7 @@ def _settled(nested: Any) -> Any:
         return nested
     check_unmasked(nested)
     if isinstance(nested, np.ndarray):
-        return nested
+        return np.asarray(nested)  # the rows of a np.matrix are such matrices, without end
     if isinstance(nested, Mapping):
         return {key: _settled(part) for key, part in nested.items()}
     if isinstance(nested, Set):

@@ -49,8 +49,9 @@ def test_below_the_threshold_nothing_is_sent_on_until_enough_has_come() -> None:
 
 def test_nothing_is_corrected() -> None:
     mind = Associations(COFFEE)
-    before = dict(mind.links)
+    before = mind.links
     mind.spread("coffee", steps=5)
+    mind.links["coffee", "friends"] = 0.0
     assert mind.links == before
     assert "Nothing is corrected: links have no gradient" in repr(mind)
     assert "Nothing is corrected" in mind.spread("coffee")._repr_html_()
@@ -105,13 +106,13 @@ def test_names_are_data() -> None:
     ("links", "options", "error", "said"),
     [
         ("coffee", {}, TypeError, "links is a dict with a dict for each idea, not str 'coffee'"),
-        ({"a": ["b"]}, {}, TypeError, "links of a: ideas and numbers stand in a dict, not list"),
-        ({"a": {"b": "1"}}, {}, TypeError, "the links of a: b takes a real number, not str"),
-        ({"a": {"b": True}}, {}, ValueError, "from 0 to 1, not True"),
-        ({"a": {"b": 1.5}}, {}, ValueError, "the links of a: b is a number from 0 to 1, not 1.5"),
+        ({"a": ["b"]}, {}, TypeError, "the links of a is a dict with a weight for each, not list"),
+        ({"a": {"b": "1"}}, {}, TypeError, "the weight of a → b takes a real number, not str"),
+        ({"a": {"b": True}}, {}, TypeError, "from 0 to 1, not True"),
+        ({"a": {"b": 1.5}}, {}, ValueError, "the weight of a → b is a number from 0 to 1, not 1.5"),
         ({"a": {"b": float("nan")}}, {}, ValueError, "from 0 to 1, not nan"),
-        ({1: {"b": 1.0}}, {}, TypeError, "each idea is named by a text, not int 1"),
-        ({"a": {"": 1.0}}, {}, TypeError, "each idea is named by a text"),
+        ({1: {"b": 1.0}}, {}, TypeError, "^links names each idea by a text, not int 1"),
+        ({"a": {"": 1.0}}, {}, TypeError, "names each idea by a text"),
         ({"a": {}}, {}, ValueError, "at least one link"),
         ({"a": {"b": 1.0}}, {"decay": 2}, ValueError, "decay is a number from 0 to 1, not 2"),
         ({"a": {"b": 1.0}}, {"threshold": None}, TypeError, "threshold takes a real number"),
@@ -128,8 +129,8 @@ def test_wrong_links_are_refused(
     ("start", "steps", "error", "said"),
     [
         ("cofee", 3, ValueError, "There is no idea 'cofee' in these associations. Did you mean co"),
-        (["coffee"], 3, TypeError, "start: ideas and numbers stand in a dict, not list"),
-        ({"coffee": -1.0}, 3, ValueError, "start: coffee is a number from 0 to 1"),
+        (["coffee"], 3, TypeError, "start is a dict with an activation for each idea, not list"),
+        ({"coffee": -1.0}, 3, ValueError, "the activation of coffee is a number from 0 to 1"),
         ("coffee", 0, ValueError, "steps is at least 1"),
         ("coffee", 1.5, TypeError, "steps is a whole number"),
     ],

@@ -316,9 +316,7 @@ def test_an_author_asks_for_more_digits() -> None:
 def test_a_wrong_count_of_answers_is_said_plainly() -> None:
     o = lecture_neuron()
     by = [leaf(o, label) for label in ("w1", "x1", "b")]
-    with pytest.raises(
-        ValueError, match=r"is list \[1, 2\], and asked for are 3 numbers, nested alike: w1, x1, b"
-    ):
+    with pytest.raises(ValueError, match="has 2 numbers, and 3 are asked for: w1, x1, b"):
         check([1, 2], of=o, by=by)
 
 
@@ -520,6 +518,8 @@ def test_numbers_with_names_are_told_apart_by_them() -> None:
     assert verdict.text == "Right: corner 0 0, corner 1 0. corner 0 1: Not yet. It is too large."
     assert not verdict.parts["corner 0 1"]
     assert not check([0, ..., 1], of=corners).parts
+    nested = {"p": {"b": 1.0, "c": [2.0]}, "pb": 3.0}
+    assert [*check(nested, of=nested).parts] == ["p.b", "p.c[0]", "pb"]
     assert len(check([1, 2], of={1: 1.0, "1": 2.0}).parts) == 2
 
 
@@ -530,6 +530,10 @@ def test_arrays_and_lists_are_compared_entry_by_entry() -> None:
     assert check([[1, 2], [3, 4]], of=np.array([[1.0, 2.0], [3.0, 4.0]]))
     assert check((0.33, 0.67), of=[1 / 3, 2 / 3])
     assert check([[1], [2, 3]], of=[[1.0], [2.0, 3.0]])
+    matrix = np.array([[1, 2]]).view(np.matrix)  # each of its rows is such a matrix
+    assert check(matrix, of=matrix)
+    assert check([[1, 2]], of=matrix)
+    assert check({"m": matrix}, of={"m": [[1, 2]]})
     wrong = check([[1, 2], [7, 4]], of=[[1, 2], [3, 4]])
     assert wrong.text.endswith("[1][1]. [1][0]: Not yet. It is too large.")
     assert "[0]: Not yet. The size is right, the sign is not" in check([-1, 2], of=[1, -2]).text
@@ -655,19 +659,26 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         ({"answer": Value(1.0)}, TypeError, "Give its number: v.data."),
         ({"answer": Value(1.0).grad}, ValueError, "not computed yet. Call backward"),
         ({"answer": 10**400}, OverflowError, "no float near it"),
-        ({"by": 3}, TypeError, "grad by takes a Value, not int 3"),
-        ({"by": ["x1"], "answer": [1.0]}, TypeError, "grad by takes a Value, not str 'x1'"),
+        ({"by": 3}, TypeError, "takes a Value of the graph or several, not int 3. Write by=x"),
+        ({"by": ["x1"], "answer": [1.0]}, TypeError, "of the graph or several, not str 'x1'"),
+        ({"by": MLP(2, [1])}, TypeError, "graph or several, not MLP .* Write by=x for"),
         ({"by": {Value(1.0)}}, TypeError, "Numbers come in an order, not in set"),
         ({"by": Value(2.0, label="z")}, ValueError, "z = 2 is not in the graph of o = 0.707107"),
         ({"by": [Value(1.0)], "answer": [1.0]}, ValueError, "1 is not in the graph of o"),
-        ({"answer": [1.0, 2.0], "of": [1.0]}, ValueError, r"are 1 number, nested alike: \[0\]\."),
-        ({"answer": {"a": 1.0}, "of": {"b": 1.0}}, ValueError, "dict {'a': 1.0}, and .*: b"),
+        ({"answer": [1.0, 2.0], "of": {"b": 1.0}}, ValueError, "has 2 numbers, and 1 is asked"),
+        ({"of": {"b": 1.0}}, TypeError, r"takes 1 number \(b\), not float 1.0"),
+        ({"answer": {"a": 1.0}, "of": {"b": 1.0}}, ValueError, "the names a, and asked for are b"),
+        ({"answer": {"p": {"b": 1}}, "of": {"p": {"c": 1}}}, ValueError, r"names p\.b, .* p\.c\. "),
         (
-            {"answer": [1.0], "of": {"p": 1.0, "q": 2.0}},
-            ValueError,
-            "2 numbers, nested alike: p, q",
+            {"answer": {"a": 1.0}, "of": [1.0]},
+            TypeError,
+            r"\(\[0\]\), not dict .* Give its numbers",
         ),
-        ({"of": [1.0, 2.0]}, ValueError, r"is float 1.0, and asked for are 2 numbers"),
+        ({"answer": "ab", "of": [1.0, 2.0]}, TypeError, "takes 2 numbers .*, not str 'ab'"),
+        ({"answer": [1.0], "of": {"p": 1.0, "q": 2.0}}, ValueError, "1 number, and 2 are asked"),
+        ({"of": [1.0, 2.0]}, ValueError, r"the shape \(\), and \(2,\) is asked"),
+        ({"of": [1.0, 2.0], "answer": [1.0]}, ValueError, r"the shape \(1,\), and \(2,\) is asked"),
+        ({"of": [1.0], "answer": [1.0, [9.0]]}, ValueError, r"and 1 is asked for, nested alike"),
         ({"of": [1.0, 2.0], "answer": [1.0, [9.0]]}, ValueError, r"alike: \[0\], \[1\]\."),
         ({"of": [1.0, [2.0]], "answer": [1.0, 9.0]}, ValueError, r"alike: \[0\], \[1\]\[0\]\."),
         ({"of": {"p": "x"}, "answer": [1.0]}, TypeError, "check of p takes a real number"),
@@ -706,7 +717,7 @@ def test_what_cannot_be_meant_is_refused(
 def test_a_constant_has_no_derivative_to_ask_for() -> None:
     x = Value(1.0, label="x")
     y = x * 3.0
-    with pytest.raises(ValueError, match="grad by the constant 3: it came from"):
+    with pytest.raises(ValueError, match="3 is a constant: no gradient flows to it"):
         check(1.0, of=y, by=y.parents[1])
 
 

@@ -124,6 +124,9 @@ def test_draw_dot_renders_without_a_program(no_dot: None, tmp_path: Path) -> Non
     other = graph.render(outfile=tmp_path / "other.svg", cleanup=True)
     assert Path(other).read_bytes().startswith(b"<?xml")
     assert {file.name for file in tmp_path.iterdir()} == {"neuron", "neuron.png", "other.svg"}
+    plain = graph.render(outfile=tmp_path / "plain", cleanup=True)
+    assert Path(plain).read_bytes() == (tmp_path / "neuron.png").read_bytes()
+    assert graph.render(tmp_path / "x", format="SVG") == str(tmp_path / "x.svg")
 
 
 def test_draw_dot_is_shown_and_piped_without_a_program(no_dot: None) -> None:

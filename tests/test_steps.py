@@ -17,7 +17,6 @@ import pytest
 from lecture import lecture_neuron
 from needing import mostly_slow
 from reference_values import call
-from stepping import statuses
 
 from glassgrad import (
     MLP,
@@ -218,19 +217,11 @@ def test_a_result_of_no_grad_has_a_seed_and_nothing_else() -> None:
     assert [step.phase for step in backprop(y)] == ["seed"]
 
 
-def test_statuses_of_a_square_plus_itself() -> None:
+def test_the_uses_of_a_square_plus_itself_come_one_by_one() -> None:
     x = Value(3.0, label="x")
     steps = backprop(x * x + x)
-    wait, work, part, done = "waiting", "in progress", "partial", "done"
-    assert [statuses(steps, i) for i in range(len(steps))] == [
-        [wait, wait, wait],  # x * x is computed
-        [wait, wait, wait],  # the sum is computed
-        [wait, wait, done],  # seed
-        [wait, done, work],  # sum → square
-        [part, done, work],  # sum → x
-        [part, work, done],  # square → x
-        [done, work, done],  # square → x, again
-    ]
+    found = [(steps.diagram[e.parent].name, e.received, e.uses) for e in backward_steps(steps)]
+    assert found == [("v1", 1, 1), ("x", 1, 3), ("x", 2, 3), ("x", 3, 3)]
 
 
 # The formulas.

@@ -16,7 +16,7 @@ from typing import Any
 
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import clipped, counted, describe, named, suggestion, told
+from glassgrad.engine.text import clipped, counted, describe, suggestion, told
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import DATA, FAN, NODES, Digraph, label_of, text_of
 from glassgrad.viz.markup import figure, image, page_svg, paragraph, picture_or_advice, table
@@ -36,7 +36,6 @@ class Associations:
 
     Attributes:
         ideas: their names, in the order in which they were given.
-        links: the weight of each link, by the ideas it leads from and to.
 
     >>> from glassgrad import Associations
     >>> mind = Associations({"coffee": {"friends": 0.8, "morning": 0.6}, "morning": {"sun": 0.5}})
@@ -52,23 +51,29 @@ they are.>
     """
 
     def __init__(self, links: Links, *, decay: float = 0.5, threshold: float = 0.05) -> None:
-        given = _shares({"decay": decay, "threshold": threshold}, "")
-        self.decay, self.threshold = given.values()
-        if not isinstance(links, Mapping):
-            raise TypeError(f"links is a dict with a dict for each idea, not {describe(links)}.")
-        self.links = {
-            (start, end): weight
-            for start, ends in links.items()
-            for end, weight in _shares(ends, f"the links of {named(start)}: ").items()
-        }
-        if not self.links:
+        self.decay = _share(decay, "decay")
+        self.threshold = _share(threshold, "threshold")
+        self._links: dict[tuple[str, str], float] = {}
+        ideas: dict[str, None] = {}
+        for start, ends in _pairs(links, "links", "a dict for each idea"):
+            ideas[start] = None
+            for end, weight in _pairs(ends, f"the links of {clipped(start)}", "a weight for each"):
+                ideas[end] = None
+                self._links[start, end] = _share(
+                    weight, f"the weight of {clipped(start)} → {clipped(end)}"
+                )
+        if not self._links:
             raise ValueError('Associations takes at least one link: {"coffee": {"friends": 0.8}}.')
-        found = dict.fromkeys(idea for start, ends in links.items() for idea in (start, *ends))
-        self.ideas = tuple(_shares(dict.fromkeys(found, 0.0), ""))
+        self.ideas = tuple(ideas)
 
     def __repr__(self) -> str:
-        ideas, links = counted(len(self.ideas), "idea"), counted(len(self.links), "link")
+        ideas, links = counted(len(self.ideas), "idea"), counted(len(self._links), "link")
         return f"<associations of {ideas} by {links}. {_NOTHING_CORRECTED}>"
+
+    @property
+    def links(self) -> dict[tuple[str, str], float]:
+        """The weight of each link, by the ideas it leads from and to."""
+        return dict(self._links)
 
     def spread(self, start: str | Mapping[str, float], steps: int = 3) -> Spread:
         """Activate ideas, and let it spread along the links for so many steps.
@@ -81,12 +86,14 @@ they are.>
             steps: how many steps, at least one.
         """
         whole(steps, "steps")
-        given = _shares({start: 1.0} if isinstance(start, str) else start, "start: ")
-        for idea in given:
-            if idea not in self.ideas:
+        given = {start: 1.0} if isinstance(start, str) else start
+        begun = dict.fromkeys(self.ideas, 0.0)
+        for idea, activation in _pairs(given, "start", "an activation for each idea"):
+            if idea not in begun:
                 problem = f"There is no idea {told(idea)} in these associations."
                 raise ValueError(problem + suggestion(idea, self.ideas))
-        return Spread(self, {**dict.fromkeys(self.ideas, 0.0), **given}, steps)
+            begun[idea] = _share(activation, f"the activation of {clipped(idea)}")
+        return Spread(self, begun, steps)
 
 
 class Spread(Records[Mapping[str, float]]):
@@ -174,13 +181,19 @@ _MOST_FILLED = 110
 """How opaque the fill of an idea with the activation 1 is, of 255: its text stays readable."""
 
 
-def _shares(given: Any, where: str) -> dict[str, float]:
-    """Numbers from 0 to 1 by name; an error begins with where they are."""
-    if not isinstance(given, Mapping):
-        raise TypeError(f"{where}ideas and numbers stand in a dict, not {describe(given)}.")
-    for name, number in given.items():
+def _share(number: Any, role: str) -> float:
+    if isinstance(number, bool):
+        raise TypeError(f"{role} is a number from 0 to 1, not {number}.")
+    found = real(number, role)
+    if not 0.0 <= found <= 1.0:
+        raise ValueError(f"{role} is a number from 0 to 1, not {told(number)}.")
+    return found
+
+
+def _pairs(thing: Any, role: str, what: str) -> list[tuple[str, Any]]:
+    if not isinstance(thing, Mapping):
+        raise TypeError(f"{role} is a dict with {what}, not {describe(thing)}.")
+    for name in thing:
         if not isinstance(name, str) or not name:
-            raise TypeError(f"{where}each idea is named by a text, not {describe(name)}.")
-        if isinstance(number, bool) or not 0.0 <= real(number, f"{where}{clipped(name)}") <= 1.0:
-            raise ValueError(f"{where}{clipped(name)} is a number from 0 to 1, not {told(number)}.")
-    return {name: float(number) for name, number in given.items()}
+            raise TypeError(f"{role} names each idea by a text, not {describe(name)}.")
+    return list(thing.items())

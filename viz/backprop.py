@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
-from glassgrad.engine.misuse import is_real, real, whole
+from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, printing, short
-from glassgrad.engine.text import clipped, counted, describe, some_of, told
+from glassgrad.engine.text import clipped, counted, describe, named, some_of, suggestion, told
 from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
@@ -269,43 +269,40 @@ _START: dict[str, Any] = dict(level=None, step=0, numbers={}, rate=None, drawer=
 
 def checked_state(steps: Steps, state: Mapping[str, Any]) -> dict[str, Any]:
     """A state with all that `Backprop.state` may have, what is left out as a page begins."""
-    if not isinstance(state, Mapping) or not state.keys() <= _START.keys():
-        raise TypeError(
-            f"A state is a dict with {', '.join(_START)}, or some of them, not {told(state)}."
-        )
+    if not isinstance(state, Mapping):
+        raise TypeError(f"state is a dict such as {{'step': 2}}, not {describe(state)}.")
+    for key in state:
+        if key not in _START:
+            meant = suggestion(key, _START) if isinstance(key, str) else ""
+            raise ValueError(f"A state has {', '.join(_START)}, and no {named(key)}.{meant}")
     found: dict[str, Any] = {**_START, "rate": steps.learning_rate, **state}
-    level, step, numbers, rate, drawer, view = found.values()
-    level = "scalars" if level is None and step else level
-    levels = _levels(steps, level)
-    _require(level in (None, *levels), "level", f"one of {some_of(levels)}", level)
-    _require(drawer in (None, *DRAWERS), "drawer", f"one of {', '.join(DRAWERS)}", drawer)
-    _require(
-        rate is None or _moves(steps, rate), "rate", "one that moves parameters the same way", rate
-    )
-    _require(view is None or _is_view(view), "view", "finite x, y, and scale above 0", view)
-    leaves = [n.name for n in steps.diagram if n.operation is None and not n.is_constant]
-    is_known = isinstance(numbers, Mapping) and all(name in leaves for name in numbers)
-    _require(is_known, "numbers", f"a dict of new ones for {some_of(leaves)}", numbers)
-    if numbers and (why_not := javascript(steps)[1]):
-        raise ValueError(why_not)
-    if level not in (None, "scalars"):
-        whole(step, "step", least=0)
-    elif step := checked_step(steps, step):  # 0 is where a page begins
+    if found["level"] is None and found["step"]:
+        found["level"] = "scalars"
+    _check_level(steps, found["level"])
+    if found["drawer"] is not None and found["drawer"] not in DRAWERS:
+        raise ValueError(f"drawer is one of {', '.join(DRAWERS)}, not {told(found['drawer'])}.")
+    if found["rate"] is not None:
+        found["rate"] = rate = real(found["rate"], "rate")
+        if not isfinite(rate) or rate * (steps.learning_rate or 1.0) < 0.0:
+            raise ValueError(
+                f"rate is a finite number, for an update of the same way as it was, not {rate}."
+            )
+        if not steps.moving and steps.learning_rate is None:
+            raise ValueError(
+                f"A rate of {rate} moves nothing in steps without an update. Give "
+                "backprop a learning_rate, or the parameters that it may move."
+            )
+    if found["level"] in (None, "scalars"):
+        found["step"] = step = checked_step(steps, found["step"])
         shown = _shown(steps)
-        _require(step in shown, "step", f"from {shown[0]} to {shown[-1]} on this page", step)
-    return {
-        "level": level,
-        "step": step,
-        "numbers": {name: _number_text(name, number) for name, number in numbers.items()},
-        "rate": None if rate is None else float(rate),
-        "drawer": drawer,
-        "view": None if view is None else {key: float(number) for key, number in view.items()},
-    }
-
-
-def _require(holds: bool, key: str, meaning: str, given: Any) -> None:
-    if not holds:
-        raise ValueError(f"{key} of a state is {meaning}, not {told(given)}.")
+        if step and step not in shown:  # 0 is the beginning of the page
+            problem = f"Step {step} is not on the page, which has {shown[0]} to {shown[-1]}"
+            raise ValueError(f"{problem} of {len(steps)} steps.")
+    else:
+        whole(found["step"], "step", least=0)
+    found["numbers"] = _numbers(steps, found["numbers"])
+    found["view"] = _view(found["view"])
+    return found
 
 
 def _shown(steps: Steps) -> range:
@@ -314,34 +311,15 @@ def _shown(steps: Steps) -> range:
     return range(shown[0].index, shown[-1].index + 1)
 
 
-def _levels(steps: Steps, level: Any) -> list[str]:
-    """The levels of the page; whether anything repeats is found out only where it is asked for."""
+def _check_level(steps: Steps, level: Any) -> None:
+    levels = ["scalars"]
     if (network := network_of(steps)) is not None:  # which is seen in place of what repeats
-        units = [unit.name for units in network.layers for unit in units]
-        return ["scalars", "network", *units]
-    repeats = level == "repeats" and bool(Repeats(steps.diagram).series)
-    return ["scalars", *["repeats"] * repeats]
-
-
-def _moves(steps: Steps, rate: Any) -> bool:
-    """Whether the page can move something with a rate, and in the direction of the steps."""
-    if not (steps.moving or steps.learning_rate is not None):
-        return False
-    return is_real(rate) and isfinite(rate) and rate * (steps.learning_rate or 1.0) >= 0.0
-
-
-def _is_view(view: Any) -> bool:
-    if not isinstance(view, Mapping) or view.keys() != {"x", "y", "scale"}:
-        return False
-    return all(is_real(x) and isfinite(x) for x in view.values()) and view["scale"] > 0.0
-
-
-def _number_text(name: str, number: Any) -> str:
-    """A new number as a text, since JSON has no infinity."""
-    try:
-        return repr(float(number) if isinstance(number, str) else real(number, name))
-    except ValueError:
-        raise ValueError(f"{name} gets a number, not {told(number)}.") from None
+        levels += ["network", *(unit.name for units in network.layers for unit in units)]
+    elif level == "repeats" and Repeats(steps.diagram).series:
+        levels.append("repeats")
+    if level is not None and level not in levels:
+        problem = f"The page has no level {told(level)}."
+        raise ValueError(f"{problem} It has {some_of([told(each) for each in levels])}.")
 
 
 def checked_step(steps: Sequence[object], step: Any) -> int:
@@ -352,6 +330,37 @@ def checked_step(steps: Sequence[object], step: Any) -> int:
         choose = f"Choose one from 0 to {len(steps) - 1}, or -1 for the last."
         raise ValueError(f"There is no step {told(step)}. {choose}")
     return step % len(steps)
+
+
+def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
+    """New numbers by the names of leaves, as texts, since JSON has no infinity."""
+    if not isinstance(numbers, Mapping):
+        raise TypeError(f"numbers gives leaves new ones by name, not {describe(numbers)}.")
+    leaves = [n.name for n in steps.diagram if n.operation is None and not n.is_constant]
+    for name in numbers:
+        if name not in leaves:
+            meant = suggestion(name, leaves) if isinstance(name, str) else ""
+            raise ValueError(f"{named(name)} is no leaf whose number can be changed.{meant}")
+    if numbers and (why_not := javascript(steps)[1]):
+        raise ValueError(why_not)
+    found = {}
+    for name, number in numbers.items():
+        try:
+            found[name] = repr(float(number) if isinstance(number, str) else real(number, name))
+        except ValueError:
+            raise ValueError(f"{name} gets a number, not {told(number)}.") from None
+    return found
+
+
+def _view(view: Any) -> dict[str, float] | None:
+    if view is None:
+        return None
+    if not isinstance(view, Mapping) or set(view) != {"x", "y", "scale"}:
+        raise TypeError(f"view is a dict with x, y and scale, not {describe(view)}.")
+    found = {key: real(number, f"{key} of the view") for key, number in view.items()}
+    if not all(map(isfinite, found.values())) or found["scale"] <= 0.0:
+        raise ValueError(f"view has finite numbers and a scale above 0, not {told(found)}.")
+    return found
 
 
 # The widget.

@@ -65,12 +65,18 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]  # it has no types
     Then the renderer that comes with glassgrad draws; options that choose another do not apply.
     """
 
+    def _get_format(self, outfile: Path, *, format: str | None) -> str:
+        """What `render` writes into a file: without a program its name may have any ending."""
+        if shutil.which(self.engine):
+            return str(super()._get_format(outfile, format=format))
+        return format or outfile.suffix[1:] or str(self.format)
+
     def _render(self, engine: str, format: str, filepath: str, **named: Any) -> str:
         """What `render` ends in: the name of the picture of a file."""
         if shutil.which(engine):
             return str(graphviz.backend.render(engine, format, filepath, **named))
         outfile = named["outfile"]
-        written = f"{filepath}.{format}" if outfile is None else os.fspath(outfile)
+        written = f"{filepath}.{format.lower()}" if outfile is None else os.fspath(outfile)
         Path(written).write_bytes(render(self.source, format.lower()))
         return written
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import html
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from glassgrad.engine import Value
-from glassgrad.engine.misuse import whole
+from glassgrad.engine.misuse import is_real, whole
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import (
     clipped,
@@ -27,13 +28,14 @@ from glassgrad.engine.text import (
     suggestion,
     told,
 )
-from glassgrad.engine.tree import aligned, scalar_of, settled
+from glassgrad.engine.tree import aligned, leaves_of, listed, scalar_of, settled
 from glassgrad.viz.backprop import backprop
 from glassgrad.viz.drawing import picture_of
 from glassgrad.viz.questions import (
     FunctionQuestion,
     GraphQuestion,
     Question,
+    asked_for,
     called,
     number,
     plain,
@@ -199,7 +201,7 @@ def _of_numbers(
             "give the Value that the number was computed as."
         )
     wanted = settled(scalar_of(of if by is None else by))
-    names, parts = [name for name, _ in _each(wanted)], [part for _, part in _each(wanted)]
+    names, parts = [name for name, _ in asked_for(wanted)], [part for _, part in asked_for(wanted)]
     if not names:
         raise ValueError("check asks for nothing, since what it compares with is empty.")
     axes = getattr(wanted, "shape", None)  # of an array; a number of numpy has none
@@ -250,31 +252,36 @@ def _foreseen(mistakes: Any, answers: Sequence[Typed], right: Sequence[float], d
     return found
 
 
-def _each(wanted: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """What is asked for, by name: [1][0] in a list, a key of a dict, the label of a Value."""
-    wanted = wanted.tolist() if hasattr(wanted, "tolist") else wanted
-    if isinstance(wanted, Mapping):
-        for key, part in wanted.items():
-            yield from _each(part, f"{name}{clipped(str(key))}")
-    elif isinstance(wanted, (list, tuple)):
-        for i, part in enumerate(wanted):
-            label = clipped(part.label or "") if isinstance(part, Value) else f"{name}[{i}]"
-            yield from _each(part, label)
-    else:
-        yield name, wanted
-
-
 def _given(answer: Any, wanted: Any, names: Sequence[str]) -> list[Any]:
     """The answers, in the order of the names; for a dict their order may stand for the names."""
     if isinstance(wanted, Mapping) and not isinstance(answer, Mapping):
         wanted = list(wanted.values())
-    try:
+    with suppress(ValueError):
         return aligned(answer, wanted)
-    except ValueError:  # which has what is asked for in it
-        raise ValueError(
-            f"The answer is {describe(answer)}, and asked for are {counted(len(names), 'number')}, "
-            f"nested alike: {some_of(names)}."
-        ) from None
+    raise ValueError(_misfit(answer, wanted, names))
+
+
+def _misfit(answer: Any, wanted: Any, names: Sequence[str]) -> str:
+    """In what an answer differs from what is asked for; what is in no order is a TypeError."""
+    import numpy as np  # which an error alone needs
+
+    asked = f"{len(names)} {'is' if len(names) == 1 else 'are'} asked for"
+    if isinstance(wanted, Mapping):
+        given = some_of([name for name, _ in asked_for(settled(answer))])
+        problem = f"The answer has the names {given}, and asked for are {some_of(names)}."
+        return f"{problem} Give a number for each name."
+    are_places = names[0].startswith("[")
+    if not (are_places and is_real(answer)):
+        listed(answer, "check(answer)", f"{counted(len(names), 'number')} ({some_of(names)}),")
+    if not are_places and len(found := leaves_of(answer)) != len(names):
+        return f"The answer has {counted(len(found), 'number')}, and {asked}: {some_of(names)}."
+    with suppress(ValueError):  # rows of different lengths have no shape
+        if (shape := np.shape(answer)) != np.shape(wanted):
+            return (
+                f"check(answer) has the shape {shape}, and {np.shape(wanted)} is asked for. Give "
+                "as many numbers, nested alike, as [[1, 2], [3, 4]] for (2, 2); () is one number."
+            )
+    return f"The answer is {describe(answer)}, and {asked}, nested alike: {some_of(names)}."
 
 
 def _judged(

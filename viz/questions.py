@@ -11,7 +11,7 @@ import math
 import random
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from glassgrad.engine import NOT_COMPUTED, TABLE, ChangedDataError, Operation, V
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.misuse import name as name_of
 from glassgrad.engine.op import HARD_PLACE
-from glassgrad.engine.text import describe, function_name, told
+from glassgrad.engine.text import clipped, describe, function_name, told
 from glassgrad.engine.tree import is_sequence, leaves_of, scalar_of
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.derivation import derivation
@@ -79,6 +79,20 @@ def shows(text: str, right: float) -> bool:
     found = _NUMBER.findall(re.sub(r"\[\d+\]", "", text))
     numbers = [float(each.replace("−", "-")) for each in found]
     return any(math.isclose(abs(x), abs(right), rel_tol=5e-3) for x in numbers)
+
+
+def asked_for(wanted: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """What is asked for, by name: [1][0] in a list, a key of a dict, the label of a Value."""
+    wanted = wanted.tolist() if hasattr(wanted, "tolist") else wanted
+    if isinstance(wanted, Mapping):
+        for key, part in wanted.items():
+            yield from asked_for(part, f"{name}.{clipped(str(key))}".removeprefix("."))
+    elif isinstance(wanted, (list, tuple)):
+        for i, part in enumerate(wanted):
+            label = clipped(part.label or "") if isinstance(part, Value) else f"{name}[{i}]"
+            yield from asked_for(part, label)
+    else:
+        yield name, wanted
 
 
 def number(answer: Any, role: str) -> float:
@@ -241,8 +255,8 @@ class GraphQuestion(Question):
             raise ChangedDataError(f"There is no one right answer: {self.diagram.outdated_note()}")
         right = self.root.data
         if by is not None:
-            right = grad(of, by)  # which refuses what is no Value, or constant
             self.target = self.diagram[self._index_of_by()]
+            right = grad(of, by)
         nodes = [(n.operation, n.data, n.parents, n.label) for n in self.diagram]
         self.key = hash((str(nodes), self.root.index, by is None, self.target.index))
         reach, size = self._reached()
@@ -253,9 +267,17 @@ class GraphQuestion(Question):
         super().__init__([right], [""], noise if math.isfinite(noise) else 0.0)
 
     def _index_of_by(self) -> int:
+        if not isinstance(self.by, Value):
+            raise TypeError(
+                f"check by takes a Value of the graph or several, not {describe(self.by)}. Write "
+                "by=x for the Value x that the result was computed from."
+            )
+        name = name_of(self.by)
+        if self.by.is_constant:
+            raise ValueError(f"{name} is a constant: no gradient flows to it. Give a Value.")
         if self.by not in self.diagram.values:
             raise ValueError(
-                f"{name_of(self.by)} is not in the graph of {name_of(self.of)}, so there is no "
+                f"{name} is not in the graph of {name_of(self.of)}, so there is no "
                 "derivative to ask for. Give a Value that the result was computed from."
             )
         return self.diagram.values[self.by]
