@@ -111,13 +111,15 @@ class Optimiser:
 
     def __setattr__(self, name: str, thing: Any) -> None:
         """Refuse to set an option here, where nothing would read it."""
+        if name[0] == "_":  # as after every step
+            return super().__setattr__(name, thing)
         if name in self.OPTIONS and name != "learning_rate":
             raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
-        if name[0] != "_" and name not in self.OPTIONS and not hasattr(self, name):
+        if name not in self.OPTIONS and not hasattr(self, name):
             meant = "learning_rate" if name == "lr" else similar(name, self.OPTIONS)
             if meant:
                 raise AttributeError(f"{type(self).__name__} has no {name}. Did you mean {meant}?")
-        super().__setattr__(name, thing)
+        return super().__setattr__(name, thing)
 
     if not TYPE_CHECKING:
 
@@ -265,12 +267,14 @@ class Optimiser:
         return AttributeError(f"{option} is an option of the groups of {kind}: {remedy}")
 
     def _row(self, role: str, given: Any) -> Vector:
+        shape = (len(self.parameters),)
+        if type(given) is np.ndarray and given.dtype == float and given.shape == shape:
+            return np.array(given, float)
         wanted = f"takes a number for each of {counted(len(self.parameters), 'parameter')} in a row"
         if not is_sequence(given):
             raise TypeError(f"moved({role}=...) {wanted}, not {describe(given)}.")
-        is_row = type(given) is np.ndarray and given.dtype == float
-        row: Any = given if is_row else numbers_of(given, f"moved({role}=...)")
-        if row.shape != (len(self.parameters),):
+        row = numbers_of(given, f"moved({role}=...)")
+        if row.shape != shape:
             raise ValueError(f"moved({role}=...) {wanted}, and not an array of shape {row.shape}.")
         return np.array(row, float)
 

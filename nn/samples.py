@@ -42,7 +42,11 @@ class Samples(NamedTuple):
         return len(self.X)
 
     def of(self, places: Any) -> Samples:
-        return Samples(*[each if each is None else locked(each[places]) for each in self])
+        found = Samples(*[each if each is None else each[places] for each in self])
+        for each in found:
+            if each is not None:  # what an index gives is a new array, or a view of a locked one
+                each.flags.writeable = False
+        return found
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:
         return zip(map(plain, self.X), map(plain, self.y))
