@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -392,24 +391,46 @@ def test_threads_read_other_values_while_something_is_recorded() -> None:
     assert f(5.0).data == 10.0
 
 
-def test_a_block_such_as_trap_inside_is_refused_also_from_now_on() -> None:
+@pytest.mark.filterwarnings("ignore:f runs as it is written")
+def test_trap_inside_is_open_in_every_call() -> None:
     w = Value(2.0)
-    blocks: list[Any] = [nullcontext]
+
+    @compiled
+    def f(x: Any) -> Any:
+        with trap():
+            return (w * x).log()
+
+    with pytest.warns(RuntimeWarning, match="slow: it opens a block such as trap"):
+        y = f(1.0)
+    y.backward()
+    assert near(y.data, math.log(2.0))
+    assert w.grad == 0.5
+    for again in (True, False):
+        for call in (lambda: f(-1.0), lambda: f.over([1.0, -1.0]), lambda: f.map([1.0, -1.0])):
+            with pytest.raises(engine.NonFiniteError, match=r"log\(-2\) is nan"):
+                call()
+            if again:
+                f.reset()
+    with pytest.raises(CompilationError, match="trap"):
+        f.value_and_grad([w])([2.0], [1.0])
+
+
+@pytest.mark.filterwarnings("ignore:function runs as it is written")
+def test_a_function_that_opens_a_trap_from_now_on_is_told_of_and_runs_as_written() -> None:
+    opened: list[Any] = [None]
 
     def function(x: Any) -> Any:
-        for block in blocks:
+        for block in filter(None, opened):
             with block():
-                y = (w * x).log()
-        return y
+                return x.log()
+        return x * 2.0
 
     f = compiled(function)
-    assert near(f(1.0).data, math.log(2.0))
-    blocks[:] = [trap]
-    told = "computes .* in a block such as trap.*around the call"
-    for call in (f.reset, lambda: f.over([1.0]), lambda: f.value_and_grad([w])([2.0], [1.0])):
-        with pytest.raises(CompilationError, match=told):
-            call() or f(1.0)
-    with trap(), pytest.raises(engine.NonFiniteError):
+    assert f(1.0).data == 2.0
+    opened[:] = [trap]
+    with pytest.warns(RuntimeWarning, match="gave 2 compiled, and 0"):
+        assert f(1.0).data == 0.0
+    with pytest.raises(engine.NonFiniteError):
         f(-1.0)
 
 

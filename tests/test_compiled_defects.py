@@ -292,12 +292,19 @@ TEXTS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_what_reads_the_text_of_an_argument_is_refused(name: str) -> None:
-    function = compiled(TEXTS[name])
-    for call in (lambda: function(1.0), lambda: function.over([1.0])):
-        with pytest.raises(CompilationError, match=r"reads .* at .*, line .*f\.function\(\.\.\.\)"):
-            call()
-    assert function.function(Value(-2.0)).data == TEXTS[name](Value(-2.0)).data
+def test_what_reads_the_text_of_an_argument_runs_as_it_is_written(name: str) -> None:
+    written = TEXTS[name]
+    function = compiled(written)
+    with pytest.warns(RuntimeWarning, match="runs as it is written, which is slow: it reads"):
+        first = function(1.0)
+    assert first.data == written(Value(1.0)).data
+    for x in (Value(-2.0), Value(3.0, label="x")):
+        assert function(x).data == written(x).data
+    assert "it reads" in function.report()
+    found = [each.data for each in function.over([-2.0, 3.0], reduction="none")]
+    assert found == [written(Value(-2.0)).data, written(Value(3.0)).data]
+    with pytest.raises(CompilationError, match="runs as it is written only: it reads"):
+        function.value_and_grad([w])([2.0], [1.0])
 
 
 def test_whole_numbers_are_found_in_sets_and_dicts() -> None:

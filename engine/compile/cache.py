@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache, partial
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -63,6 +64,10 @@ _WAYS = (
 
 class LimitError(CompilationError):
     """No recording serves, and none is made any more; a single call then runs as it is written."""
+
+
+class _AsWrittenError(Exception):
+    """The function cannot be recorded, only run as it is written."""
 
 
 class _StaleError(Exception):
@@ -155,13 +160,17 @@ class Cache:
             return None
         try:
             return attempt()
+        except _AsWrittenError:
+            return None
         except _StaleError as stale:
             told, since = stale.args
         self.faults += 1
         must_audit, self.must_audit = self.must_audit, True
         self._cases = {}
+        found = None
         try:
-            found = attempt()
+            with suppress(_AsWrittenError):
+                found = attempt()
         except _StaleError:
             self.why_eager = (
                 "it does not depend on its arguments alone, but on random numbers, on which of two "
@@ -286,6 +295,10 @@ class Cache:
             recording = Recording(
                 self.title, self.function, args, named, has_several=has_several, at=at
             )
+            if recording.reads is not None:
+                self.why_eager = f"it {recording.reads}, which no program repeats"
+                _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
+                raise _AsWrittenError
             guards = Guards(self.function, objects_in(structure))
             yield self._case_of(cases, recording, guards), True
         raise self._too_many(_WAYS)

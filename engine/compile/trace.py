@@ -61,14 +61,6 @@ _ELSEWHERE = (
     " in another thread, or in a context of its own, where it cannot be recorded: a number would "
     "be frozen. Compute it in the thread of the call."
 )
-_LOOKED_AT = (
-    ", which would happen only while it is recorded. Print, or look at nodes, outside of it, or "
-    "call the function as it is written: f.function(...)."
-)
-_IN_A_BLOCK = (
-    " in a block such as trap() inside, which would be open only while it is recorded. Open it "
-    "around the call: then the function runs as it is written."
-)
 _TEXT = "reads the repr of"
 _OF_A_NODE = ("reads .label of", "reads .parents of", _TEXT)
 _POS = TABLE["pos"]
@@ -121,6 +113,7 @@ class Trace:
         shape: that of the result; () for one Value.
         has_several: whether it may return several numbers, for `map`.
         origins: where each computed node was made, in their order; None where nobody can say.
+        reads: what it does that no program repeats, such as to read a text; None if nothing.
     """
 
     title: str
@@ -131,6 +124,7 @@ class Trace:
     shape: Shape = ()
     has_several: bool = False
     origins: Sequence[Origin | None] = ()
+    reads: str | None = None
     _redefined: int = field(default_factory=lambda: len(redefined))
 
     @cached_property
@@ -224,6 +218,7 @@ class Tracer(Observer):
         self.operands: list[tuple[Any, ...]] = []
         self.nodes: list[Any] = []
         self.guards: list[Guard] = []
+        self.reads: str | None = None
 
     def run(
         self,
@@ -260,7 +255,7 @@ class Tracer(Observer):
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
         if len(current().observers) > 1:
-            self._refuse("computes", node, _IN_A_BLOCK)
+            self.reads = "opens a block such as trap() inside, in which nodes are looked at"
         if node.is_constant:
             if operation is not _POS:
                 self.rows.append(operation)
@@ -289,8 +284,8 @@ class Tracer(Observer):
         """Stop where a recording could not be repeated."""
         if what not in _OF_A_NODE:
             self._refuse(what, node, _REMEDIES[what.split(maxsplit=1)[0]])
-        elif what == _TEXT or self._depends_on_this_run(node):  # those of parameters stay
-            self._refuse(what, node, _LOOKED_AT)
+        elif what == _TEXT or self._depends_on_this_run(node):  # a parameter's stay what they are
+            self.reads = f"{what} {name(node)}{_place()}"
 
     def used_elsewhere(self, what: str, node: Any) -> None:
         """Stop where work on the nodes of this run is given to another thread."""
@@ -372,6 +367,7 @@ class Tracer(Observer):
             self.shape,
             self.has_several,
             self._origins(),
+            self.reads,
         )
 
     def _origins(self) -> list[Origin | None]:
