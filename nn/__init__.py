@@ -12,7 +12,8 @@
     fit.py           `fit`, which trains a model on data: what it is called with
     loop.py          the epochs, shuffled and batch by batch: gradients, clipping, schedule, step
     objective.py     what is made smaller, compiled or eagerly; what a training leaves out
-    hooks.py         what goes on beside the epochs: the history, what ends them, bar, checkpoints
+    history.py       what a training was, epoch by epoch
+    hooks.py         what goes on beside the epochs: what is kept, what ends them, bar, checkpoints
     metrics.py       how good answers are
     health.py        are gradients healthy, and what that means in words
     plotting.py      figures of matplotlib
@@ -54,7 +55,7 @@ from glassgrad.nn.fit import fit as fit
 from glassgrad.nn.health import Health as Health
 from glassgrad.nn.health import LayerHealth as LayerHealth
 from glassgrad.nn.health import check_health as check_health
-from glassgrad.nn.hooks import History as History
+from glassgrad.nn.history import History as History
 from glassgrad.nn.initialisers import INITIALISERS as INITIALISERS
 from glassgrad.nn.initialisers import Initialiser as Initialiser
 from glassgrad.nn.initialisers import Seed as Seed

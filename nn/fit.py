@@ -21,7 +21,8 @@ from glassgrad.engine import TABLE, Value
 from glassgrad.engine.context import current
 from glassgrad.engine.text import describe
 from glassgrad.nn.checks import explained
-from glassgrad.nn.hooks import Callback, History, warn
+from glassgrad.nn.history import History
+from glassgrad.nn.hooks import Callback, warn
 from glassgrad.nn.loop import Options, Training
 from glassgrad.nn.losses import (
     binary_cross_entropy_with_logits,

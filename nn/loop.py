@@ -26,7 +26,8 @@ from glassgrad.engine.text import LOSSES, counted, describe, function_name, simi
 from glassgrad.nn import hooks
 from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
 from glassgrad.nn.health import check_health
-from glassgrad.nn.hooks import Epoch, History, Hook, after_epochs, warn
+from glassgrad.nn.history import COLUMNS, Epoch, History, after_epochs
+from glassgrad.nn.hooks import Hook, warn
 from glassgrad.nn.losses import l1, l2
 from glassgrad.nn.metrics import Metric, metric_called
 from glassgrad.nn.module import Module, training
@@ -68,7 +69,7 @@ def _metrics(given: Any, role: str) -> dict[str, Metric]:
     found: dict[str, Metric] = {}
     for metric in _listed(given, role):
         name = metric if isinstance(metric, str) else function_name(metric)
-        if name in found or name in hooks.COLUMNS or name.startswith("validation_"):
+        if name in found or name in COLUMNS or name.startswith("validation_"):
             whose = "two" if name in found else "a column of its own"
             raise ValueError(f"{role} has {whose} called {name}. Give one another name.")
         found[name] = metric_called(metric)
