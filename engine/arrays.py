@@ -25,10 +25,10 @@ _ASKING = (
     *(np.isnan, np.isfinite, np.isinf, np.signbit),
     *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
 )
-_BY_OPERATORS = set(
+_COMPARISONS = set("equal not_equal less less_equal greater greater_equal".split())
+_BY_OPERATORS = _COMPARISONS | set(
     "add subtract multiply divide power negative positive absolute square reciprocal matmul "
-    "vecdot matvec vecmat floor_divide remainder divmod equal not_equal less less_equal greater "
-    "greater_equal conjugate".split()
+    "vecdot matvec vecmat floor_divide remainder divmod conjugate".split()
 )
 """Functions that numpy makes of the operators and methods of objects, which are those of Values."""
 _BY_COMPARING = set(
@@ -41,7 +41,6 @@ order, where comparisons of objects know no place for a nan."""
 _SHORT: dict[Any, type] = {np.dtype(np.longdouble): float, np.dtype(np.clongdouble): complex}
 _BY_ONE = " (vectorized)"
 """How numpy marks a function that is called on one object after the other."""
-_COMPARISONS = set("equal not_equal less less_equal greater greater_equal".split())
 _RIDDLES = ("ufunc ", "loop of ufunc ", "Cannot cast ")
 """How the errors begin with which numpy says that it cannot do something with objects."""
 
@@ -218,7 +217,7 @@ def _computed(ufunc: np.ufunc, method: str, inputs: Sequence[Any], named: dict[s
 
 def _check_holds(arrays: Iterable[Any]) -> None:
     for each in arrays:
-        if each is not None and each.dtype != object:
+        if isinstance(each, np.ndarray) and each.dtype != object:
             raise TypeError(
                 f"An array of {each.dtype} cannot hold Values, whose gradient would be cut off. "
                 "Make it an array of objects: np.zeros(n, dtype=object)."

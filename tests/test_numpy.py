@@ -306,6 +306,11 @@ def test_what_cannot_hold_values_is_refused_before_anything_is_written(
     assert array.tolist() == np.array([1, 0]).astype(kind).tolist()
 
 
+def test_a_list_is_no_array_to_add_values_into() -> None:
+    with pytest.raises(TypeError, match="must be array"):
+        np.add.at([0.0], [0], Value(1.0))
+
+
 def test_numbers_beside_values_are_rounded_as_these_are() -> None:
     mixed = array_of([Value(1.2), 2.7], (2,))
     rounded, alone = mixed.round()
