@@ -111,15 +111,17 @@ class Optimiser:
 
     def __setattr__(self, name: str, thing: Any) -> None:
         """Refuse to set an option here, where nothing would read it."""
-        if name[0] == "_":  # as after every step
-            return super().__setattr__(name, thing)
+        if name[0] != "_":  # as the state after every step
+            self._check_settable(name)
+        super().__setattr__(name, thing)
+
+    def _check_settable(self, name: str) -> None:
         if name in self.OPTIONS and name != "learning_rate":
             raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
         if name not in self.OPTIONS and not hasattr(self, name):
             meant = "learning_rate" if name == "lr" else similar(name, self.OPTIONS)
             if meant:
                 raise AttributeError(f"{type(self).__name__} has no {name}. Did you mean {meant}?")
-        return super().__setattr__(name, thing)
 
     if not TYPE_CHECKING:
 
