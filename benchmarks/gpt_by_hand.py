@@ -48,7 +48,7 @@ def by_hand(flat: Any, tokens: Sequence[int], block: int) -> Step:
         scores.dot(w["scores"], dy)
         dy.T.dot(wide, d["narrow"])
         dy.dot(w["narrow"], dwide)
-        np.multiply(dwide, np.sign(wide, out=wide), dwide)
+        np.multiply(dwide, np.sign(wide, wide), dwide)
         dwide.T.dot(g, d["widen"])
         np.add(dy, third.backward(dwide.dot(w["widen"], part)), dy)
         dy.T.dot(out, d["mix"])

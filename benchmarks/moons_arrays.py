@@ -120,17 +120,17 @@ def by_hand(flat: Any, sizes: Sequence[int], x: Any, y: Any) -> Callable[[], Res
             w.dot(h, z)
             np.maximum(z, zero, out=after)
         weights[-1].dot(inputs[-1], scores)
-        np.multiply(labels, scores, out=margins)
-        np.subtract(one, margins, out=margins)
+        np.multiply(labels, scores, margins)
+        np.subtract(one, margins, margins)
         np.maximum(margins, zeros[-1], out=margins)
         loss = np.add.reduce(margins[0]) / count + PENALTY * flat.dot(flat)
-        upstream = np.multiply(share, np.sign(margins, out=signs[-1]), out=backs[-1])
+        upstream = np.multiply(share, np.sign(margins, signs[-1]), backs[-1])
         for i in range(len(weights) - 1, -1, -1):
             upstream.dot(rows[i], slopes[i])
             if i:
                 back = matrices[i].dot(upstream, backs[i - 1])
-                sign = np.sign(hidden[i - 1], out=signs[i - 1])
-                upstream = np.multiply(back, sign, out=back)
-        return loss, gradient + np.multiply(twice, flat, out=decay)
+                sign = np.sign(hidden[i - 1], signs[i - 1])
+                upstream = np.multiply(back, sign, back)
+        return loss, gradient + np.multiply(twice, flat, decay)
 
     return run

@@ -331,13 +331,13 @@ def test_the_program_can_be_read() -> None:
         "    ones3 = ones(samples, 1)",
         "    to_da3 = m2[0:1]",
         "    def run():",
-        "        v3 = mul(single_a3, input, out=m0)  # 1 mul",
-        "        v4 = add(v3, single_b4, out=m0)  # 1 add",
-        "        v5 = tanh(v4, out=m1)  # 1 tanh",
+        "        v3 = mul(single_a3, input, m0)  # 1 mul",
+        "        v4 = add(v3, single_b4, m0)  # 1 add",
+        "        v5 = tanh(v4, m1)  # 1 tanh",
         "        result = v5",
         "        holds = True",
         "        t8 = sech(v4)",
-        "        t9 = square(t8, out=m0)",
+        "        t9 = square(t8, m0)",
     ]
 
 

@@ -541,6 +541,19 @@ def test_a_list_that_is_inside_another_one_too_is_looked_at() -> None:
     is_seen_at_once(lambda x: held.first[0] * x + held.all[1][0], change)
 
 
+def test_a_row_that_took_the_place_of_an_equal_one_is_looked_at_from_then_on() -> None:
+    rows = [[Value(1.0), Value(2.0)], [Value(3.0)]]
+    loss = compiled(lambda x: rows[0][0] * rows[0][1] * rows[1][0] * x, audit=False)
+    assert loss(1.0).data == 6.0
+    old, rows[0] = rows[0], list(rows[0])
+    assert loss(1.0).data == 6.0
+    assert len(loss.recordings) == 1
+    rows[0][1] = Value(5.0)
+    assert loss(1.0).data == 15.0
+    rows[0] = old
+    assert loss(1.0).data == 6.0
+
+
 def test_a_list_that_is_inside_one_with_numbers_too_is_looked_at() -> None:
     row = [Value(1.0)]
     mixed: list[Any] = [row, 1.0]

@@ -349,10 +349,18 @@ def _lead_on(parts: Sequence[Any]) -> bool:
 
 
 def _is_quick(container: Any) -> bool:
-    """Whether it is a list that `hold_same` tells from others, or an empty dict."""
+    """Whether it is a list that `hold_same` tells from others, or an empty dict.
+
+    So is a list of such lists, as a matrix is: with another row of the same Values it is the same,
+    until that row changes.
+    """
     if type(container) is dict:
         return not container
-    return type(container) is list and all(map(is_only_itself, container))
+    return type(container) is list and all(map(_is_itself_or_a_row, container))
+
+
+def _is_itself_or_a_row(thing: Any) -> bool:
+    return is_only_itself(thing) or (type(thing) is list and all(map(is_only_itself, thing)))
 
 
 def _is_same(now: Any, before: Any) -> bool:

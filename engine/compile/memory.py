@@ -1,9 +1,9 @@
 """The plan of memory: where the arrays of a program lie, so that a call allocates next to nothing.
 
-A program makes its buffers once, for a number of samples, and its functions write into them with
-`out=`. A buffer that nobody reads any more is used again, also by the function that reads it last.
-What is joined is written where it belongs, as the gradients of all parameters are.
-Slices, reshaped and transposed arrays look at a buffer, so they are made once too.
+A program makes its buffers once, for a number of samples, and numpy's functions write into the one
+that they are given last. A buffer that nobody reads any more is used again, also by the function
+that reads it last. What is joined is written where it belongs, as the gradients of all parameters
+are. Slices, reshaped and transposed arrays look at a buffer, so they are made once too.
 
 Several threads, and calls inside one another, each have buffers of their own; see `program.py`.
 Next: `numpy_source.py`, which writes it down.

@@ -35,6 +35,8 @@ from glassgrad.engine.printers import number_text
 _RUN = "    "
 _WORDS = {"0.0": "zero", "0.5": "half", "1.0": "one", "2.0": "two"}
 """Names of numbers; all others are numbered."""
+_OUT_BY_NAME = ("larger", "smaller")
+"""What numpy wants the place for its result by name for; by position it is quicker."""
 
 
 class Line(NamedTuple):
@@ -226,7 +228,8 @@ class NumpySource:
     def _expression(self, array: Array, out: str = "") -> str:
         """What an instruction gives: a new array, or one that is written into a place."""
         operands = [self._operand_of(array, each) for each in array.operands]
-        listed, into = ", ".join(operands), f", out={out}" * bool(out)
+        listed, by_name = ", ".join(operands), "out=" * (array.name in _OUT_BY_NAME)
+        into = f", {by_name}{out}" * bool(out)
         if array.is_view:
             return self._view(array, listed)
         if array.kind in ("take", "scatter"):
@@ -240,7 +243,7 @@ class NumpySource:
             summed = f"add.reduce({listed}, {axis}, None, {out}, True)"
             return summed if out else f"total({listed}, {axis})"
         if array.kind == "reduce" and out:
-            return f"{UFUNCS[array.name]}.reduce({listed}, 1{into})"
+            return f"{UFUNCS[array.name]}.reduce({listed}, 1, None{into})"
         if array.kind == "broadcast":
             shape = shape_text(array.shape)
             return f"copyto({out}, {listed})" if out else f"broadcast_to({listed}, {shape})"
