@@ -214,6 +214,13 @@ def test_a_branch_on_a_value_records_the_other_way_too() -> None:
     assert len(ran) == 4
 
 
+def test_the_mean_of_whole_numbers_is_whole() -> None:
+    w = Value(1.0)
+    same = compiled(lambda x: w * x)
+    assert same.over([1.0, 2.0, 3.0]).data == 2.0
+    assert same.value_and_grad([w])([1.0], [1.0, 2.0, 3.0])[0] == 2.0
+
+
 def test_an_integer_may_be_a_number_and_an_index() -> None:
     w = [Value(1.0), Value(2.0), Value(3.0)]
     following = compiled(lambda i: w[int(i) - 1] * i)

@@ -33,8 +33,8 @@ from glassgrad.engine.compile.result import array_of_results, result_of, total_o
 from glassgrad.engine.compile.value_and_grad import (
     ArrayFunction,
     Evaluation,
+    divisor_of,
     leaves_only,
-    share_of,
 )
 from glassgrad.engine.context import current, is_traced, no_grad
 from glassgrad.engine.errors import CompilationError
@@ -134,15 +134,15 @@ class Compiled:
             (1.0, 3.0)
         """
         samples = Batch.of(batch)
-        share = share_of(reduction, samples.size, ("mean", "sum", "none"))
+        divisor = divisor_of(reduction, samples.size, ("mean", "sum", "none"))
         if reduction != "none":
             wanted = CAPTURED if current().recording else NOTHING
-            parts = self._cache.served(samples, share=share, wanted=wanted)
+            parts = self._cache.served(samples, divisor=divisor, wanted=wanted)
             if parts is not None:
                 return total_of(self.title, samples.size, parts)
         results = np.empty(samples.size, object)
         results[:] = [self(*samples.sample(i)[0]) for i in range(samples.size)]
-        return results if reduction == "none" else add_up(results.tolist()) * share
+        return results if reduction == "none" else add_up(results.tolist()) / divisor
 
     def map(self, *batch: Any) -> Any:
         """The results for all samples as an array of numbers: no Values, and no gradients.
@@ -206,7 +206,7 @@ class Compiled:
             >>> loss.value_and_grad([w])([2.0], [1.0, 2.0], [1.0, 3.0])
             (1.0, array([3.]))
         """
-        share_of(reduction, 1)
+        divisor_of(reduction, 1)
         parameters = leaves_only(parameters)
         if namespace is not np:
             return ArrayFunction(self._cache, parameters, reduction, namespace)

@@ -81,8 +81,8 @@ class Part(NamedTuple):
         places: which samples they are.
         numbers: those of the captured Values.
         result: the result of each; without an axis of samples if it is the same for all.
-        total: the sum of results × share, for their sum or their mean.
-        of_inputs: the gradient by the arguments of the sum of results × share, if it was wanted.
+        total: the sum of the results by the divisor.
+        of_inputs: the gradient of that by the arguments, if it was wanted.
         gradient: that by the captured Values.
     """
 
@@ -201,7 +201,7 @@ class Cache:
         self,
         calls: Arguments | Batch,
         *,
-        share: float = 1.0,
+        divisor: int = 1,
         wanted: frozenset[str] = NOTHING,
         has_several: bool = False,
         at: Point | None = None,
@@ -212,7 +212,7 @@ class Cache:
 
         Args:
             calls: the arguments.
-            share: what the results are multiplied by, for their sum or their mean.
+            divisor: what the sum of the results is divided by: for a mean, their number.
             wanted: the kinds of leaves whose gradients are computed.
             has_several: whether the function may return several numbers.
             at: where other numbers count than those of the Values.
@@ -220,7 +220,7 @@ class Cache:
         if at is None and current().observers:
             return None
         try:
-            return self.trusted(partial(self._parts, calls, share, wanted, has_several, at))
+            return self.trusted(partial(self._parts, calls, divisor, wanted, has_several, at))
         except LimitError:
             if isinstance(calls, Batch):
                 raise
@@ -229,12 +229,13 @@ class Cache:
     def _parts(
         self,
         calls: Arguments | Batch,
-        share: float,
+        divisor: int,
         wanted: frozenset[str],
         has_several: bool,
         at: Point | None,
     ) -> list[Part]:
-        batched, seed = INPUT if isinstance(calls, Batch) else NOTHING, share if wanted else None
+        batched = INPUT if isinstance(calls, Batch) else NOTHING
+        seed = 1.0 / divisor if wanted else None
         parts: list[Part] = []
         left = _all_of(calls.size)
         sample = lambda: calls.sample(int(left[0]))
@@ -261,7 +262,7 @@ class Cache:
                 ours = result[place] if np.ndim(result) > has_several else result
                 given = calls.sample(int(places[place]))
                 self.audit(case, given, np.ravel(ours).tolist(), at)
-            one = recording, program, places, numbers, result, total * share, *slopes
+            one = recording, program, places, numbers, result, total / divisor, *slopes
             parts.append(Part(*one))
             if not len(left):
                 break

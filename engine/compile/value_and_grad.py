@@ -37,8 +37,8 @@ class Evaluation:
         parameters, point = self._parameters, Point(self._parameters, _numbers(array))
         self._check_shape(point.array.shape)
         samples = Batch.of(batch)
-        share = share_of(self._reduction, samples.size)
-        parts = self._cache.served(samples, share=share, wanted=CAPTURED, at=point)
+        divisor = divisor_of(self._reduction, samples.size)
+        parts = self._cache.served(samples, divisor=divisor, wanted=CAPTURED, at=point)
         if parts is None:
             self._cache.refuse()
         total, gradient, is_read = 0.0, None, not parameters
@@ -78,11 +78,11 @@ class Evaluation:
         )
 
 
-def share_of(reduction: str, size: int, kinds: Sequence[str] = ("mean", "sum")) -> float:
-    """What each result is multiplied by in a mean or a sum."""
+def divisor_of(reduction: str, size: int, kinds: Sequence[str] = ("mean", "sum")) -> int:
+    """What the sum of results is divided by in a mean or a sum of so many."""
     if reduction not in kinds:
         raise ValueError(f"reduction is one of {', '.join(kinds)}, not {told(reduction)}.")
-    return 1.0 / size if reduction == "mean" else 1.0
+    return size if reduction == "mean" else 1
 
 
 def leaves_only(parameters: Any) -> tuple[Value, ...]:
@@ -151,11 +151,11 @@ class ArrayFunction(Evaluation):
         if host not in runs:
             runs[host] = self._wired(host, case.recording, program)
         rows = tuple([host.numbers(each).reshape(size, -1) for each in arrays])
-        inputs, share = host.function("concatenate")(rows, 1), share_of(self._reduction, size)
-        shares = host.function("zeros")((size, 1)) + share
+        inputs, divisor = host.function("concatenate")(rows, 1), divisor_of(self._reduction, size)
+        shares = host.function("zeros")((size, 1)) + 1.0 / divisor
         result, gradient = runs[host](given, inputs, shares)
         results = host.function("broadcast_to")(result, (size,))
-        value = results.sum() * share
+        value = results.sum() / divisor
         if not is_traced and cache.is_due(case, began):
             cache.audit(case, sample(), [float(host.in_numpy(results[0]))], at)
         if is_trapping() and not is_traced:
