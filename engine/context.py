@@ -104,6 +104,9 @@ class Observer:
         """
         return None
 
+    def begun(self, leaf: Any) -> None:
+        """A leaf was made."""
+
     def used(self, what: str, node: Any) -> None:
         """A Value was used otherwise than in an operation; `what` may be "reads .data of"."""
 
@@ -188,6 +191,21 @@ def call_in(
         return function(*arguments, **named)
     finally:
         set_context(around)
+
+
+def call_watched(
+    context: Context, function: Callable[..., Any], /, *arguments: Any, **named: Any
+) -> Any:
+    """The same, where the one observer of the context is told of every use of a Value, and of each
+    leaf that is made.
+    """
+    (observer,) = context.observers
+    try:
+        watching.append(observer)  # in here, as Ctrl-C may come right after it
+        return call_in(context, function, *arguments, **named)
+    finally:
+        if observer in watching:
+            watching.remove(observer)
 
 
 class Block(AbstractContextManager[Any]):

@@ -149,6 +149,9 @@ class Value(Refusals, Numeric):
         if label is not None or others:
             self._tag = Tag(None, checked_label(label, *others))
         self._code, self._instruction = None, -1
+        if watching:
+            for observer in current().observers:
+                observer.begun(self)
 
     @property
     def data(self) -> float:

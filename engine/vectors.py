@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine.backward import Leaves
-from glassgrad.engine.context import Context, Observer, call_in, watching
+from glassgrad.engine.context import Context, Observer, call_watched, watching
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import settled
@@ -288,10 +288,6 @@ def hold_same(now: list[list[Any]], before: list[list[Any]]) -> bool:
     All are compared in one go, without Python in between.
     """
     try:
-        watching.append(_NO_NUMBERS)
-        return call_in(_WITHOUT_NUMBERS, eq, now, before) is True
+        return call_watched(_WITHOUT_NUMBERS, eq, now, before) is True
     except Exception:  # what stands there now refuses to be compared
         return False
-    finally:
-        if _NO_NUMBERS in watching:  # Ctrl-C may have come before
-            watching.remove(_NO_NUMBERS)

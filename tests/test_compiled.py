@@ -304,11 +304,16 @@ def test_what_a_recording_cannot_repeat_is_refused(function: Callable, said: str
     assert Value(2.0).data == 2.0  # afterwards numbers can be read again
 
 
-def test_too_many_ways_run_eagerly_or_are_refused() -> None:
-    f = compiled(lambda i: Value(1.0) * int(i.__index__()))
-    assert [f(i).data for i in range(70)] == list(map(float, range(70)))
+def test_too_many_ways_run_eagerly_and_a_warning_says_so_once() -> None:
+    w = Value(2.0)
+    f = compiled(lambda i: w * int(i.__index__()))
+    with pytest.warns(RuntimeWarning, match="took 64 ways.* run as they are written"):
+        found = [f(i).data for i in range(70)]
+    assert found == [2.0 * i for i in range(70)]
+    assert value_and_slopes(f.over(np.arange(100, 140)), [w]) == [239.0, 119.5]
+    assert f.map(np.arange(100, 103)).tolist() == [200.0, 202.0, 204.0]
     with pytest.raises(CompilationError, match="64 ways"):
-        f.over(np.arange(100, 140))
+        f.value_and_grad([w])([2.0], np.arange(100, 140))
 
 
 def test_a_result_over_a_batch_knows_the_numbers_of_its_own_operands() -> None:
@@ -373,14 +378,16 @@ def test_what_is_true_in_one_sample_is_not_frozen() -> None:
 # What a function reads beside its arguments.
 
 
-def test_a_name_that_is_bound_anew_in_each_call_is_refused_or_runs_eagerly() -> None:
+@pytest.mark.filterwarnings("ignore:<lambda> took 64 ways")
+def test_a_name_that_is_bound_anew_in_each_call_runs_eagerly() -> None:
     w, step = Value(2.0), 0
     f = compiled(lambda x: w * x + step)
     for step in range(70):
         assert f(1.0).data == 2.0 + step
     assert "further calls run as written" in f.report()
+    assert value_and_slopes(f.over([1.0, 2.0]), [w]) == [72.0, 1.5]
     with pytest.raises(CompilationError, match=r"what it reads from around it.*as an argument"):
-        f.over([1.0, 2.0])
+        f.value_and_grad([w])([2.0], [1.0, 2.0])
 
 
 def test_a_tie_that_sums_in_another_order_break_is_recorded_for_its_own_call() -> None:

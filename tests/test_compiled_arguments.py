@@ -439,8 +439,9 @@ def test_a_method_belongs_to_its_object(name: str, monkeypatch: pytest.MonkeyPat
             assert method.map([1.0, 2.0]).tolist() == [factor * k, 2.0 * factor * k]
     if another is not thing and name != "one of an object with slots":
         assert get(another)(1.0).data == 2.0 * factor
-    if name in ("a method", "one that is overridden", "a classmethod"):
+    if name in ("a method", "one that is overridden", "a classmethod") or "slots" in name:
         assert get(thing) is get(thing)
+        assert get(thing).recordings
 
 
 def test_gradients_flow_to_what_a_method_reads_of_super() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from replaying import all_near, counted_runs, near
+from replaying import all_near, counted_runs, near, value_and_slopes
 
 from glassgrad import (
     MLP,
@@ -362,6 +362,46 @@ def test_work_that_is_given_to_a_thread_is_refused(what: str) -> None:
 def read_by_an_executor(function: Callable[[], Any]) -> Any:
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result()
+
+
+w = Value(2.0)
+FRESH: dict[str, Callable[[Any], Any]] = {
+    "a start of a sum": lambda x: sum((w * part for part in (x, x * x)), Value(0.0)),
+    "a factor": lambda x: w * x * Value(3.0),
+    "an exponent": lambda x: (w * x) ** Value(2.0),
+    "a module": lambda x: MLP(1, [1], seed=1)([x]) * w,
+    "one with a label": lambda x: w * x + Value(1.0, "one"),
+}
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_a_leaf_that_is_made_on_the_way_is_no_difference(name: str) -> None:
+    f = compiled(FRESH[name])
+    for x in (1.0, 2.0, 3.0, 4.0):
+        expected = value_and_slopes(FRESH[name](x), [w])
+        assert value_and_slopes(f(x), [w]) == pytest.approx(expected, rel=1e-12)
+    assert f.check(2.0)
+    evaluate = f.value_and_grad([w])
+    for _ in range(4):
+        assert evaluate([2.0], [1.0, 3.0])[0] == pytest.approx(f.over([1.0, 3.0]).data)
+    assert len(f.recordings) <= 2
+
+
+def test_a_leaf_that_is_made_once_and_then_replaced_is_one() -> None:
+    held = collections.deque[Value]()
+
+    def lazy(x: Any) -> Any:
+        if not held:
+            held.append(Value(0.5))
+        return held[0] * x
+
+    f = compiled(lazy)
+    f(1.0)
+    f(2.0)
+    assert f.check(3.0)
+    held[0] = Value(0.5)
+    with pytest.warns(RuntimeWarning, match=r"as the gradient by 0\.5"):
+        assert not f.check(3.0)
 
 
 @pytest.mark.parametrize("thread", [in_a_thread, read_by_an_executor])

@@ -92,6 +92,7 @@ def test_dropped_results_are_freed_at_once(without_collector: Callable) -> None:
         assert not any(each() for each in watched)
 
 
+@pytest.mark.filterwarnings("ignore:<lambda> was called with 256 structures")
 def test_objects_that_are_new_in_each_call_do_not_pile_up() -> None:
     f = compiled(lambda x, thing: w * x)
     for i in range(300):

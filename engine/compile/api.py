@@ -44,6 +44,9 @@ from glassgrad.engine.text import counted, describe
 from glassgrad.engine.value import Value
 from glassgrad.engine.vectors import METHODS
 
+_MOST_SLOTTED = 16
+"""Of so many objects without a `__dict__` methods are remembered."""
+
 
 class Compiled:
     """A function of numbers and Values that runs as an array program; made by `compiled`."""
@@ -55,6 +58,7 @@ class Compiled:
         self.function, self._is_audited = function, audit
         self._of = of  # what stands in the class, if this is the method of one object
         self._cache = Cache(self.title, function, audit)
+        self._slotted: dict[int, Compiled] = {}
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
         """The method of an object, as functions give it; one of a class, if it is a classmethod."""
@@ -63,16 +67,28 @@ class Compiled:
         if not isinstance(method, MethodType) or method is self.function:
             return self
         holder = method.__self__
-        kept = getattr(holder, "__dict__", {}).get(METHODS)
+        if not hasattr(holder, "__dict__"):
+            return self._of_slots(holder, method)
+        kept = vars(holder).get(METHODS)
         if kept is None or kept.holder is not holder:
             kept = _Methods(holder)
             if isinstance(holder, type):
                 setattr(holder, METHODS, kept)
-            elif hasattr(holder, "__dict__"):
+            else:
                 vars(holder)[METHODS] = kept
         if self not in kept:
             kept[self] = Compiled(method, self._is_audited, self)
         return kept[self]
+
+    def _of_slots(self, holder: Any, method: MethodType) -> Compiled:
+        """The method of an object that keeps nothing itself; those of the last ones are kept here,
+        and they with them.
+        """
+        if id(holder) not in self._slotted:
+            if len(self._slotted) == _MOST_SLOTTED:
+                self._slotted.clear()
+            self._slotted[id(holder)] = Compiled(method, self._is_audited, self)
+        return self._slotted[id(holder)]
 
     def __deepcopy__(self, memo: Any) -> Compiled:
         """A copy without recordings, if what it runs is copied, as the object of a method is."""
@@ -120,9 +136,6 @@ class Compiled:
         Args:
             batch: what one call takes, as arrays with one more axis in front: the samples.
             reduction: "mean" or "sum" of the results; "none" for an array of all of them.
-
-        Raises:
-            CompilationError: the samples take too many ways through comparisons, as in `map`.
 
         Example:
             >>> from glassgrad import Value, compiled

@@ -15,7 +15,7 @@ from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.compile.arguments import Arguments, Sample, called_as_written, outputs_of
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.compile.trace import At, Tracer
-from glassgrad.engine.context import Context, Observer, call_in, current
+from glassgrad.engine.context import Context, Observer, call_in, call_watched, current
 from glassgrad.engine.misuse import name
 from glassgrad.engine.value import NOT_COMPUTED, Value, constant, number_of
 
@@ -30,6 +30,12 @@ class _Auditor(Observer):
 
     repeats = True
 
+    def __init__(self) -> None:
+        self.fresh: list[Value] = []
+
+    def begun(self, leaf: Value) -> None:
+        self.fresh.append(leaf)
+
 
 def difference(
     function: Callable[..., Any],
@@ -42,15 +48,16 @@ def difference(
     differs.
     """
     title, several = recording.title, recording.has_several
-    inputs: list[Value] = []
     if at is None:
-        context = Context(True, (_Auditor(),), current().scope)
-        result = call_in(context, called_as_written, function, sample)
+        auditor = _Auditor()
+        context = Context(True, (auditor,), current().scope)
+        result = call_watched(context, called_as_written, function, sample)
         values, shape = outputs_of(title, result)
         written, is_same = [value._number for value in values], False
+        ignored = auditor.fresh
     else:
         run = Tracer(title, at).run(function, *sample, several)
-        values, shape, inputs = run.results, run.shape, run.inputs
+        values, shape, ignored = run.results, run.shape, [*run.inputs, *run.fresh]
         written = list(map(run.number_of, values))
         is_same = recording.is_same_as(run.trace())
     if shape != recording.shape:
@@ -60,7 +67,7 @@ def difference(
     if found is None:
         if several or is_same:  # what does the same has the same gradients
             return None
-        slope = _differing_slope(recording, sample, values[0], inputs)
+        slope = _differing_slope(recording, sample, values[0], ignored)
         if slope is None:
             return None
         found, explained = slope[1:], []
@@ -90,21 +97,25 @@ def _is_explained(recording: Recording, sample: Sample, written: list[float], at
 
 
 def _differing_slope(
-    recording: Recording, sample: Sample, written: Value, inputs: Sequence[Value]
+    recording: Recording, sample: Sample, written: Value, ignored: Sequence[Value]
 ) -> tuple[Value, float, float] | None:
     """The first Value the gradients by which differ, of the recorded scalars and of the function.
 
     A result may be right while a gradient is not: of what was detached, or of a parameter in whose
     place is another one with the same number. Both are computed with the numbers that Values have;
-    those by `inputs`, which stood for the arguments, count on neither side.
+    those by leaves that either made on the way, which nobody else holds, count on neither side, nor
+    do those by what stood for the arguments.
     """
     given = Arguments.of(*sample)
     numbers = [given.values.get(place, number) for place, number in enumerate(given.numbers)]
     context = Context(True, (), current().scope)
     nodes = call_in(context, recording.replayed, recording.known(numbers))
     mine, theirs = _slopes(nodes[recording.graph.roots[0]]), _slopes(written)
-    for stand_in in inputs:
-        theirs.pop(stand_in, None)
+    for leaf in mine.keys() - theirs.keys():
+        if id(leaf) in recording.fresh:
+            del mine[leaf]
+    for leaf in ignored:
+        theirs.pop(leaf, None)
     least = TOLERANCE * max((abs(x) for x in theirs.values() if isfinite(x)), default=0.0)
     for leaf in {**mine, **theirs}:
         ours, its = mine.get(leaf, 0.0), theirs.get(leaf, 0.0)

@@ -63,7 +63,7 @@ _WAYS = (
 
 
 class LimitError(CompilationError):
-    """No recording serves, and none is made any more; a single call then runs as it is written."""
+    """No recording serves, and none is made any more; what can runs as it is written."""
 
 
 class _AsWrittenError(Exception):
@@ -146,6 +146,7 @@ class Cache:
         self._cases: dict[Any, list[Case]] = {}
         self.calls, self.must_audit = 0, False
         self.why_eager: str | None = None
+        self._is_told = False
 
     def cases(self) -> list[Case]:
         """All of them, in the order in which they were made, structure by structure."""
@@ -221,9 +222,12 @@ class Cache:
             return None
         try:
             return self.trusted(partial(self._parts, calls, divisor, wanted, has_several, at))
-        except LimitError:
-            if isinstance(calls, Batch):
+        except LimitError as limit:
+            if at is not None:
                 raise
+            if not self._is_told:
+                _warn(f"{limit} Such calls run as they are written, which is slow.")
+            self._is_told = True
             return None
 
     def _parts(

@@ -28,7 +28,7 @@ from glassgrad.engine.compile.arguments import (
     rebuilt,
 )
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph, Numbers, starts_of
-from glassgrad.engine.context import Context, Observer, Tag, call_in, current, watching
+from glassgrad.engine.context import Context, Observer, Tag, call_watched, current
 from glassgrad.engine.define import redefined
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.methods import record
@@ -112,6 +112,7 @@ class Trace:
         guards: the comparisons that have to come out the same for it to hold.
         shape: that of the result; () for one Value.
         has_several: whether it may return several numbers, for `map`.
+        fresh: the addresses of captured Values that were made on the way.
         origins: where each computed node was made, in their order; None where nobody can say.
         reads: what it does that no program repeats, such as to read a text; None if nothing.
     """
@@ -125,6 +126,7 @@ class Trace:
     has_several: bool = False
     origins: Sequence[Origin | None] = ()
     reads: str | None = None
+    fresh: frozenset[int] = frozenset()
     _redefined: int = field(default_factory=lambda: len(redefined))
 
     @cached_property
@@ -199,6 +201,7 @@ class Tracer(Observer):
 
     Attributes:
         inputs: the Values that stand for its arguments.
+        fresh: the leaves that were made on the way, as `Value(0.0)` to begin a sum with.
         rows, operands, nodes: the operations in their order, the operands of each, Values or
             floats, and what stands for its result.
         guards: the comparisons.
@@ -214,6 +217,7 @@ class Tracer(Observer):
         self._made: set[int] = set()
         self._others: dict[int, Value] = {}  # alive, so that no address is used twice
         self.inputs: list[Value] = []
+        self.fresh: list[Value] = []
         self.rows: list[Operation] = []
         self.operands: list[tuple[Any, ...]] = []
         self.nodes: list[Any] = []
@@ -232,13 +236,11 @@ class Tracer(Observer):
         named = {name: rebuilt(each, self._as_input) for name, each in named.items()}
         context = Context(True, (self,), current().scope)
         try:
-            watching.append(self)  # in here, as Ctrl-C may come right after it
-            result = call_in(context, function, *args, **named)
+            result = call_watched(context, function, *args, **named)
         except TypeError as fault:
             _check_bound(fault, function)
             raise
         finally:
-            watching.remove(self)
             if self._fault is not None:  # what other threads raise may be lost there
                 raise self._fault
         self.has_several = has_several
@@ -251,6 +253,9 @@ class Tracer(Observer):
         own = number_of(number)
         self.inputs.append(Integer(own) if is_whole(own) else Value(own, label))
         return self.inputs[-1]
+
+    def begun(self, leaf: Value) -> None:
+        self.fresh.append(leaf)
 
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
@@ -368,6 +373,7 @@ class Tracer(Observer):
             self.has_several,
             self._origins(),
             self.reads,
+            frozenset(map(id, self.fresh)) & frozenset(map(id, captured)),
         )
 
     def _origins(self) -> list[Origin | None]:
