@@ -138,7 +138,8 @@ class Search:
         parts = _parts(container)
         leads = _lead_on(parts)
         if leads:
-            self._left += [x for x in parts if isinstance(x, _CONTAINERS) or _leads(x)]
+            others = [x for x in parts if not isinstance(x, Value)]
+            self._left += [x for x in others if isinstance(x, _CONTAINERS) or _leads(x)]
         keys: set[Any] = set()
         if isinstance(container, dict):
             keys = self.names & container.keys()
