@@ -12,9 +12,10 @@ the numbers they left are kept, the checkpoint is written. It is one JSON file:
 "run" has a name, a number or a digest of each thing that makes this training another than others,
 and a file is taken only by a call of `fit` that describes itself alike. Of code of your own, a
 model, loss, penalty or metric, the names count, and what loss and penalty give for some made-up
-numbers. "others" names the parameters of the model that the optimiser does not move, and whose
-numbers come last in "parameters". With its "digest", as in `saving.py`, a file with one bit changed
-is refused. Reading runs nothing of the file.
+numbers. Its "trained parameters" name those that the first numbers in "parameters" belong to, with
+their groups, and "others" those of the model that the optimiser does not move, whose numbers come
+last. With its "digest", as in `saving.py`, a file with one bit changed is refused. Reading runs
+nothing of the file.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from inspect import iscoroutine, isgenerator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,9 @@ from glassgrad.nn.optimiser import Optimiser
 from glassgrad.nn.saving import unsealed
 
 SCHEMA = "glassgrad-checkpoint/2"
+_ADDED = ("trained parameters", "settings of the model", "losses of made-up outputs")
+"""Parts of "run" that were added to this schema later: a file without them is not asked for them.
+"""
 
 
 class Hook:
@@ -289,10 +294,11 @@ class Checkpoint(Hook):
 
     def _differing(self, theirs: Mapping[str, Any]) -> list[str]:
         mine = json.loads(json_text(self._run))
+        both = {key: (theirs.get(key), mine.get(key)) for key in {**mine, **theirs}}
         return [
-            f"{key.replace('_', ' ')} {_shown(theirs, key)} there and {_shown(mine, key)} here"
-            for key in {**mine, **theirs}
-            if theirs.get(key) != mine.get(key)
+            f"{key.replace('_', ' ')} {' there and '.join(_shown(there, here))} here"
+            for key, (there, here) in both.items()
+            if there != here and (key in theirs or key not in _ADDED)
         ]
 
     def _refusal(self, why: str) -> ValueError:
@@ -300,6 +306,8 @@ class Checkpoint(Hook):
         return ValueError(f"{clipped(self.path.name)} {why}. {remedy}")
 
 
-def _shown(run: Mapping[str, Any], key: str) -> str:
-    entry = run.get(key)
-    return clipped(entry if isinstance(entry, str) else json.dumps(entry), 100)
+def _shown(*entries: Any) -> list[str]:
+    """Two entries that differ; of texts of many lines the first line that does."""
+    texts = [entry if isinstance(entry, str) else json.dumps(entry) for entry in entries]
+    lines = zip_longest(*(text.split("\n") for text in texts), fillvalue="nothing")
+    return [clipped(line, 100) for line in next((x for x in lines if x[0] != x[1]), texts)]

@@ -194,17 +194,21 @@ class Training(Hook):
 
     def describe(self) -> dict[str, Any]:
         """What makes this training another than others; see `hooks.py`."""
-        found = self.objective.describe(self.samples)
+        found = self.objective.describe(self.samples, self.validation)
         found["optimiser"] = type(self.optimiser).__name__
+        names, trained = _names_of(self.objective.model), list[str]()
         for number, group in enumerate(self.optimiser.groups):
             where = f" of group {number}" * (len(self.optimiser.groups) > 1)
             found[f"parameters{where}"] = len(group.parameters)
+            # What is not in the model has its label at most.
+            trained += [f"{names.get(id(p)) or p.label}{where}" for p in group.parameters]
             found |= {f"{name}{where}": option for name, option in options_of(group).items()}
         if self.schedule is not None:
             found["steps of the schedule"] = self.schedule.total
             found["learning rates of the schedule"] = digest_of(self.schedule.sketch())
         return {
             **found,
+            "trained parameters": "\n".join(trained),
             "samples": self.samples.fingerprint(),
             "validation samples": self.validation and self.validation.fingerprint(),
             "metrics": ", ".join(self.metrics),
@@ -404,9 +408,13 @@ class Training(Hook):
         )
 
 
+def _names_of(model: Module) -> dict[int, str]:
+    return {id(value): name for name, value in model.named_parameters()}
+
+
 def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, Any]:
-    names = {id(value): layer_of(name) for name, value in model.named_parameters()}
-    found: dict[str, list[int]] = {}
+    names, found = _names_of(model), dict[str, list[int]]()
     for place, value in enumerate(parameters):
-        found.setdefault(names.get(id(value), "others"), []).append(place)
+        name = names.get(id(value))
+        found.setdefault("others" if name is None else layer_of(name), []).append(place)
     return {layer: np.array(places) for layer, places in found.items()}

@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import product
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -52,6 +53,7 @@ from glassgrad.nn.samples import (
     rows_one_by_one,
     with_parts,
 )
+from glassgrad.nn.saving import settings_of
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]
@@ -59,6 +61,8 @@ Penalty = Callable[[list[Value]], Value]
 
 _MOST_TRIED = 16
 """Samples that are tried before a training; a parameter may take part in some only."""
+_MOST_TARGETS, _SCALES = 64, (1.0, -1.0, 10.0, -10.0, 100.0, -100.0)
+"""So many different targets, each with made-up outputs of these sizes, tell a loss from others."""
 _MOST_SHOWN = 4
 """Samples whose outputs show what the model ends in."""
 
@@ -293,19 +297,38 @@ class Objective(Hook):
         with no_grad():
             return self.loss(self.form.filled(row), plain(target)).data
 
-    def describe(self, samples: Samples) -> dict[str, Any]:
+    def describe(self, *samples: Samples | None) -> dict[str, Any]:
         """What is trained, in numbers and short texts by name; of code, what it gives."""
         trained = set(map(id, self.parameters))
         others = [p for p in self.model.parameters() if id(p) not in trained or p.is_frozen]
-        made_up = map(Value, np.linspace(-0.7, 1.3, self.form.size).tolist())
+        given = [each for each in samples if each is not None]
+        losses = [loss for each in given for loss in self._losses_of_made_up(each.y)]
+        made_up = map(Value, self._made_up_output().tolist())
         return {
             "model": "\n".join(lines_of(self.model)),
+            "settings of the model": "\n".join(settings_of(self.model)),
             "frozen parameters": digest_of([parameter.data for parameter in others]),
             "loss": function_name(self.loss),
-            "loss of a made-up output": self.of_output(made_up, samples.y[0]),
+            "loss of a made-up output": self.of_output(made_up, given[0].y[0]),
+            "losses of made-up outputs": digest_of(losses),
             "penalty of made-up parameters": self._penalty_of_made_up(),
             "compiled": self.is_compiled,
         }
+
+    def _made_up_output(self) -> Any:
+        return np.linspace(-0.7, 1.3, self.form.size)
+
+    def _losses_of_made_up(self, targets: Any) -> list[float]:
+        """Small and large outputs, with the targets: nan where the loss refuses one."""
+        different, found = np.unique(targets, axis=0), list[float]()
+        tried = np.linspace(0, len(different) - 1, min(len(different), _MOST_TARGETS)).astype(int)
+        for target, scale in product(different[tried], _SCALES):
+            loss = np.nan
+            with suppress(Exception), np.errstate(all="ignore"):
+                made_up = map(Value, (scale * self._made_up_output()).tolist())
+                loss = self.of_output(made_up, target)
+            found.append(np.nan if np.isnan(loss) else loss)  # of one sign
+        return found
 
     def _penalty_of_made_up(self) -> float | None:
         if self.penalty is None:

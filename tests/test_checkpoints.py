@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -29,9 +30,26 @@ from fitting import (
 )
 from outputs import assert_is_sentence
 
-from glassgrad import MLP, Adam, History, ReduceOnPlateau, Value, l2, mse, nn
+from glassgrad import (
+    MLP,
+    Adam,
+    Dropout,
+    History,
+    Layer,
+    LayerNorm,
+    ReduceOnPlateau,
+    Sequential,
+    Value,
+    cross_entropy,
+    huber,
+    l2,
+    mse,
+    nn,
+)
 from glassgrad.engine.files import json_text, sealed
 from glassgrad.nn.hooks import Checkpoint, Hook
+
+CLASSES = np.arange(40) % 3
 
 
 @pytest.fixture
@@ -184,6 +202,41 @@ def optimised(**options: Any) -> dict[str, Any]:
     return {"model": model, "optimiser": Adam(model.parameters(), **options)}
 
 
+def in_order(step: int) -> dict[str, Any]:
+    model = small()
+    return {"model": model, "optimiser": Adam(model.parameters()[::step], 0.1)}
+
+
+def in_groups(order: str) -> dict[str, Any]:
+    model = MLP(2, [2, 2, 2], seed=0, output_activation="linear")
+    groups = [{"parameters": model.layers["ab".index(name)].parameters()} for name in order]
+    return {"model": model, "loss": cross_entropy, "optimiser": Adam(groups, 0.1)}
+
+
+def beside(order: str) -> dict[str, Any]:
+    """A loss that reads Values which are no part of the model."""
+    model, values = small(), {name: Value(1.0, name) for name in "ab"}
+    loss = lambda output, target: (values["a"] * output - values["b"] * target) ** 2
+    parameters = [*model.parameters(), *(values[name] for name in order)]
+    return {"model": model, "loss": loss, "optimiser": Adam(parameters, 0.1)}
+
+
+def with_parts(*parts: Any) -> dict[str, Any]:
+    return {"model": Sequential(Layer(2, 3, seed=1), *parts, Layer(3, 1, activation=None, seed=2))}
+
+
+def bent(activation: str) -> dict[str, Any]:
+    """One neuron in the midst of others."""
+    model = small()
+    model.layers[0].neurons[3].activation = activation
+    return {"model": model}
+
+
+def of_classes(weight: list[float], y: Any = CLASSES) -> dict[str, Any]:
+    loss = partial(cross_entropy, weight=weight, reduction="sum")
+    return {"model": small(outputs=3), "loss": loss, "y": y}
+
+
 PLATEAU = {"schedule": ReduceOnPlateau(factor=0.5, patience=1)}
 CHANGED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "batches": ({}, {"batch_size": 8}, "batch size 16 there and 8 here"),
@@ -203,6 +256,42 @@ CHANGED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "fewer epochs": ({}, {"epochs": 2}, "has 4 epochs already, more than epochs=2"),
     "what is not moved": (last_layer_of(1), last_layer_of(2), "frozen parameters"),
+    "another order": (
+        in_order(1), in_order(-1),
+        "training: trained parameters layers.0.neurons.0.w.0 there and layers.1.neurons.0.b here.",
+    ),
+    "another order of groups": (
+        in_groups("ab"), in_groups("ba"),
+        "trained parameters layers.0.neurons.0.w.0 of group 0 there and "
+        "layers.1.neurons.0.w.0 of group 0 here",
+    ),
+    "another order beside the model": (
+        beside("ab"), beside("ba"), "trained parameters a there and b here",
+    ),
+    "the eps of a LayerNorm": (
+        with_parts(LayerNorm(3)), with_parts(LayerNorm(3, eps=1.0)),
+        "training: settings of the model parts.1.eps 1e-05 there and parts.1.eps 1.0 here.",
+    ),
+    "digits that are not shown": (
+        with_parts(Dropout(0.1234567)), with_parts(Dropout(0.1234568)),
+        "parts.1.rate 0.1234567 there and parts.1.rate 0.1234568 here",
+    ),
+    "one neuron": (
+        bent("tanh"), bent("relu"),
+        "layers.0.neurons.3.activation tanh there and layers.0.neurons.3.activation relu here",
+    ),
+    "weights of classes": (
+        of_classes([1.0, 2.0, 3.0]), of_classes([1.0, 5.0, 3.0]), "losses of made-up outputs",
+    ),
+    "weights of classes that are only held out": (
+        {**of_classes([1.0, 2.0, 3.0], CLASSES % 2), "validation": (X, CLASSES)},
+        {**of_classes([1.0, 2.0, 5.0], CLASSES % 2), "validation": (X, CLASSES)},
+        "losses of made-up outputs",
+    ),
+    "a huber loss": (
+        {"loss": partial(huber, delta=5.0)}, {"loss": partial(huber, delta=9.0)},
+        "losses of made-up outputs",
+    ),
     "what is frozen": (frozen_layer(1), frozen_layer(2), "frozen parameters"),
 }  # fmt: skip
 
@@ -219,6 +308,37 @@ def test_the_checkpoint_of_another_training_is_refused(name: str, path: Path) ->
     assert_is_sentence(str(caught.value))
     assert np.array_equal(numbers(model), before)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "make", [*(CUT[name] for name in ("plain", "a schedule")), partial(in_groups, "ba")]
+)
+def test_one_from_before_more_was_told_of_a_training_is_resumed(
+    make: Callable[[], dict[str, Any]], path: Path
+) -> None:
+    """As all checkpoints of version 2 were at first."""
+    given = {"epochs": 3, "checkpoint": path, "callbacks": []}
+    whole, _ = without_warnings(**{**make(), **given, "checkpoint": None})
+    without_warnings(**{**make(), **given, "callbacks": lambda history: history.epochs == 2})
+    data = json.loads(path.read_text())
+    del data["digest"]
+    for added in ("trained parameters", "settings of the model", "losses of made-up outputs"):
+        del data["run"][added]
+    path.write_bytes(sealed(data))
+    resumed, history = without_warnings(**{**make(), **given})
+    assert (history.epochs, numbers(resumed).tolist()) == (3, numbers(whole).tolist())
+
+
+def test_a_loss_that_takes_no_large_outputs_is_told_from_others_too(path: Path) -> None:
+    def loss(output: Any, target: Any) -> Any:
+        if abs(output.data) > 50.0:
+            raise ValueError("far away")
+        return (output.exp() - target) ** 2
+
+    first, _ = checkpointed(path, loss=loss, compiled=False, epochs=2)
+    again, history = checkpointed(path, loss=loss, compiled=False, epochs=2)
+    assert history.epochs == 2
+    assert np.array_equal(numbers(first), numbers(again))
 
 
 def test_what_the_optimiser_does_not_move_is_told_by_its_names(path: Path) -> None:
