@@ -188,8 +188,9 @@ class Training(Hook):
             take_rates = self.schedule.taker_of(of_rates)
         # It is the user's: where anything before is refused, it has not changed.
         self.optimiser.load_state_dict(states["optimiser"])
-        if take_rates is not None:
-            take_rates()
+        if take_rates is not None and self.schedule is not None:
+            # Those that the optimiser had: a callback may have set others than the schedule did.
+            take_rates(rates=self.schedule.learning_rates)
         vars(self.history).update(vars(history))
 
     def describe(self) -> dict[str, Any]:

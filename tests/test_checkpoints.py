@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from fitting import (
+    PLATEAU,
     TRAININGS,
     Made,
     X,
     Y,
     checkpointed,
     cooled,
+    halving_callback,
     numbers,
     options_of,
     peeking,
@@ -37,14 +40,15 @@ from glassgrad import (
     History,
     Layer,
     LayerNorm,
-    ReduceOnPlateau,
     Sequential,
     Value,
+    cosine,
     cross_entropy,
     huber,
     l2,
     mse,
     nn,
+    step_decay,
 )
 from glassgrad.engine.files import json_text, sealed
 from glassgrad.nn.hooks import Checkpoint, Hook
@@ -72,6 +76,28 @@ def test_a_training_cut_into_pieces_is_the_whole_one(name: str, path: Path) -> N
     for column in set(parts) - {"seconds"}:
         assert parts[column] == history[column]
     assert parts.notes == history.notes
+
+
+@pytest.mark.parametrize("rule", [cosine(), step_decay(2), PLATEAU], ids=repr)
+@pytest.mark.parametrize("batch_size", [40, 16])
+def test_a_rate_that_a_callback_sets_is_the_same_after_a_stop(
+    rule: Any, batch_size: int, path: Path
+) -> None:
+    """A closed form sets the rate of every step; so what a callback set is that of one."""
+    given = {"schedule": rule, "batch_size": batch_size}
+    whole, history = trained(**halving_callback(**given))
+    if rule is not PLATEAU:
+        steps = -(-40 // batch_size)
+        halved = [0.5 if steps == 1 and epoch else 1.0 for epoch in range(4)]
+        last = [0.1 * rule(steps * epoch + steps - 1, 4 * steps) for epoch in range(4)]
+        expected = [rate * share for rate, share in zip(last, halved)]
+        np.testing.assert_allclose(history["learning_rate"], expected, rtol=1e-15)
+    for stop in (1, 2, 3, None):
+        options = halving_callback(**given)
+        calls = [options["callbacks"], lambda history, stop=stop: history.epochs == stop]
+        model, parts = checkpointed(path, **{**options, "callbacks": calls})
+    assert parts["learning_rate"] == history["learning_rate"]
+    assert np.array_equal(numbers(model), numbers(whole))
 
 
 def test_the_best_epoch_has_its_numbers_of_what_the_optimiser_does_not_move() -> None:
@@ -237,7 +263,6 @@ def of_classes(weight: list[float], y: Any = CLASSES) -> dict[str, Any]:
     return {"model": small(outputs=3), "loss": loss, "y": y}
 
 
-PLATEAU = {"schedule": ReduceOnPlateau(factor=0.5, patience=1)}
 CHANGED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "batches": ({}, {"batch_size": 8}, "batch size 16 there and 8 here"),
     "the seed": ({}, {"seed": 1}, "seed 0 there and 1 here"),
@@ -251,7 +276,7 @@ CHANGED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a penalty": ({}, {"penalty": lambda ps: l2(ps, 10.0)}, "penalty of made-up parameters"),
     "weights": ({"sample_weight": Y + 1.0}, {}, "is the checkpoint of another training: samples"),
     "a schedule": (
-        PLATEAU, {"schedule": ReduceOnPlateau(factor=0.5, patience=2)},
+        {"schedule": PLATEAU}, {"schedule": replace(PLATEAU, patience=2)},
         "learning rates of the schedule",
     ),
     "fewer epochs": ({}, {"epochs": 2}, "has 4 epochs already, more than epochs=2"),
