@@ -63,6 +63,9 @@ class Hook:
         """Why there are to be no more epochs; None if nothing speaks against them."""
         return None
 
+    def at_end(self, history: History) -> None:
+        """The training is over, after a whole epoch."""
+
     def state(self) -> dict[str, Any]:
         """What a resumed training has to know of it, as JSON can hold it."""
         return {}
@@ -249,20 +252,25 @@ class Checkpoint(Hook):
         self, path: str | Path, run: Mapping[str, Any], parts: Sequence[Hook], every: int, last: int
     ) -> None:
         self.path, self._run, self._parts = plain_file(path), dict(run), parts
-        self._every, self._last = every, last
+        self._every, self._last, self._saved = every, last, 0
         if not self.path.parent.is_dir():
             raise FileNotFoundError(
                 errno.ENOENT, "there is no such folder for a checkpoint", str(self.path.parent)
             )
 
     def after(self, history: History) -> None:
-        if history.epochs == self._last or history.epochs % self._every == 0:
-            self.save()
+        if history.epochs % self._every == 0:
+            self._save(history.epochs)
 
-    def save(self) -> None:
+    def at_end(self, history: History) -> None:
+        if history.epochs != self._saved:
+            self._save(history.epochs)
+
+    def _save(self, epochs: int) -> None:
         states = {name: x for part in self._parts for name, x in part.state().items()}
         data = {"schema": SCHEMA, "run": self._run, **states}
         write_file(self.path, sealed(data), durable=True)
+        self._saved = epochs
 
     def resume(self) -> int:
         """Let the parts go on from what the file keeps, all or none; how many epochs are done.
@@ -290,6 +298,7 @@ class Checkpoint(Hook):
             raise self._refusal(f"is the checkpoint of another training: {'; '.join(other)}")
         if epochs > self._last:
             raise self._refusal(f"has {epochs} epochs already, more than epochs={self._last}")
+        self._saved = epochs
         return epochs
 
     def _differing(self, theirs: Mapping[str, Any]) -> list[str]:

@@ -378,10 +378,12 @@ class Training(Hook):
         history = self.history
         while True:
             reasons = [why for hook in all_hooks if (why := hook.why_over(history)) is not None]
-            if reasons:
-                return reasons[0]
             if history.epochs >= self.options.epochs:
-                return after_epochs(history.epochs)
+                reasons.append(after_epochs(history.epochs))
+            if reasons:
+                for hook in all_hooks:
+                    hook.at_end(history)
+                return reasons[0]
             for hook in all_hooks:
                 hook.before()
             with np.errstate(all="ignore"):  # what is not finite is found

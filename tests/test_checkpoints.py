@@ -131,6 +131,22 @@ def test_checkpoints_may_be_written_less_often_and_the_last_is_only_read(path: P
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [{"patience": 1, "validation": (X, 1 - Y)}, {"callbacks": lambda history: history.epochs == 3}],
+)
+def test_a_training_that_ends_early_is_written_though_it_is_not_its_turn(
+    ends: dict[str, Any], path: Path
+) -> None:
+    first, history = checkpointed(path, **ends, checkpoint_every=50, epochs=99)
+    assert 1 < history.epochs < 50
+    before = path.read_bytes()
+    again, resumed = checkpointed(path, **ends, checkpoint_every=50, epochs=history.epochs)
+    assert resumed["loss"] == history["loss"]
+    assert np.array_equal(numbers(first), numbers(again))
+    assert path.read_bytes() == before
+
+
 # Ctrl-C, and being killed
 
 
@@ -465,7 +481,7 @@ def test_one_bit_that_changed_anywhere_in_a_checkpoint_is_refused(path: Path) ->
     """Also where it is cut off, and where it has no digest at all."""
     part = Part()
     file = Checkpoint(path, {"seed": 0}, [part], 1, 5)
-    file.save()
+    file.at_end(Mock(epochs=1))
     content, saved, part.now = path.read_bytes(), part.now, dict.fromkeys(part.now)
     data = json.loads(content)
     del data["digest"]
