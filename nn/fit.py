@@ -111,7 +111,7 @@ def fit(
             an answer stops.
         checkpoint: a file that keeps the training after every epoch. If it is there already, the
             training goes on from it, with the same bits.
-        checkpoint_every: after how many epochs it is written.
+        checkpoint_every: after how many epochs it is written; and at the end, also an early one.
         health: whether to `check_health` over 8 samples before and after the training.
         compiled: whether to run as array operations; where that cannot be, it runs eagerly, with
             the same numbers up to rounding, and says so.

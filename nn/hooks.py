@@ -46,8 +46,7 @@ from glassgrad.nn.saving import unsealed
 
 SCHEMA = "glassgrad-checkpoint/2"
 _ADDED = ("trained parameters", "settings of the model", "losses of made-up outputs")
-"""Parts of "run" that were added to this schema later: a file without them is not asked for them.
-"""
+"""What "run" was given later: a file from before it had them is taken without."""
 
 
 class Hook:

@@ -197,7 +197,8 @@ class Training(Hook):
         """What makes this training another than others; see `hooks.py`."""
         found = self.objective.describe(self.samples, self.validation)
         found["optimiser"] = type(self.optimiser).__name__
-        names, trained = _names_of(self.objective.model), list[str]()
+        names = {id(value): name for name, value in self.objective.model.named_parameters()}
+        trained = list[str]()
         for number, group in enumerate(self.optimiser.groups):
             where = f" of group {number}" * (len(self.optimiser.groups) > 1)
             found[f"parameters{where}"] = len(group.parameters)
@@ -411,13 +412,9 @@ class Training(Hook):
         )
 
 
-def _names_of(model: Module) -> dict[int, str]:
-    return {id(value): name for name, value in model.named_parameters()}
-
-
 def _layers_of(model: Module, parameters: Sequence[Value]) -> dict[str, Any]:
-    names, found = _names_of(model), dict[str, list[int]]()
+    names = {id(value): layer_of(name) for name, value in model.named_parameters()}
+    found: dict[str, list[int]] = {}
     for place, value in enumerate(parameters):
-        name = names.get(id(value))
-        found.setdefault("others" if name is None else layer_of(name), []).append(place)
+        found.setdefault(names.get(id(value), "others"), []).append(place)
     return {layer: np.array(places) for layer, places in found.items()}

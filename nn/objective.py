@@ -181,9 +181,7 @@ class Objective(Hook):
             function.audit_next()
 
     def after(self, history: History) -> None:
-        """All samples were there: look on for Values that are left out where the user's code runs,
-        which may read others now.
-        """
+        """All samples were there; only code of the user's may read other Values from now on."""
         self._is_looking = not self._is_alone
 
     def state(self) -> dict[str, Any]:
@@ -309,30 +307,26 @@ class Objective(Hook):
         others = [p for p in self.model.parameters() if id(p) not in trained or p.is_frozen]
         given = [each for each in samples if each is not None]
         losses = [loss for each in given for loss in self.losses_of_made_up(each.y)]
-        made_up = map(Value, self._made_up_output().tolist())
         return {
             "model": "\n".join(lines_of(self.model)),
             "settings of the model": "\n".join(settings_of(self.model)),
             "frozen parameters": digest_of([parameter.data for parameter in others]),
             "loss": function_name(self.loss),
-            "loss of a made-up output": self.of_output(made_up, given[0].y[0]),
+            "loss of a made-up output": self.losses_of_made_up(given[0].y[:1])[0],
             "losses of made-up outputs": digest_of(losses),
             "penalty of made-up parameters": self._penalty_of_made_up(),
             "compiled": self.is_compiled,
         }
 
-    def _made_up_output(self) -> Any:
-        return np.linspace(-0.7, 1.3, self.form.size)
-
     def losses_of_made_up(self, targets: Any) -> list[float]:
         """Small and large outputs, with the targets: nan where the loss refuses one."""
-        different, found = np.unique(targets, axis=0), list[float]()
+        made_up, found = np.linspace(-0.7, 1.3, self.form.size), list[float]()
+        different = np.unique(targets, axis=0)
         tried = np.linspace(0, len(different) - 1, min(len(different), _MOST_TARGETS)).astype(int)
         for target, scale in product(different[tried], _SCALES):
             loss = np.nan
             with suppress(Exception), np.errstate(all="ignore"):
-                made_up = map(Value, (scale * self._made_up_output()).tolist())
-                loss = self.of_output(made_up, target)
+                loss = self.of_output(map(Value, (scale * made_up).tolist()), target)
             found.append(np.nan if np.isnan(loss) else loss)  # of one sign
         return found
 
@@ -407,10 +401,8 @@ def _others(order: Sequence[Value], known: Container[int]) -> list[Value]:
 
 
 def _held(leaves: list[Value]) -> list[Value]:
-    """Of leaves whose graph is gone those that something holds, as a run of it holds no longer.
-
-    A new Value, which nothing else holds, tells how many hold it by being in this list.
-    """
+    """Of leaves in a list, whose graph is gone, those that something else holds, too."""
+    # A Value that nothing else holds tells the count of one that is here alone.
     counts = [*map(getrefcount, [*leaves, Value(0.0)])]
     return [leaf for leaf, count in zip(leaves, counts) if count > counts[-1] + 1]
 

@@ -286,9 +286,7 @@ class Schedule:
         self.taker_of(state)()
 
     def taker_of(self, state: Mapping[str, Any]) -> Callable[..., None]:
-        """What takes over a state, once it is known that nothing in it is wrong; given `rates=`,
-        with these instead of its own.
-        """
+        """What takes over a state, all of which is right, or other `rates=` with it."""
         with taking(state, type(self).__name__):
             found = decode(_SAVED | _WATCHED if self.watches else _SAVED, state)
             total, step = found.pop("total"), whole(found.pop("step_count"), "its step_count", 0)
