@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from math import inf
+from math import inf, isnan
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from glassgrad.engine import TABLE, Value
 from glassgrad.engine.context import current
-from glassgrad.engine.text import describe
+from glassgrad.engine.text import describe, told
 from glassgrad.nn.checks import explained
 from glassgrad.nn.history import History
 from glassgrad.nn.hooks import Callback, warn
@@ -111,7 +111,7 @@ def fit(
             an answer stops.
         checkpoint: a file that keeps the training after every epoch. If it is there already, the
             training goes on from it, with the same bits.
-        checkpoint_every: after how many epochs it is written.
+        checkpoint_every: after how many epochs it is written; and at the end, also an early one.
         health: whether to `check_health` over 8 samples before and after the training.
         compiled: whether to run as array operations; where that cannot be, it runs eagerly, with
             the same numbers up to rounding, and says so.
@@ -228,7 +228,15 @@ def _check_targets(objective: Objective, output: list[Any], targets: Any) -> Non
     columns, count = different.reshape(len(different), -1), len(different)
     tried = np.linspace(0, count - 1, min(count, _MOST_TARGETS)).astype(int)
     for place in np.unique([*tried, *columns.argmin(axis=0), *columns.argmax(axis=0)]):
-        objective.of_output(output, different[place])
+        target = different[place]
+        is_nan = isnan(objective.of_output(output, target))
+        if is_nan and all(map(isnan, objective.losses_of_made_up([target]))):
+            raise ValueError(
+                f"fit: the loss of one sample is nan for the target {told(target.tolist())}, "
+                "whatever the model gives, and so the mean over its batch would be. Leave such "
+                "samples out; a loss that is not to count them, as "
+                'cross_entropy(ignore_index=...), takes reduction="sum".'
+            )
 
 
 # What a model ends in

@@ -12,9 +12,10 @@ the numbers they left are kept, the checkpoint is written. It is one JSON file:
 "run" has a name, a number or a digest of each thing that makes this training another than others,
 and a file is taken only by a call of `fit` that describes itself alike. Of code of your own, a
 model, loss, penalty or metric, the names count, and what loss and penalty give for some made-up
-numbers. "others" names the parameters of the model that the optimiser does not move, and whose
-numbers come last in "parameters". With its "digest", as in `saving.py`, a file with one bit changed
-is refused. Reading runs nothing of the file.
+numbers. Its "trained parameters" name those that the first numbers in "parameters" belong to, with
+their groups, and "others" those of the model that the optimiser does not move, whose numbers come
+last. With its "digest", as in `saving.py`, a file with one bit changed is refused. Reading runs
+nothing of the file.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from inspect import iscoroutine, isgenerator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,8 @@ from glassgrad.nn.optimiser import Optimiser
 from glassgrad.nn.saving import unsealed
 
 SCHEMA = "glassgrad-checkpoint/2"
+_ADDED = ("trained parameters", "settings of the model", "losses of made-up outputs")
+"""What "run" was given later: a file from before it had them is taken without."""
 
 
 class Hook:
@@ -57,6 +61,9 @@ class Hook:
     def why_over(self, history: History) -> str | None:
         """Why there are to be no more epochs; None if nothing speaks against them."""
         return None
+
+    def at_end(self, history: History) -> None:
+        """The training is over, after a whole epoch."""
 
     def state(self) -> dict[str, Any]:
         """What a resumed training has to know of it, as JSON can hold it."""
@@ -244,20 +251,25 @@ class Checkpoint(Hook):
         self, path: str | Path, run: Mapping[str, Any], parts: Sequence[Hook], every: int, last: int
     ) -> None:
         self.path, self._run, self._parts = plain_file(path), dict(run), parts
-        self._every, self._last = every, last
+        self._every, self._last, self._saved = every, last, 0
         if not self.path.parent.is_dir():
             raise FileNotFoundError(
                 errno.ENOENT, "there is no such folder for a checkpoint", str(self.path.parent)
             )
 
     def after(self, history: History) -> None:
-        if history.epochs == self._last or history.epochs % self._every == 0:
-            self.save()
+        if history.epochs % self._every == 0:
+            self._save(history.epochs)
 
-    def save(self) -> None:
+    def at_end(self, history: History) -> None:
+        if history.epochs != self._saved:
+            self._save(history.epochs)
+
+    def _save(self, epochs: int) -> None:
         states = {name: x for part in self._parts for name, x in part.state().items()}
         data = {"schema": SCHEMA, "run": self._run, **states}
         write_file(self.path, sealed(data), durable=True)
+        self._saved = epochs
 
     def resume(self) -> int:
         """Let the parts go on from what the file keeps, all or none; how many epochs are done.
@@ -285,14 +297,16 @@ class Checkpoint(Hook):
             raise self._refusal(f"is the checkpoint of another training: {'; '.join(other)}")
         if epochs > self._last:
             raise self._refusal(f"has {epochs} epochs already, more than epochs={self._last}")
+        self._saved = epochs
         return epochs
 
     def _differing(self, theirs: Mapping[str, Any]) -> list[str]:
         mine = json.loads(json_text(self._run))
+        both = {key: (theirs.get(key), mine.get(key)) for key in {**mine, **theirs}}
         return [
-            f"{key.replace('_', ' ')} {_shown(theirs, key)} there and {_shown(mine, key)} here"
-            for key in {**mine, **theirs}
-            if theirs.get(key) != mine.get(key)
+            f"{key.replace('_', ' ')} {' there and '.join(_shown(there, here))} here"
+            for key, (there, here) in both.items()
+            if there != here and (key in theirs or key not in _ADDED)
         ]
 
     def _refusal(self, why: str) -> ValueError:
@@ -300,6 +314,8 @@ class Checkpoint(Hook):
         return ValueError(f"{clipped(self.path.name)} {why}. {remedy}")
 
 
-def _shown(run: Mapping[str, Any], key: str) -> str:
-    entry = run.get(key)
-    return clipped(entry if isinstance(entry, str) else json.dumps(entry), 100)
+def _shown(*entries: Any) -> list[str]:
+    """Two entries that differ; of texts of many lines the first line that does."""
+    texts = [entry if isinstance(entry, str) else json.dumps(entry) for entry in entries]
+    lines = zip_longest(*(text.split("\n") for text in texts), fillvalue="nothing")
+    return [clipped(line, 100) for line in next((x for x in lines if x[0] != x[1]), texts)]

@@ -188,23 +188,29 @@ class Training(Hook):
             take_rates = self.schedule.taker_of(of_rates)
         # It is the user's: where anything before is refused, it has not changed.
         self.optimiser.load_state_dict(states["optimiser"])
-        if take_rates is not None:
-            take_rates()
+        if take_rates is not None and self.schedule is not None:
+            # Those that the optimiser had: a callback may have set others than the schedule did.
+            take_rates(rates=self.schedule.learning_rates)
         vars(self.history).update(vars(history))
 
     def describe(self) -> dict[str, Any]:
         """What makes this training another than others; see `hooks.py`."""
-        found = self.objective.describe(self.samples)
+        found = self.objective.describe(self.samples, self.validation)
         found["optimiser"] = type(self.optimiser).__name__
+        names = {id(value): name for name, value in self.objective.model.named_parameters()}
+        trained = list[str]()
         for number, group in enumerate(self.optimiser.groups):
             where = f" of group {number}" * (len(self.optimiser.groups) > 1)
             found[f"parameters{where}"] = len(group.parameters)
+            # What is not in the model has its label at most.
+            trained += [f"{names.get(id(p)) or p.label}{where}" for p in group.parameters]
             found |= {f"{name}{where}": option for name, option in options_of(group).items()}
         if self.schedule is not None:
             found["steps of the schedule"] = self.schedule.total
             found["learning rates of the schedule"] = digest_of(self.schedule.sketch())
         return {
             **found,
+            "trained parameters": "\n".join(trained),
             "samples": self.samples.fingerprint(),
             "validation samples": self.validation and self.validation.fingerprint(),
             "metrics": ", ".join(self.metrics),
@@ -373,10 +379,12 @@ class Training(Hook):
         history = self.history
         while True:
             reasons = [why for hook in all_hooks if (why := hook.why_over(history)) is not None]
-            if reasons:
-                return reasons[0]
             if history.epochs >= self.options.epochs:
-                return after_epochs(history.epochs)
+                reasons.append(after_epochs(history.epochs))
+            if reasons:
+                for hook in all_hooks:
+                    hook.at_end(history)
+                return reasons[0]
             for hook in all_hooks:
                 hook.before()
             with np.errstate(all="ignore"):  # what is not finite is found

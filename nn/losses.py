@@ -24,6 +24,7 @@ to write. How much samples count is said by `fit(sample_weight=)`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import nan
 from typing import Any
 
 from glassgrad.engine import Value, as_value, clip, compare, dot, logsumexp, mean, where
@@ -343,7 +344,8 @@ def _reduced(
             f'{loss}(reduction=...) is "mean", "sum" or "none", not {told(reduction)}.'
         )
     if reduction == "mean" and counts is not None:
-        return total(losses) / total(counts)
+        count = total(counts)  # of nothing there is no mean, also where smoothing leaves a loss
+        return total(losses) / where(count, count, nan)
     if len(losses) == 1:
         return losses[0]
     return mean(losses) if reduction == "mean" else total(losses)

@@ -15,6 +15,8 @@ import hashlib
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import product
+from sys import getrefcount
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -52,6 +54,7 @@ from glassgrad.nn.samples import (
     rows_one_by_one,
     with_parts,
 )
+from glassgrad.nn.saving import settings_of
 
 T = TypeVar("T")
 Loss = Callable[[Any, Any], Value]
@@ -59,6 +62,8 @@ Penalty = Callable[[list[Value]], Value]
 
 _MOST_TRIED = 16
 """Samples that are tried before a training; a parameter may take part in some only."""
+_MOST_TARGETS, _SCALES = 64, (1.0, -1.0, 10.0, -10.0, 100.0, -100.0)
+"""So many different targets, each with made-up outputs of these sizes, tell a loss from others."""
 _MOST_SHOWN = 4
 """Samples whose outputs show what the model ends in."""
 
@@ -71,7 +76,7 @@ class Objective(Hook):
     the penalty has any.
 
     Attributes:
-        all_parameters: those of the model, and those that are trained.
+        all_parameters: those of the model, those that are trained, and leaves that are left out.
         form: what the model gives for a sample.
         noise_count: how many random numbers a sample takes.
         why_eager: what stood against running compiled, or None.
@@ -98,8 +103,9 @@ class Objective(Hook):
         self._has_outputs, self._is_weighed = has_outputs, samples.weights is not None
         self._is_ours = _run_ours([*self.modules, loss, penalty])
         self._is_alone = self._is_ours and _run_ours(beside)
-        # By their ids, and the Values too, so that no other one gets these; None: no longer asked.
-        self._known: dict[int, Value] | None = {id(value): value for value in self.all_parameters}
+        # By their ids, and the Values too, so that no other one gets these.
+        self._known = {id(value): value for value in self.all_parameters}
+        self._is_looking = True
         self._record()
         self._try(samples)
 
@@ -175,8 +181,8 @@ class Objective(Hook):
             function.audit_next()
 
     def after(self, history: History) -> None:
-        """No longer look for Values that are left out: all samples were there."""
-        self._known = None
+        """All samples were there; only code of the user's may read other Values from now on."""
+        self._is_looking = not self._is_alone
 
     def state(self) -> dict[str, Any]:
         return {"why_eager": self.why_eager}
@@ -196,20 +202,21 @@ class Objective(Hook):
             zero_grad(self.parameters)
             total = self._mean(batch, noise)
             total.backward()
-            if self._known is not None:
-                read.extend(left_out(total, self.parameters))
+            if self._is_looking:
+                read.extend(_others(order_of(total), self._known))
             return total.data, grad_vector(self.parameters)
 
         found = self._compiled_or_eager(lambda: self._in_arrays(numbers, batch, noise), one_by_one)
         if self.is_compiled and not np.isfinite(found[0]):
             one_by_one()  # eager code may say what is wrong
-        if self._known is not None:
+        if self._is_looking:
+            read = _held(read)
             new = [each for each in self._objective.recordings if each not in self._looked_into]
-            self._looked_into += new
+            self._looked_into = [*self._objective.recordings]
             read += [leaf for recording in new for leaf in recording.captured]
             if any(id(leaf) not in self._known for leaf in read):
                 assign(self.parameters, numbers)
-                self._tell_left_out(batch, noise, self._known)
+                self._tell_left_out(batch, noise)
         return found
 
     def _in_arrays(self, numbers: Any, batch: Samples, noise: Any) -> tuple[float, Any]:
@@ -243,13 +250,13 @@ class Objective(Hook):
         warn(f"The training goes on without compiled, with the same numbers. {self.why_eager}")
         return found
 
-    def _tell_left_out(self, batch: Samples, noise: Any, known: dict[int, Value]) -> None:
+    def _tell_left_out(self, batch: Samples, noise: Any) -> None:
         """Tell, in one warning, of leaf Values that the losses read, and that nobody trains.
 
         A leaf that a run of the model makes, as `Value(0.0)` to begin a sum with, is no parameter:
         what is held by something comes up again when the same is run once more.
         """
-        found, line = list[Value](), None
+        known, found, line = self._known, list[Value](), None
         for i in range(len(batch)):
             sample, drawn = batch.of(slice(i, i + 1)), noise[i : i + 1]
             order = order_of(self._mean(sample, drawn))
@@ -260,6 +267,7 @@ class Objective(Hook):
                     line = next((x.line for x in order if held[0] in x.parents), None)
                 found += held
                 known |= {id(leaf): leaf for leaf in held}
+        self.all_parameters += found
         if found:
             are, them = ("is", "it") if len(found) == 1 else ("are", "them")
             read = "" if line is None else f"; read {place(line)}"
@@ -293,19 +301,34 @@ class Objective(Hook):
         with no_grad():
             return self.loss(self.form.filled(row), plain(target)).data
 
-    def describe(self, samples: Samples) -> dict[str, Any]:
+    def describe(self, *samples: Samples | None) -> dict[str, Any]:
         """What is trained, in numbers and short texts by name; of code, what it gives."""
         trained = set(map(id, self.parameters))
         others = [p for p in self.model.parameters() if id(p) not in trained or p.is_frozen]
-        made_up = map(Value, np.linspace(-0.7, 1.3, self.form.size).tolist())
+        given = [each for each in samples if each is not None]
+        losses = [loss for each in given for loss in self.losses_of_made_up(each.y)]
         return {
             "model": "\n".join(lines_of(self.model)),
+            "settings of the model": "\n".join(settings_of(self.model)),
             "frozen parameters": digest_of([parameter.data for parameter in others]),
             "loss": function_name(self.loss),
-            "loss of a made-up output": self.of_output(made_up, samples.y[0]),
+            "loss of a made-up output": self.losses_of_made_up(given[0].y[:1])[0],
+            "losses of made-up outputs": digest_of(losses),
             "penalty of made-up parameters": self._penalty_of_made_up(),
             "compiled": self.is_compiled,
         }
+
+    def losses_of_made_up(self, targets: Any) -> list[float]:
+        """Small and large outputs, with the targets: nan where the loss refuses one."""
+        made_up, found = np.linspace(-0.7, 1.3, self.form.size), list[float]()
+        different = np.unique(targets, axis=0)
+        tried = np.linspace(0, len(different) - 1, min(len(different), _MOST_TARGETS)).astype(int)
+        for target, scale in product(different[tried], _SCALES):
+            loss = np.nan
+            with suppress(Exception), np.errstate(all="ignore"):
+                loss = self.of_output(map(Value, (scale * made_up).tolist()), target)
+            found.append(np.nan if np.isnan(loss) else loss)  # of one sign
+        return found
 
     def _penalty_of_made_up(self) -> float | None:
         if self.penalty is None:
@@ -375,6 +398,13 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
 def _others(order: Sequence[Value], known: Container[int]) -> list[Value]:
     unknown = [node for node in order if id(node) not in known and is_parameter(node)]
     return [node for node in unknown if not node.is_frozen]
+
+
+def _held(leaves: list[Value]) -> list[Value]:
+    """Of leaves in a list, whose graph is gone, those that something else holds, too."""
+    # A Value that nothing else holds tells the count of one that is here alone.
+    counts = [*map(getrefcount, [*leaves, Value(0.0)])]
+    return [leaf for leaf, count in zip(leaves, counts) if count > counts[-1] + 1]
 
 
 def _run_ours(things: Iterable[Any]) -> bool:

@@ -229,6 +229,22 @@ def build_of(module: Holder) -> Build | None:
     return build if _are_alike(module, fresh) else None
 
 
+def settings_of(module: Holder) -> list[str]:
+    """What a module and its parts are made with, a line each, such as "parts.1.eps 1e-05"."""
+    return [
+        f"{path}{'.' * bool(path)}{name} {function_name(x) if callable(x) else repr(x)}"
+        for path, part in [("", module), *walk(module)]
+        if isinstance(part, Holder)
+        for name, x in part._config().items()
+        if _is_setting(x)
+    ]
+
+
+def _is_setting(thing: Any) -> bool:
+    is_plain = isinstance(thing, (bool, int, float, str))
+    return (is_plain or callable(thing)) and not isinstance(thing, Holder)
+
+
 def _described(thing: Any, depth: int) -> Any:
     """A module, or an argument of one, as data; a ValueError if data cannot say it."""
     if isinstance(thing, Holder):
@@ -269,8 +285,7 @@ def _shape(module: Holder, leaving_out: Collection[str]) -> dict[tuple[str, str]
         shape[path, ""] = type(part)
         skipped = {*part._not_parts, *leaving_out, "training"}
         for name, thing in vars(part).items():
-            is_setting = isinstance(thing, (bool, int, float, str)) or callable(thing)
-            if is_setting and name not in skipped and not isinstance(thing, Holder):
+            if _is_setting(thing) and name not in skipped:
                 shape[path, name] = thing
     return shape
 

@@ -85,7 +85,8 @@ def to_torch(model: Module) -> Any:
         for path, part in _parts_of(model, type(model).__name__)
         for there in _there(torch, part, path, used)
     ]
-    found = parts[0] if len(parts) == 1 else torch.nn.Sequential(*parts)
+    is_row = len(parts) > 1 or isinstance(model, (MLP, Sequential))
+    found = torch.nn.Sequential(*parts) if is_row else parts[0]
     return found.train(model.training)
 
 

@@ -116,14 +116,14 @@ def some_weights_cost() -> dict[str, Any]:
     return {"model": model, "penalty": lambda ps: l2([p for p in ps if p in weights], 0.1)}
 
 
-def halving_callback() -> dict[str, Any]:
+def halving_callback(**options: Any) -> dict[str, Any]:
     model = small()
     adam = Adam(model.parameters(), 0.1)
 
     def halve(history: History) -> None:
         adam.learning_rate /= 2
 
-    return {"model": model, "optimiser": adam, "callbacks": halve}
+    return {"model": model, "optimiser": adam, "callbacks": halve, **options}
 
 
 def cooled() -> dict[str, Any]:

@@ -35,6 +35,8 @@ MODELS = {
     "layer": lambda: Layer(3, 4, seed=1),
     "MLP": lambda: MLP(3, [5, 4, 2], activation="relu", output_activation="linear", seed=1),
     "MLP of one activation": lambda: MLP(3, [5, 1], activation="sigmoid", seed=1),
+    "MLP of one layer": lambda: MLP(3, [4], output_activation="linear", seed=1),
+    "row of one layer": lambda: Sequential(Layer(3, 4, activation="linear", seed=1)),
     "chain": chain,
     "nested": lambda: chain(Sequential("gelu", Layer(5, 5, seed=3)), "silu"),
     **{

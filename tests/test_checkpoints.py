@@ -7,6 +7,8 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -14,12 +16,14 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from fitting import (
+    PLATEAU,
     TRAININGS,
     Made,
     X,
     Y,
     checkpointed,
     cooled,
+    halving_callback,
     numbers,
     options_of,
     peeking,
@@ -29,9 +33,27 @@ from fitting import (
 )
 from outputs import assert_is_sentence
 
-from glassgrad import MLP, Adam, History, ReduceOnPlateau, Value, l2, mse, nn
+from glassgrad import (
+    MLP,
+    Adam,
+    Dropout,
+    History,
+    Layer,
+    LayerNorm,
+    Sequential,
+    Value,
+    cosine,
+    cross_entropy,
+    huber,
+    l2,
+    mse,
+    nn,
+    step_decay,
+)
 from glassgrad.engine.files import json_text, sealed
 from glassgrad.nn.hooks import Checkpoint, Hook
+
+CLASSES = np.arange(40) % 3
 
 
 @pytest.fixture
@@ -54,6 +76,28 @@ def test_a_training_cut_into_pieces_is_the_whole_one(name: str, path: Path) -> N
     for column in set(parts) - {"seconds"}:
         assert parts[column] == history[column]
     assert parts.notes == history.notes
+
+
+@pytest.mark.parametrize("rule", [cosine(), step_decay(2), PLATEAU], ids=repr)
+@pytest.mark.parametrize("batch_size", [40, 16])
+def test_a_rate_that_a_callback_sets_is_the_same_after_a_stop(
+    rule: Any, batch_size: int, path: Path
+) -> None:
+    """A closed form sets the rate of every step; so what a callback set is that of one."""
+    given = {"schedule": rule, "batch_size": batch_size}
+    whole, history = trained(**halving_callback(**given))
+    if rule is not PLATEAU:
+        steps = -(-40 // batch_size)
+        halved = [0.5 if steps == 1 and epoch else 1.0 for epoch in range(4)]
+        last = [0.1 * rule(steps * epoch + steps - 1, 4 * steps) for epoch in range(4)]
+        expected = [rate * share for rate, share in zip(last, halved)]
+        np.testing.assert_allclose(history["learning_rate"], expected, rtol=1e-15)
+    for stop in (1, 2, 3, None):
+        options = halving_callback(**given)
+        calls = [options["callbacks"], lambda history, stop=stop: history.epochs == stop]
+        model, parts = checkpointed(path, **{**options, "callbacks": calls})
+    assert parts["learning_rate"] == history["learning_rate"]
+    assert np.array_equal(numbers(model), numbers(whole))
 
 
 def test_the_best_epoch_has_its_numbers_of_what_the_optimiser_does_not_move() -> None:
@@ -84,6 +128,22 @@ def test_checkpoints_may_be_written_less_often_and_the_last_is_only_read(path: P
     assert again.notes == ["run.json was at its last epoch: nothing was left to train."]
     assert again["loss"] == history["loss"]
     assert np.array_equal(numbers(first), numbers(other))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [{"patience": 1, "validation": (X, 1 - Y)}, {"callbacks": lambda history: history.epochs == 3}],
+)
+def test_a_training_that_ends_early_is_written_though_it_is_not_its_turn(
+    ends: dict[str, Any], path: Path
+) -> None:
+    first, history = checkpointed(path, **ends, checkpoint_every=50, epochs=99)
+    assert 1 < history.epochs < 50
+    before = path.read_bytes()
+    again, resumed = checkpointed(path, **ends, checkpoint_every=50, epochs=history.epochs)
+    assert resumed["loss"] == history["loss"]
+    assert np.array_equal(numbers(first), numbers(again))
     assert path.read_bytes() == before
 
 
@@ -184,7 +244,41 @@ def optimised(**options: Any) -> dict[str, Any]:
     return {"model": model, "optimiser": Adam(model.parameters(), **options)}
 
 
-PLATEAU = {"schedule": ReduceOnPlateau(factor=0.5, patience=1)}
+def in_order(step: int) -> dict[str, Any]:
+    model = small()
+    return {"model": model, "optimiser": Adam(model.parameters()[::step], 0.1)}
+
+
+def in_groups(order: str) -> dict[str, Any]:
+    model = MLP(2, [2, 2, 2], seed=0, output_activation="linear")
+    groups = [{"parameters": model.layers["ab".index(name)].parameters()} for name in order]
+    return {"model": model, "loss": cross_entropy, "optimiser": Adam(groups, 0.1)}
+
+
+def beside(order: str) -> dict[str, Any]:
+    """A loss that reads Values which are no part of the model."""
+    model, values = small(), {name: Value(1.0, name) for name in "ab"}
+    loss = lambda output, target: (values["a"] * output - values["b"] * target) ** 2
+    parameters = [*model.parameters(), *(values[name] for name in order)]
+    return {"model": model, "loss": loss, "optimiser": Adam(parameters, 0.1)}
+
+
+def with_parts(*parts: Any) -> dict[str, Any]:
+    return {"model": Sequential(Layer(2, 3, seed=1), *parts, Layer(3, 1, activation=None, seed=2))}
+
+
+def bent(activation: str) -> dict[str, Any]:
+    """One neuron in the midst of others."""
+    model = small()
+    model.layers[0].neurons[3].activation = activation
+    return {"model": model}
+
+
+def of_classes(weight: list[float], y: Any = CLASSES) -> dict[str, Any]:
+    loss = partial(cross_entropy, weight=weight, reduction="sum")
+    return {"model": small(outputs=3), "loss": loss, "y": y}
+
+
 CHANGED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "batches": ({}, {"batch_size": 8}, "batch size 16 there and 8 here"),
     "the seed": ({}, {"seed": 1}, "seed 0 there and 1 here"),
@@ -198,11 +292,47 @@ CHANGED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a penalty": ({}, {"penalty": lambda ps: l2(ps, 10.0)}, "penalty of made-up parameters"),
     "weights": ({"sample_weight": Y + 1.0}, {}, "is the checkpoint of another training: samples"),
     "a schedule": (
-        PLATEAU, {"schedule": ReduceOnPlateau(factor=0.5, patience=2)},
+        {"schedule": PLATEAU}, {"schedule": replace(PLATEAU, patience=2)},
         "learning rates of the schedule",
     ),
     "fewer epochs": ({}, {"epochs": 2}, "has 4 epochs already, more than epochs=2"),
     "what is not moved": (last_layer_of(1), last_layer_of(2), "frozen parameters"),
+    "another order": (
+        in_order(1), in_order(-1),
+        "training: trained parameters layers.0.neurons.0.w.0 there and layers.1.neurons.0.b here.",
+    ),
+    "another order of groups": (
+        in_groups("ab"), in_groups("ba"),
+        "trained parameters layers.0.neurons.0.w.0 of group 0 there and "
+        "layers.1.neurons.0.w.0 of group 0 here",
+    ),
+    "another order beside the model": (
+        beside("ab"), beside("ba"), "trained parameters a there and b here",
+    ),
+    "the eps of a LayerNorm": (
+        with_parts(LayerNorm(3)), with_parts(LayerNorm(3, eps=1.0)),
+        "training: settings of the model parts.1.eps 1e-05 there and parts.1.eps 1.0 here.",
+    ),
+    "digits that are not shown": (
+        with_parts(Dropout(0.1234567)), with_parts(Dropout(0.1234568)),
+        "parts.1.rate 0.1234567 there and parts.1.rate 0.1234568 here",
+    ),
+    "one neuron": (
+        bent("tanh"), bent("relu"),
+        "layers.0.neurons.3.activation tanh there and layers.0.neurons.3.activation relu here",
+    ),
+    "weights of classes": (
+        of_classes([1.0, 2.0, 3.0]), of_classes([1.0, 5.0, 3.0]), "losses of made-up outputs",
+    ),
+    "weights of classes that are only held out": (
+        {**of_classes([1.0, 2.0, 3.0], CLASSES % 2), "validation": (X, CLASSES)},
+        {**of_classes([1.0, 2.0, 5.0], CLASSES % 2), "validation": (X, CLASSES)},
+        "losses of made-up outputs",
+    ),
+    "a huber loss": (
+        {"loss": partial(huber, delta=5.0)}, {"loss": partial(huber, delta=9.0)},
+        "losses of made-up outputs",
+    ),
     "what is frozen": (frozen_layer(1), frozen_layer(2), "frozen parameters"),
 }  # fmt: skip
 
@@ -219,6 +349,37 @@ def test_the_checkpoint_of_another_training_is_refused(name: str, path: Path) ->
     assert_is_sentence(str(caught.value))
     assert np.array_equal(numbers(model), before)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "make", [*(CUT[name] for name in ("plain", "a schedule")), partial(in_groups, "ba")]
+)
+def test_one_from_before_more_was_told_of_a_training_is_resumed(
+    make: Callable[[], dict[str, Any]], path: Path
+) -> None:
+    """As all checkpoints of version 2 were at first."""
+    given = {"epochs": 3, "checkpoint": path, "callbacks": []}
+    whole, _ = without_warnings(**{**make(), **given, "checkpoint": None})
+    without_warnings(**{**make(), **given, "callbacks": lambda history: history.epochs == 2})
+    data = json.loads(path.read_text())
+    del data["digest"]
+    for added in ("trained parameters", "settings of the model", "losses of made-up outputs"):
+        del data["run"][added]
+    path.write_bytes(sealed(data))
+    resumed, history = without_warnings(**{**make(), **given})
+    assert (history.epochs, numbers(resumed).tolist()) == (3, numbers(whole).tolist())
+
+
+def test_a_loss_that_takes_no_large_outputs_is_told_from_others_too(path: Path) -> None:
+    def loss(output: Any, target: Any) -> Any:
+        if abs(output.data) > 50.0:
+            raise ValueError("far away")
+        return (output.exp() - target) ** 2
+
+    first, _ = checkpointed(path, loss=loss, compiled=False, epochs=2)
+    again, history = checkpointed(path, loss=loss, compiled=False, epochs=2)
+    assert history.epochs == 2
+    assert np.array_equal(numbers(first), numbers(again))
 
 
 def test_what_the_optimiser_does_not_move_is_told_by_its_names(path: Path) -> None:
@@ -320,7 +481,7 @@ def test_one_bit_that_changed_anywhere_in_a_checkpoint_is_refused(path: Path) ->
     """Also where it is cut off, and where it has no digest at all."""
     part = Part()
     file = Checkpoint(path, {"seed": 0}, [part], 1, 5)
-    file.save()
+    file.at_end(Mock(epochs=1))
     content, saved, part.now = path.read_bytes(), part.now, dict.fromkeys(part.now)
     data = json.loads(content)
     del data["digest"]

@@ -160,6 +160,28 @@ def test_one_behind_a_comparison_that_few_samples_pass(is_compiled: bool) -> Non
     assert "1 leaf Value that is left out of the training: rare = 1; read " in said
 
 
+@pytest.mark.parametrize("epochs", [2, 6])
+@pytest.mark.parametrize("batch_size", [40, 16])
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_one_that_is_read_only_later_is_told_once_and_has_no_gradient_left(
+    is_compiled: bool, batch_size: int, epochs: int
+) -> None:
+    """Also beside Values that are made on the way, and where it is the last epoch."""
+    plain, model = Plain(), carried()
+    model.is_on = False
+    compute = lambda m, x: m.inner(x) * plain(x) if m.inner.is_on else m.inner(x)
+    all_said = told(
+        Made(compute, inner=model),
+        compiled=is_compiled,
+        batch_size=batch_size,
+        epochs=epochs,
+        callbacks=lambda history: setattr(model, "is_on", history.epochs != 3),
+    )
+    (said,) = [each for each in all_said if "left out" in each]
+    assert "3 leaf Values that are left out of the training: w0 = 0.1, w1 = 0.1, b = 0;" in said
+    assert [str(leaf.grad) for leaf in (*plain.w, plain.b)] == ["–"] * 3
+
+
 def test_one_in_the_loss_and_one_in_the_penalty() -> None:
     width, strength = Value(2.0, "width"), Value(0.1, "strength")
     model = MLP(2, [1], output_activation="linear", seed=0)
@@ -175,10 +197,10 @@ def test_a_training_runs_its_model_no_more_often_for_that() -> None:
 
     def counted(model: Any, x: Any) -> Value:
         calls[0] += model.training
-        return model.w * x[0]
+        return Value(0.0) + model.w * x[0]
 
-    told(Made(counted, w=Value(1.0)), compiled=False, epochs=1)
-    assert calls[0] == 16 + len(X), "those that are tried, and those of the epoch"
+    told(Made(counted, w=Value(1.0)), compiled=False, epochs=2)
+    assert calls[0] == 16 + 2 * len(X), "those that are tried, and those of the epochs"
 
 
 # By hand

@@ -7,6 +7,8 @@ from functools import partial
 
 import numpy as np
 import pytest
+from fitting import Made
+from outputs import assert_is_sentence
 from sequences import OF_NUMBERS, OF_VALUES, Column, Table
 
 from glassgrad import (
@@ -158,6 +160,16 @@ def test_cross_entropy_is_that_of_pytorch(options, soft, reduction, scale):
         close(program.over(logits, target, reduction="sum").data, expected)
 
 
+@pytest.mark.parametrize("options", [{"label_smoothing": 0.5}, {"ignore_index": 1}, {}])
+def test_the_mean_of_samples_that_count_nothing_is_nan(options):
+    """As in PyTorch, though smoothing leaves a loss, which was divided by 0."""
+    weight, target = [0.0, 1.0], [0, 1] if "ignore_index" in options else [0, 0]
+    mean = partial(cross_entropy, weight=weight, **options)
+    recorded = compiled(lambda a, b, t, u: mean([[a, b], [b, a]], [t, u]))
+    for found in (mean([[1.0, 2.0], [2.0, 1.0]], target), recorded(1.0, 2.0, *target)):
+        assert math.isnan(found.data)
+
+
 @pytest.mark.parametrize(("target", "is_kept"), [(1, True), (-100, False)])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_one_sample_may_be_ignored(target, is_kept, reduction):
@@ -168,6 +180,35 @@ def test_one_sample_may_be_ignored(target, is_kept, reduction):
     for found in (function(logits, target), recorded(*logits, target)):
         expected = whole if is_kept else math.nan if reduction == "mean" else 0.0
         np.testing.assert_array_equal(found.data, expected)
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_a_mean_of_one_ignored_sample_is_refused_before_a_training(held_out):
+    """It said that the learning rate is too high."""
+    X, y = np.random.default_rng(0).normal(size=(12, 2)), np.arange(12) % 3
+    model, loss = MLP(2, [3], output_activation="linear", seed=0), cross_entropy
+    before, others = model.state_dict(), {"validation": (X, y)} if held_out else {}
+    train = lambda **choice: fit(
+        model,
+        partial(loss, ignore_index=2, **choice),
+        *(X, y % 2 if held_out else y),
+        **{**others, "epochs": 1, "health": False},
+    )
+    with pytest.raises(ValueError, match="is nan for the target 2, whatever") as caught:
+        train()
+    assert_is_sentence(str(caught.value))
+    assert model.state_dict() == before
+    assert math.isfinite(train(reduction="sum")["loss"][0])
+
+
+def test_a_loss_that_is_nan_for_some_outputs_is_trained_on():
+    """The first output is none that its smallest target takes; that of its own sample is one."""
+    loss = lambda output, target: (output - target).sqrt()
+    slope = Made(lambda m, x: m.w * x, w=Value(1.0))
+    x = np.array([1.0, 5.0])
+    assert math.isnan(loss(slope(1.0), 4.0).data)
+    history = fit(slope, loss, x, [0.5, 4.0], epochs=1, batch_size=2, health=False)
+    assert math.isfinite(history["loss"][0])
 
 
 def test_an_ignored_sample_is_0_with_gradients_of_0():
