@@ -17,7 +17,16 @@ from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, printing, short
-from glassgrad.engine.text import clipped, counted, describe, named, some_of, suggestion, told
+from glassgrad.engine.text import (
+    clipped,
+    counted,
+    describe,
+    named,
+    plain,
+    some_of,
+    suggestion,
+    told,
+)
 from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
@@ -173,7 +182,8 @@ class Backprop(Steps):
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         is_long = len(self) > MOST_STEPS
-        return {"text/html": self.html(), "text/plain": repr(self) if is_long else self.text()}
+        text = repr(self) if is_long else plain(self.text(), repr(self))
+        return {"text/html": self.html(), "text/plain": text}
 
 
 def backprop(

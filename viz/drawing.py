@@ -16,7 +16,7 @@ from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import counted, describe, told
+from glassgrad.engine.text import counted, describe, plain, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph
@@ -191,10 +191,12 @@ class Drawing(Rendered):
         try:
             pictures = {"text/html": self.html(), "image/svg+xml": self.svg}
         except (RendererMissingError, RenderingError) as error:
-            return {"text/plain": f"{self}\n{error}"}
-        is_long = len(self.diagram) > MAX_NODES
-        text = f"{self!r}\n{self.note}".rstrip() if is_long else str(self)
-        return {**pictures, "text/plain": text}
+            return {"text/plain": f"{self._plain()}\n{error}"}
+        return {**pictures, "text/plain": self._plain()}
+
+    def _plain(self) -> str:
+        short = f"{self!r}\n{self.note}".rstrip()
+        return short if len(self.diagram) > MAX_NODES else plain(str(self), short)
 
 
 def draw(
