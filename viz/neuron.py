@@ -26,8 +26,9 @@ from glassgrad.engine.text import (
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
-from glassgrad.viz.markup import scrolling_table
-from glassgrad.viz.told import factor
+from glassgrad.viz.markup import json_inside, scrolling_table
+from glassgrad.viz.steps import Step
+from glassgrad.viz.told import chosen_formula, factor
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,7 @@ class NeuronSteps(Backprop):
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         first, second, third = self._symbols
-        # With the formula of the activation, if it is a lone operation.
-        is_lone = self.diagram[self._output].parents == (self._sum,)
-        activated = self._edges[self._output, 0] if is_lone else None
+        activated = self._activated()
         yield "weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w"
         for edge, factors in zip(self._terms, self.factors):
             loss_by_output = factors.loss_by_output
@@ -129,12 +128,23 @@ class NeuronSteps(Backprop):
                 f"= {short(factors.product)}",
             )
 
+    def _activated(self) -> Step | None:
+        """The step from output to sum, which has the formula of a lone operation."""
+        is_lone = self.diagram[self._output].parents == (self._sum,)
+        return self._edges[self._output, 0] if is_lone else None
+
     def _name(self, index: int) -> str:
         return self.diagram[index].name
 
     def more(self) -> str:
-        """The table of the three factors, for the page."""
-        return scrolling_table(self._title(), self._rows(), "gg-chain") if self.factors else ""
+        """The table of the three factors, and which numbers they are, for the page."""
+        if not self.factors:
+            return ""
+        activated, terms = self._activated(), [[e.node, e.operand] for e in self._terms]
+        chosen = int(bool(activated and chosen_formula(self, activated)))
+        numbers = json_inside([self._output, self._sum, terms, chosen])
+        table = scrolling_table(self._title(), self._rows(), "gg-chain")
+        return f'<div data-factors="{numbers}">{table}</div>'
 
 
 def step_neuron(
