@@ -118,13 +118,57 @@ def compact_svg(svg: str) -> str:
     Only attributes are touched: in a text there is no quotation mark, but its escape. An image has
     a text of its own, so its title is left out, and nothing reaches the parts of one.
     """
-    svg = _rewritten(svg, _COMPACT)
+    svg = _drawn_together(_rewritten(svg, _COMPACT))
     for shape, look in _LOOKS.items():
         usual = "".join(f' {name}="{color.lower()}"' for name, color in look.items())
         svg = svg.replace(f"<{shape}{usual}", f"<{shape}")
     style = _looks() + _in_the_dark(_dark_rules(svg) + _looks(DARK))
     svg = svg.replace(">", f"><style>{style}</style>", 1)
     return re.sub(r"""="([^"']*)\"""", r"='\1'", svg)  # which an attribute may have in it
+
+
+def _drawn_together(svg: str) -> str:
+    """A picture in which what looks the same stands together: lines as one, texts in a group.
+
+    Lines lie over what is filled, heads of arrows over lines, and texts over all: so nothing that
+    was seen is covered.
+    """
+    return re.sub(f"(?:{_PART})+", _run_together, svg)
+
+
+def _run_together(run: re.Match[str]) -> str:
+    alike: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    for part in re.finditer(_PART, run[0]):
+        shape, attributes = part[1] or "text", part[2] or part[3] or ""
+        place = "".join(re.findall(_PLACE, attributes))
+        look = re.sub(_PLACE, "", attributes)
+        alike.setdefault((shape, look), []).append((part[0], place, part[4]))
+    return "".join(_as_one(*key, alike[key]) for key in sorted(alike, key=_layer))
+
+
+def _layer(of: tuple[str, str]) -> int:
+    shape, look = of
+    is_head = shape == "polygon" and "stroke=" not in look
+    is_line = shape == "path" and ("fill=" not in look or 'fill="none"' in look)
+    return 3 if shape == "text" else 2 if is_head else int(is_line)
+
+
+_PART = r"(?:<(rect|path|ellipse|polygon)( [^>]*)/>|<text([^>]*)>([^<]*)</text>)"
+_PLACE = r' (?:d|points|[xy])="[^"]*"'
+"""The attributes that say where a part is; all others are its look."""
+
+
+def _as_one(shape: str, look: str, parts: Sequence[tuple[str, str, str]]) -> str:
+    if len(parts) == 1 or shape not in ("path", "polygon", "text"):
+        return "".join(whole for whole, _, _ in parts)
+    if shape == "text":
+        texts = (f"<text{place}>{text}</text>" for _, place, text in parts)
+        return f"<g{look}>{''.join(texts)}</g>" if look else "".join(texts)
+    points = [re.sub(r"[ ,]-", "-", place.split('"')[1]) for _, place, _ in parts]
+    if shape == "polygon":
+        points = [f"M{outline}z" for outline in points]
+        look += "" if "stroke=" in look else ' stroke="none"'
+    return f'<path{look} d="{"".join(points)}"/>'
 
 
 def _looks(colors: Mapping[str, str] = {}) -> str:
@@ -139,9 +183,11 @@ def _looks(colors: Mapping[str, str] = {}) -> str:
 
 def _boxed(path: re.Match[str]) -> str:
     """The outline of a box with round corners as a rectangle."""
-    top, corner, left, bottom, right = map(float, path.groups()[2:])
-    sizes = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    texts = (f' {name}="{_tenths(size)}"' for name, size in {**sizes, "rx": corner - left}.items())
+    top, corner, *sides = map(float, path.groups()[2:])
+    (left, right), (low, high) = sorted(sides[::2]), sorted((top, sides[1]))
+    radius = min(corner - left, right - corner)
+    sizes = {"x": left, "y": low, "width": right - left, "height": high - low, "rx": radius}
+    texts = (f' {name}="{_tenths(size)}"' for name, size in sizes.items())
     return f"<rect{path[1]}{''.join(texts)}/>"
 
 
@@ -158,6 +204,7 @@ def _tenths(number: float) -> str:
 _STRAIGHT: Sequence[Rewrite] = (
     (r'"M(\S+)C\1 (\S+) \2 ', r'"M\1L\2C'),
     (r" (\S+) \1 (\S+) \2 ", r" \1L\2C"),
+    (r'"M(\S+),(\S+)C\S+,\2 \S+,\2 (\S+),\2"', r'"M\1,\2H\3"'),
 )
 _COMPACT: Sequence[Rewrite] = (
     (r"<title>.*?</style>", ""),
@@ -270,7 +317,8 @@ def scrolling_table(
 
     Its rows have no headings: a sanitiser such as nbconvert's lets only plain cells through.
     """
-    return scroller(table(caption, rows, alarm, "td"), f"gg-scroll {kind}", caption)
+    label = caption.partition(":")[0]  # the caption says the rest
+    return scroller(table(caption, rows, alarm, "td"), f"gg-scroll {kind}", label)
 
 
 # Scripts and styles of pages are files of their own. They are shortened beforehand, by the command
