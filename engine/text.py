@@ -32,15 +32,6 @@ def clipped(text: str, longest: int = 60) -> str:
     return visible(text[:longest]) + "…" * (len(text) > longest)
 
 
-MOST_PLAIN = 5_000
-"""So many characters a notebook without pictures prints of one thing: more nobody reads."""
-
-
-def plain(text: str, short: str) -> str:
-    """A text for such a notebook, or the short one in its place."""
-    return text if len(text) <= MOST_PLAIN else short
-
-
 def describe(thing: object) -> str:
     """A short name of a foreign object for an error: its type, and its text if that is short."""
     kind = type(thing).__name__

@@ -472,7 +472,7 @@ def test_a_nudge_is_the_gradient_times_h(new_page: Pages) -> None:
         one.root.locator(".gg-fields select").first.select_option(label=name)
         size = one.root.get_by_label("Size of the nudge")
         size.fill(str(power))
-        x, gradient = before[name]
+        x, (_, gradient) = leaves(one.steps)[name], before[name]
         moved = numbers_of(rebuilt(one.steps, {name: x + 10.0**power}))[result][0]
         said = one.root.locator(".gg-nudge").inner_text()
         h = short(10.0**power)

@@ -18,8 +18,8 @@ from glassgrad.engine import Formula, Value, contribution
 from glassgrad.engine.formula import precedence
 from glassgrad.engine.misuse import name
 from glassgrad.engine.printers import PRODUCT, TEXT
-from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import clipped, counted, describe, plain, some_of
+from glassgrad.engine.printing import columns, plain, short
+from glassgrad.engine.text import clipped, counted, describe, some_of
 from glassgrad.viz.diagram import Diagram, local_derivative, symbol
 
 

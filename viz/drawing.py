@@ -15,8 +15,8 @@ from glassgrad.engine import Value
 from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import counted, describe, plain, told
+from glassgrad.engine.printing import columns, plain, short
+from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph
@@ -188,15 +188,13 @@ class Drawing(Rendered):
         return f"Graph of {', '.join(self.diagram[root].name for root in self.diagram.roots)}"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        brief = f"{self!r}\n{self.note}".rstrip()
+        text = brief if len(self.diagram) > MAX_NODES else plain(str(self), brief)
         try:
             pictures = {"text/html": self.html(), "image/svg+xml": self.svg}
         except (RendererMissingError, RenderingError) as error:
-            return {"text/plain": f"{self._plain()}\n{error}"}
-        return {**pictures, "text/plain": self._plain()}
-
-    def _plain(self) -> str:
-        short = f"{self!r}\n{self.note}".rstrip()
-        return short if len(self.diagram) > MAX_NODES else plain(str(self), short)
+            return {"text/plain": f"{text}\n{error}"}
+        return {**pictures, "text/plain": text}
 
 
 def draw(

@@ -107,9 +107,8 @@ _LOOKS = {
     "rect": {"fill": PAPER, "stroke": FAN},
     "path": {"fill": "none", "stroke": FAN},
     "ellipse": {"fill": OPERATION, "stroke": FAN},
-    "polygon": {"fill": FAN},
 }
-"""How most shapes look: boxes, lines, operations, and the heads of arrows."""
+"""How most shapes look: boxes, lines and operations."""
 
 
 def compact_svg(svg: str) -> str:
@@ -118,7 +117,7 @@ def compact_svg(svg: str) -> str:
     Only attributes are touched: in a text there is no quotation mark, but its escape. An image has
     a text of its own, so its title is left out, and nothing reaches the parts of one.
     """
-    svg = _drawn_together(_rewritten(svg, _COMPACT))
+    svg = re.sub(f"(?:{_PART})+", _together, _rewritten(svg, _COMPACT))
     for shape, look in _LOOKS.items():
         usual = "".join(f' {name}="{color.lower()}"' for name, color in look.items())
         svg = svg.replace(f"<{shape}{usual}", f"<{shape}")
@@ -127,48 +126,35 @@ def compact_svg(svg: str) -> str:
     return re.sub(r"""="([^"']*)\"""", r"='\1'", svg)  # which an attribute may have in it
 
 
-def _drawn_together(svg: str) -> str:
-    """A picture in which what looks the same stands together: lines as one, texts in a group.
-
-    Lines lie over what is filled, heads of arrows over lines, and texts over all: so nothing that
-    was seen is covered.
-    """
-    return re.sub(f"(?:{_PART})+", _run_together, svg)
-
-
-def _run_together(run: re.Match[str]) -> str:
-    alike: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
-    for part in re.finditer(_PART, run[0]):
-        shape, attributes = part[1] or "text", part[2] or part[3] or ""
-        place = "".join(re.findall(_PLACE, attributes))
-        look = re.sub(_PLACE, "", attributes)
-        alike.setdefault((shape, look), []).append((part[0], place, part[4]))
-    return "".join(_as_one(*key, alike[key]) for key in sorted(alike, key=_layer))
-
-
-def _layer(of: tuple[str, str]) -> int:
-    shape, look = of
-    is_head = shape == "polygon" and "stroke=" not in look
-    is_line = shape == "path" and ("fill=" not in look or 'fill="none"' in look)
-    return 3 if shape == "text" else 2 if is_head else int(is_line)
-
-
-_PART = r"(?:<(rect|path|ellipse|polygon)( [^>]*)/>|<text([^>]*)>([^<]*)</text>)"
+_PART = r"<(\w+)([^>]*?)(?:/>|>([^<]*)</text>)"
 _PLACE = r' (?:d|points|[xy])="[^"]*"'
-"""The attributes that say where a part is; all others are its look."""
 
 
-def _as_one(shape: str, look: str, parts: Sequence[tuple[str, str, str]]) -> str:
-    if len(parts) == 1 or shape not in ("path", "polygon", "text"):
-        return "".join(whole for whole, _, _ in parts)
+def _together(run: re.Match[str]) -> str:
+    """Parts of a picture, of which those that look the same are one path or one group of texts.
+
+    Lines lie over what is filled, heads of arrows over lines, texts over all: nothing is covered.
+    """
+    alike: dict[tuple[int, str, str], list[tuple[str, str]]] = {}
+    for shape, attributes, text in re.findall(_PART, run[0]):
+        look, place = re.sub(_PLACE, "", attributes), "".join(re.findall(_PLACE, attributes))
+        is_line = shape == "path" and ("fill=" not in look or 'fill="none"' in look)
+        is_head = shape == "polygon" and "stroke=" not in look
+        layer = 3 if shape == "text" else 2 if is_head else int(is_line)
+        alike.setdefault((layer, shape, look), []).append((place, text))
+    return "".join(_as_one(*key[1:], alike[key]) for key in sorted(alike, key=lambda key: key[0]))
+
+
+def _as_one(shape: str, look: str, parts: Sequence[tuple[str, str]]) -> str:
     if shape == "text":
-        texts = (f"<text{place}>{text}</text>" for _, place, text in parts)
-        return f"<g{look}>{''.join(texts)}</g>" if look else "".join(texts)
-    points = [re.sub(r"[ ,]-", "-", place.split('"')[1]) for _, place, _ in parts]
+        return f"<g{look}>{''.join(f'<text{place}>{text}</text>' for place, text in parts)}</g>"
+    if shape not in ("path", "polygon"):
+        return "".join(f"<{shape}{look}{place}/>" for place, _ in parts)
+    lines = [re.sub("[ ,]-", "-", place.split('"')[1]) for place, _ in parts]
     if shape == "polygon":
-        points = [f"M{outline}z" for outline in points]
+        lines = [f"M{outline}z" for outline in lines]
         look += "" if "stroke=" in look else ' stroke="none"'
-    return f'<path{look} d="{"".join(points)}"/>'
+    return f'<path{look} d="{"".join(lines)}"/>'
 
 
 def _looks(colors: Mapping[str, str] = {}) -> str:
@@ -317,8 +303,8 @@ def scrolling_table(
 
     Its rows have no headings: a sanitiser such as nbconvert's lets only plain cells through.
     """
-    label = caption.partition(":")[0]  # the caption says the rest
-    return scroller(table(caption, rows, alarm, "td"), f"gg-scroll {kind}", label)
+    content, label = table(caption, rows, alarm, "td"), caption.partition(":")[0]
+    return scroller(content, f"gg-scroll {kind}", label)
 
 
 # Scripts and styles of pages are files of their own. They are shortened beforehand, by the command

@@ -27,7 +27,6 @@ from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
 from glassgrad.viz.markup import json_inside, scrolling_table
-from glassgrad.viz.steps import Step
 from glassgrad.viz.told import chosen_formula, factor
 
 
@@ -92,6 +91,9 @@ class NeuronSteps(Backprop):
         root, out, z = map(self._name, (self.root, self._output, self._sum))
         self._symbols = f"∂{root}/∂{out}", f"∂{out}/∂{z}", f"∂{z}/∂w"
         self._slope = slope
+        # The step with the formula of the activation, if it is a lone operation.
+        is_lone = self.diagram[self._output].parents == (self._sum,)
+        self._activated = self._edges.get((self._output, 0)) if is_lone else None
         self._output_by_sum = grad(names["out"], names["z"])
         by_output, by_sum = self.gradients[self._output], self._output_by_sum
         self.factors = tuple(
@@ -113,7 +115,6 @@ class NeuronSteps(Backprop):
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         first, second, third = self._symbols
-        activated = self._activated()
         yield "weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w"
         for edge, factors in zip(self._terms, self.factors):
             loss_by_output = factors.loss_by_output
@@ -123,15 +124,10 @@ class NeuronSteps(Backprop):
             yield (
                 factors.weight,
                 f"{self._slope} = {slope}" if self._slope else slope,
-                f"× {factor(activated, digits) if activated else by_sum}",
+                f"× {factor(self._activated, digits) if self._activated else by_sum}",
                 f"× {factor(edge, digits)}",
                 f"= {short(factors.product)}",
             )
-
-    def _activated(self) -> Step | None:
-        """The step from output to sum, which has the formula of a lone operation."""
-        is_lone = self.diagram[self._output].parents == (self._sum,)
-        return self._edges[self._output, 0] if is_lone else None
 
     def _name(self, index: int) -> str:
         return self.diagram[index].name
@@ -140,9 +136,9 @@ class NeuronSteps(Backprop):
         """The table of the three factors, and which numbers they are, for the page."""
         if not self.factors:
             return ""
-        activated, terms = self._activated(), [[e.node, e.operand] for e in self._terms]
-        chosen = int(bool(activated and chosen_formula(self, activated)))
-        numbers = json_inside([self._output, self._sum, terms, chosen])
+        terms = [[edge.node, edge.operand] for edge in self._terms]
+        is_chosen = self._activated is not None and chosen_formula(self, self._activated) != ""
+        numbers = json_inside([self._output, self._sum, terms, int(is_chosen)])
         table = scrolling_table(self._title(), self._rows(), "gg-chain")
         return f'<div data-factors="{numbers}">{table}</div>'
 
