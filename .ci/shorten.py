@@ -24,8 +24,9 @@ from glassgrad.viz.markup import HEAD, OTHERS, asset, digest, stage_files  # noq
 MARK = "debugger"
 """A statement that terser leaves where it is: between two files, since pages may leave one out."""
 INNER = (
-    "boxes edges equations evaluate gradients holder known locals made members moved received sent "
-    "textNow uses widthNow"
+    "adjusted answer asks boxes course directionNow edges equations evaluate gradients group "
+    "holder keyStep known locals made markNow members moved outs received roles sent shownAt "
+    "tells textNow textsOf toldNow units uses widthNow"
 ).split()
 """Fields, as those of "is…", that no data of a page has and nobody outside the stage reads."""
 TERSER = [

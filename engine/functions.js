@@ -4,8 +4,11 @@
 /* A nan is never masked; where operands tie, the first is the answer. */
 function maximum(a, b) { return a >= b || a !== a ? a : b; }
 function minimum(a, b) { return a <= b || a !== a ? a : b; }
+
 function relu(x) { return x < 0 ? 0 : x; }
+
 function step(x) { return x > 0 ? 1 : x <= 0 ? 0 : NaN; }
+
 function compare(a, b) { return a > b ? 1 : a < b ? -1 : a === b ? 0 : NaN; }
 function sign(x) { return compare(x, 0); }
 

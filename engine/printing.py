@@ -151,3 +151,12 @@ def width_of(text: str) -> int:
         0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
     )
+
+
+MOST_PLAIN = 5_000
+"""So many characters a notebook without pictures prints of one thing: more nobody reads."""
+
+
+def plain(text: str, short: str) -> str:
+    """A text for such a notebook, or the short one in its place."""
+    return text if len(text) <= MOST_PLAIN else short

@@ -114,6 +114,15 @@ def test_the_formula_and_the_picture_point_at_each_other(new_page: Pages) -> Non
     assert "gg-hover" in one.box("w1").get_attribute("class")
     one.box("b").hover()
     assert formula.locator(".gg-hover").all_text_contents() == ["b"]
+    assert pointed(one) == (["b"], ["v4 <- b"], [])
+    one.press("t")
+    one.box("v1").hover()
+    assert pointed(one) == (["v1"], ["v1", "v3 <- v1"], ["v1", "v3 → v1"])
+    one.row(1).hover()
+    assert pointed(one) == (["v1"], ["v1", "v3 <- v1"], ["v1", "v3 → v1"])
+    one.root.locator(".gg-count").hover()
+    assert pointed(one) == ([], [], [])
+    one.press("t")
     one.go(7)
     for kind, edge in (("gg-now", one.steps[6].node), ("gg-goal", one.steps[6].parent)):
         marked = formula.locator(f".{kind}").evaluate_all("all => all.map(p => p.dataset.n)")
@@ -121,6 +130,20 @@ def test_the_formula_and_the_picture_point_at_each_other(new_page: Pages) -> Non
     formula.focus()
     one.press("ArrowRight", "ArrowRight", "Enter")
     assert one.at() != 7
+
+
+def pointed(one: Stepper) -> tuple[list[str], list[str], list[str]]:
+    """The boxes, lines and rows that are marked: "v3 <- v1" is the line from v1 to v3."""
+    names = [node.name for node in one.steps.diagram]
+    parents = [node.parents for node in one.steps.diagram]
+    boxes, lines, rows = one.root.evaluate(
+        """root => [".gg-box", ".gg-edge", "tr"].map(kind =>
+          [...root.querySelectorAll(kind + ".gg-hover")].map(part =>
+            part.dataset.e || (part.cells ? part.cells[1].textContent : part.dataset.n)))"""
+    )
+    ends = [list(map(int, line.split("_"))) for line in lines]
+    said = [names[i] + "".join(f" <- {names[parents[i][k]]}" for k in rest) for i, *rest in ends]
+    return [names[int(box)] for box in boxes], sorted(said), rows
 
 
 def test_without_scripts_the_image_and_all_rows_are_there(new_page: Pages) -> None:
@@ -244,8 +267,13 @@ def test_fingers_tap_drag_and_pinch(new_page: Pages) -> None:
     one.check(2)
     zone = resting(one.box("w2").locator(".gg-zone"))  # of the step that is in view
     x, y = zone["x"] + zone["width"] / 2, zone["y"] + zone["height"] / 2
+    one.box("w2").locator(".gg-zone").tap()
+    field = one.root.get_by_label("New number of w2")
+    field.fill("1")
+    field.press("Enter")
     touch(one, [[(x, y)], [(x + 20, y)], [(x + 40, y)]])
     assert one.numbers()["w2"]["value"] == 2.0
+    assert one.root.locator(".gg-typed").count() == 0
     before = scale_of(one)
     touch(one, [[(150, 300), (250, 300)], [(120, 300), (280, 300)], [(80, 300), (320, 300)]])
     assert scale_of(one) > 1.5 * before

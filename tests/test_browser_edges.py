@@ -9,6 +9,7 @@ from browsing import PAINTED, Pages
 from stepping import Stepper, check_of, document, resting, shared, with_loss
 
 from glassgrad import Value, backprop, engine, log
+from glassgrad.viz.expression import Expression
 
 
 def of(x: float) -> Value:
@@ -233,6 +234,49 @@ def test_checks_of_inner_nodes_follow_a_changed_number(new_page: Pages) -> None:
     shown = one.shown_after(*range(len(right)), read=read)
     assert shown == [check_of(right, number) for number in range(1, len(right) + 1)]
     assert any("∂y/∂a" in check for check in shown)
+
+
+def test_a_check_stands_where_the_gradient_is_complete_now(new_page: Pages) -> None:
+    """With other numbers a condition lets gradient come from elsewhere, and in another order."""
+    text, given = "o = where(a > 0, a*b, b) + 3*a", {"a": -1.0, "b": 2.0}
+    one = document(new_page, backprop(Expression(text).value(given)))
+    one.press("w")
+    said = "root => root.querySelector('.gg-drawer-words .gg-check').textContent"
+    uses = "root => root.querySelector('.gg-uses')?.textContent || ''"
+    both = f"root => [({said})(root), ({uses})(root)]"
+    for a in (1.0, -2.0, 3.0):
+        one.stage("set", "a", a)
+        right = backprop(Expression(text).value({**given, "a": a}))
+        checks = right.checks()
+        found = one.shown_after(*range(one.stage("count")), read=both)
+        complete = [check for check, told in found if told.endswith(": complete")]
+        order = [s for s in right if s.phase == "backward" and s.received == s.uses]
+        assert complete == [checks[step.parent] for step in order], a
+        assert [check for check, _ in found if check] == complete
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"w": 2.0, "x": 30.0, "y": 1e9}, {"w": 1e-300, "x": 1.0, "y": 1.3e154}]
+)
+def test_a_flat_plot_of_what_is_large_is_drawn(numbers: dict[str, float], new_page: Pages) -> None:
+    one = document(new_page, backprop(Expression("o = (tanh(w*x) - y)**2").value(numbers)))
+    one.press("e")
+    curves = one.root.locator(".gg-plot:visible .gg-curve").evaluate_all(
+        "all => all.map(curve => curve.getAttribute('d'))"
+    )
+    assert curves
+    assert not any("NaN" in curve or "Infinity" in curve for curve in curves)
+
+
+def test_a_plot_reaches_from_the_least_to_the_largest_float(new_page: Pages) -> None:
+    one = document(new_page, backprop(Expression("o = 1.7e308 * tanh(x)").value({"x": 0.0})))
+    one.press("e")
+    size = one.root.get_by_label("Size of the nudge")
+    size.fill("1")
+    curve = one.root.locator(".gg-plot .gg-curve").first.get_attribute("d")
+    heights = [float(spot.split()[1]) for spot in curve.replace("M", "L").split("L")[1:]]
+    assert (max(heights), min(heights)) == (120, 10)
+    assert heights == sorted(heights, reverse=True)
 
 
 @pytest.mark.parametrize("large", ["Infinity", "-Infinity", "1.7e308"])

@@ -1,8 +1,8 @@
 """The stepper in a browser, by keyboard: every key, the tab stops, and what is left alone."""
 
 import pytest
-from browsing import Pages
-from stepping import HEAR, Stepper, fragment, neuron
+from browsing import PAINTED, Pages
+from stepping import BUILDS, HEAR, Stepper, document, fragment, lecture, neuron
 
 
 @pytest.fixture
@@ -145,6 +145,39 @@ def test_the_page_is_worked_by_keyboard_alone(stepper: Stepper) -> None:
         assert stepper.shown()["drawer"] == drawer
     stepper.press("e", "t", "Escape")
     stepper.check(15)
+
+
+@pytest.mark.parametrize(
+    ("size", "keys"),
+    [((1280, 720), "tm"), ((768, 1024), "twme"), ((360, 640), "twme")],
+    ids=str,
+)
+def test_a_number_keeps_the_keys_while_the_picture_changes(
+    size: tuple[int, int], keys: str, new_page: Pages
+) -> None:
+    one = document(new_page, lecture(), viewport=dict(zip(("width", "height"), size)))
+    for key in keys:
+        one.box("w1").focus()
+        one.press(key)
+        one.root.page.evaluate(PAINTED)
+        assert "gg-box" in one.focused(), key
+        before = one.at()
+        one.press("ArrowRight", "ArrowUp", key)
+        one.root.page.evaluate(PAINTED)
+        assert one.at() == before + 1
+        assert "gg-box" in one.focused(), key
+    one.root.page.set_viewport_size({"width": size[1], "height": size[0]})
+    one.root.page.evaluate(PAINTED)
+    assert "gg-box" in one.focused()
+
+
+def test_what_a_fold_hides_leaves_the_keys_to_the_stage(new_page: Pages) -> None:
+    one = document(new_page, BUILDS["recurrence"]())
+    one.root.locator(".gg-box[role=spinbutton]").first.focus()
+    for at in range(one.stage("count") - 1):
+        one.stage("go", at)
+        one.press("ArrowRight")
+        assert one.stage("index") == at + 1
 
 
 def test_a_button_that_cannot_go_further_keeps_the_focus(stepper: Stepper) -> None:

@@ -138,6 +138,18 @@ def test_a_notebook_gets_what_a_thing_shows() -> None:
     assert bundle["text/plain"] == str(derived)
 
 
+def test_a_cell_without_pictures_prints_no_more_than_can_be_read() -> None:
+    net, many = MLP(2, [16, 16, 1], seed=0), [1.0] * 30
+    y = net([1.0, 2.0])
+    leaves = glassgrad.engine.sum([Value(1.0, label=f"{'long' * 20}{i}") for i in range(100)])
+    things = [draw(y), draw(leaves), backprop(y), derivation(y, net.parameters()[0])]
+    for thing in (*things, step_neuron(many, many, 0.0)):
+        assert len(str(thing)) > 5_000
+        text = thing._repr_mimebundle_()["text/plain"]
+        assert text.startswith(repr(thing))
+        assert len(text) < 500
+
+
 # Saved.
 
 

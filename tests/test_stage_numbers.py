@@ -42,6 +42,7 @@ from glassgrad import (
     engine,
     operation,
     step,
+    step_neuron,
     where,
 )
 from glassgrad.engine.printing import short
@@ -99,9 +100,10 @@ def leaves(steps: Backprop) -> dict[str, float]:
 
 
 def numbers_of(steps: Backprop) -> dict[str, tuple[float, float | None]]:
-    """Value and gradient of each node by its name, constants apart."""
+    """Value and gradient of each node by its name after the last step, constants apart."""
+    moved = {step.node: step.value for step in steps if step.phase == "update"}
     return {
-        node.name: (node.data, steps.gradients.get(node.index))
+        node.name: (moved.get(node.index, node.data), steps.gradients.get(node.index))
         for node in steps.diagram
         if not node.is_constant
     }
@@ -346,6 +348,69 @@ def test_numbers_are_dragged_stepped_and_typed(new_page: Pages) -> None:
     compare(one, one.steps)
 
 
+def test_numbers_are_those_of_the_boxes_in_every_step(new_page: Pages) -> None:
+    one = document(new_page, lecture())
+    moved = [each for each in one.steps if each.phase == "update"]
+    assert len(moved) == 5
+    for each in one.steps:
+        one.go(each.index + 1)
+        if each.phase in ("forward", "update"):
+            name = one.steps.diagram[each.node].name
+            assert is_near(one.numbers()[name]["value"], each.value), name
+            assert one.box(name).locator(".gg-value").text_content() == short(each.value)
+
+
+def bent() -> Any:
+    """An operation of one's own with two branches; it is gone after the test."""
+    value = lambda x: where(step(x), x * x, 3.0 * x)
+    rule = lambda x, y: where(step(x), 2.0 * x, 3.0 * x / x)
+    return operation("bent", "bent(x)", value, None, rule)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [
+        *(("tanh", "mse"), ("sigmoid", "binary_cross_entropy"), ("relu", "half_mse")),
+        *(("leaky_relu", "mse"), ("linear", "mse"), (lambda z: z / (1 + abs(z)), "mse")),
+        (bent, "mse"),
+    ],
+)
+def test_the_three_factors_follow_the_numbers(activation: Any, loss: str, new_page: Pages) -> None:
+    given = {"w1": 2.0, "w2": -3.0, "x1": 1.0, "x2": 0.5, "b": 0.5}
+    is_branch = activation is bent  # its formula is told of the numbers of the program only
+    chosen = bent() if is_branch else activation
+
+    def rows(*, is_changed: bool = True) -> list[list[str]]:
+        w, x = [given["w1"], given["w2"]], [given["x1"], given["x2"]]
+        steps = step_neuron(w, x, given["b"], chosen, 1.0, loss=loss, learning_rate=0.1)
+        _, *found = map(list, steps._rows())
+        if is_branch and is_changed:
+            for row in found:
+                row[2] = f"× {row[2].rpartition(' ')[2]}"
+        return found
+
+    w, x = [given["w1"], given["w2"]], [given["x1"], given["x2"]]
+    steps = step_neuron(w, x, given["b"], chosen, 1.0, loss=loss, learning_rate=0.1)
+    one = document(new_page, steps)
+    one.click("open-more")
+    at_first = rows(is_changed=False)
+    assert factors(one) == at_first
+    for name, number in (("w1", 0.25), ("x2", -1.75), ("w2", 1.5), ("b", 5.0)):
+        given[name] = number
+        one.stage("set", name, number)
+        assert factors(one) == rows(), name
+    one.press("n")
+    assert factors(one) not in (rows(), at_first)
+    one.press("r")
+    assert factors(one) == at_first
+
+
+def factors(one: Stepper) -> list[list[str]]:
+    """The chain rule of each weight in three factors, as the page shows it."""
+    rows = one.root.locator(".gg-drawer-more tbody tr")
+    return rows.evaluate_all("all => all.map(row => [...row.cells].map(c => c.textContent))")
+
+
 # Throws.
 
 
@@ -390,7 +455,7 @@ def test_a_rate_may_be_too_large(new_page: Pages) -> None:
     one.press("n", "n", "n")
     assert "It has exploded" in one.root.locator(".gg-drawer-explore").inner_text()
     one.press("r")
-    compare(one, one.steps)
+    compare(one, rebuilt(one.steps, {}, learning_rate=1e160))
 
 
 # Experiments.
@@ -407,7 +472,7 @@ def test_a_nudge_is_the_gradient_times_h(new_page: Pages) -> None:
         one.root.locator(".gg-fields select").first.select_option(label=name)
         size = one.root.get_by_label("Size of the nudge")
         size.fill(str(power))
-        x, gradient = before[name]
+        x, (_, gradient) = leaves(one.steps)[name], before[name]
         moved = numbers_of(rebuilt(one.steps, {name: x + 10.0**power}))[result][0]
         said = one.root.locator(".gg-nudge").inner_text()
         h = short(10.0**power)

@@ -13,7 +13,9 @@ from browsing import PAINTED, Pages
 from needing import mostly_slow
 from stepping import BUILDS, Stepper, chain, document
 
+from glassgrad import backprop
 from glassgrad.engine.printing import short
+from glassgrad.viz.expression import Expression
 
 SIZES = [(1280, 720), (800, 600), (400, 800), (360, 640)]
 WITH_DRAWERS = (SIZES[0], SIZES[-1])
@@ -145,6 +147,10 @@ LINES = """root => {
         const [a, b] = [part, parts[i + 1] || part].map(rect);
         return part.matches(".gg-sign-between") && (a.bottom < b.top || a.top > b.bottom);
       }).length,
+      broken: parts.filter((part, i) => { // a line that begins with "="
+        const [a, b] = [parts[i - 1] || part, part].map(rect);
+        return part.textContent === "=" && b.height && (b.top >= a.bottom || b.left < a.right);
+      }).length,
       labels: [...box.querySelectorAll("small")] // a phone leaves the second line of a layer out
         .filter(part => rect(part.closest("div")).height && !rect(part).height).length };
   });
@@ -158,11 +164,31 @@ def test_the_equations_lie_close_and_keep_their_signs(build: str, new_page: Page
     for size, lines in zip(sizes, seen_at(one, sizes, LINES)):
         assert len({line["height"] for line in lines}) == 1, size  # the picture stands still
         assert 0 <= lines[0]["height"] - max(line["end"] for line in lines) < 16, size
-        found = {(line["wide"], line["apart"], line["labels"]) for line in lines}
-        assert found == {(0, 0, 0)}, size
+        found = {
+            tuple(line[key] for key in ("wide", "apart", "broken", "labels")) for line in lines
+        }
+        assert found == {(0, 0, 0, 0)}, size
         seeds = [line["kinds"] for line in lines if line["phase"] == "seed"]
         assert [len(kinds) for kinds in seeds] == [2]
         assert all("gg-grad" in kind for kind in seeds[0]), "a seed has the colour of a gradient"
+
+
+@pytest.mark.parametrize("text", ["logaddexp(a*b, b/c) + atan2(a, c)*erf(b) - log1p(c**2)"])
+def test_no_line_begins_with_a_sign_of_equality(text: str, new_page: Pages) -> None:
+    numbers = {"a": 1.1, "b": -0.4, "c": 0.6}
+    one = document(new_page, backprop(Expression(text).value(numbers)), reduced_motion="reduce")
+    for lines in seen_at(one, [(360, 640), (736, 900)], LINES):
+        assert {(line["wide"], line["apart"], line["broken"]) for line in lines} == {(0, 0, 0)}
+
+
+def test_a_small_window_has_a_minimap_of_what_is_larger(new_page: Pages) -> None:
+    one = document(new_page, BUILDS["lecture"](), viewport={"width": 360, "height": 640})
+    shown = """root => {
+      const { display, visibility } = getComputedStyle(root.querySelector(".gg-minimap"));
+      return display !== "none" && visibility === "visible";
+    }"""
+    found = one.shown_after(*range(one.stage("count")), read=shown)
+    assert sum(found) > len(found) / 2
 
 
 def seen_at(one: Stepper, sizes: list[tuple[int, int]], read: str) -> Iterator[Any]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.printing import columns, printing, short
+from glassgrad.engine.printing import columns, plain, printing, short
 from glassgrad.engine.text import clipped, counted, describe, named, some_of, suggestion, told
 from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
@@ -172,8 +172,8 @@ class Backprop(Steps):
         return write_file(path, picture_of(self.diagram, gradients).content(kind))
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        is_long = len(self) > MOST_STEPS
-        return {"text/html": self.html(), "text/plain": repr(self) if is_long else self.text()}
+        text = repr(self) if len(self) > MOST_STEPS else plain(self.text(), repr(self))
+        return {"text/html": self.html(), "text/plain": text}
 
 
 def backprop(

@@ -18,7 +18,7 @@ from glassgrad.engine import Formula, Value, contribution
 from glassgrad.engine.formula import precedence
 from glassgrad.engine.misuse import name
 from glassgrad.engine.printers import PRODUCT, TEXT
-from glassgrad.engine.printing import columns, short
+from glassgrad.engine.printing import columns, plain, short
 from glassgrad.engine.text import clipped, counted, describe, some_of
 from glassgrad.viz.diagram import Diagram, local_derivative, symbol
 
@@ -170,7 +170,7 @@ class Derivation:
         return "\\begin{aligned}\n" + " \\\\[6pt]\n".join(lines) + "\n\\end{aligned}"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        return {"text/latex": f"$${self.latex()}$$", "text/plain": self.text()}
+        return {"text/latex": f"$${self.latex()}$$", "text/plain": plain(self.text(), repr(self))}
 
     # The part of the graph between the result and the node.
 

@@ -15,7 +15,7 @@ from glassgrad.engine import Value
 from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.printing import columns, short
+from glassgrad.engine.printing import columns, plain, short
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram
@@ -188,12 +188,12 @@ class Drawing(Rendered):
         return f"Graph of {', '.join(self.diagram[root].name for root in self.diagram.roots)}"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        brief = f"{self!r}\n{self.note}".rstrip()
+        text = brief if len(self.diagram) > MAX_NODES else plain(str(self), brief)
         try:
             pictures = {"text/html": self.html(), "image/svg+xml": self.svg}
         except (RendererMissingError, RenderingError) as error:
-            return {"text/plain": f"{self}\n{error}"}
-        is_long = len(self.diagram) > MAX_NODES
-        text = f"{self!r}\n{self.note}".rstrip() if is_long else str(self)
+            return {"text/plain": f"{text}\n{error}"}
         return {**pictures, "text/plain": text}
 
 

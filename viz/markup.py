@@ -107,9 +107,8 @@ _LOOKS = {
     "rect": {"fill": PAPER, "stroke": FAN},
     "path": {"fill": "none", "stroke": FAN},
     "ellipse": {"fill": OPERATION, "stroke": FAN},
-    "polygon": {"fill": FAN},
 }
-"""How most shapes look: boxes, lines, operations, and the heads of arrows."""
+"""How most shapes look: boxes, lines and operations."""
 
 
 def compact_svg(svg: str) -> str:
@@ -118,13 +117,44 @@ def compact_svg(svg: str) -> str:
     Only attributes are touched: in a text there is no quotation mark, but its escape. An image has
     a text of its own, so its title is left out, and nothing reaches the parts of one.
     """
-    svg = _rewritten(svg, _COMPACT)
+    svg = re.sub(f"(?:{_PART})+", _together, _rewritten(svg, _COMPACT))
     for shape, look in _LOOKS.items():
         usual = "".join(f' {name}="{color.lower()}"' for name, color in look.items())
         svg = svg.replace(f"<{shape}{usual}", f"<{shape}")
     style = _looks() + _in_the_dark(_dark_rules(svg) + _looks(DARK))
     svg = svg.replace(">", f"><style>{style}</style>", 1)
     return re.sub(r"""="([^"']*)\"""", r"='\1'", svg)  # which an attribute may have in it
+
+
+_PART = r"<(\w+)([^>]*?)(?:/>|>([^<]*)</text>)"
+_PLACE = r' (?:d|points|[xy])="[^"]*"'
+
+
+def _together(run: re.Match[str]) -> str:
+    """Parts of a picture, of which those that look the same are one path or one group of texts.
+
+    Lines lie over what is filled, heads of arrows over lines, texts over all: nothing is covered.
+    """
+    alike: dict[tuple[int, str, str], list[tuple[str, str]]] = {}
+    for shape, attributes, text in re.findall(_PART, run[0]):
+        look, place = re.sub(_PLACE, "", attributes), "".join(re.findall(_PLACE, attributes))
+        is_line = shape == "path" and ("fill=" not in look or 'fill="none"' in look)
+        is_head = shape == "polygon" and "stroke=" not in look
+        layer = 3 if shape == "text" else 2 if is_head else int(is_line)
+        alike.setdefault((layer, shape, look), []).append((place, text))
+    return "".join(_as_one(*key[1:], alike[key]) for key in sorted(alike, key=lambda key: key[0]))
+
+
+def _as_one(shape: str, look: str, parts: Sequence[tuple[str, str]]) -> str:
+    if shape == "text":
+        return f"<g{look}>{''.join(f'<text{place}>{text}</text>' for place, text in parts)}</g>"
+    if shape not in ("path", "polygon"):
+        return "".join(f"<{shape}{look}{place}/>" for place, _ in parts)
+    lines = [re.sub("[ ,]-", "-", place.split('"')[1]) for place, _ in parts]
+    if shape == "polygon":
+        lines = [f"M{outline}z" for outline in lines]
+        look += "" if "stroke=" in look else ' stroke="none"'
+    return f'<path{look} d="{"".join(lines)}"/>'
 
 
 def _looks(colors: Mapping[str, str] = {}) -> str:
@@ -139,9 +169,11 @@ def _looks(colors: Mapping[str, str] = {}) -> str:
 
 def _boxed(path: re.Match[str]) -> str:
     """The outline of a box with round corners as a rectangle."""
-    top, corner, left, bottom, right = map(float, path.groups()[2:])
-    sizes = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    texts = (f' {name}="{_tenths(size)}"' for name, size in {**sizes, "rx": corner - left}.items())
+    top, corner, *sides = map(float, path.groups()[2:])
+    (left, right), (low, high) = sorted(sides[::2]), sorted((top, sides[1]))
+    radius = min(corner - left, right - corner)
+    sizes = {"x": left, "y": low, "width": right - left, "height": high - low, "rx": radius}
+    texts = (f' {name}="{_tenths(size)}"' for name, size in sizes.items())
     return f"<rect{path[1]}{''.join(texts)}/>"
 
 
@@ -158,6 +190,7 @@ def _tenths(number: float) -> str:
 _STRAIGHT: Sequence[Rewrite] = (
     (r'"M(\S+)C\1 (\S+) \2 ', r'"M\1L\2C'),
     (r" (\S+) \1 (\S+) \2 ", r" \1L\2C"),
+    (r'"M(\S+),(\S+)C\S+,\2 \S+,\2 (\S+),\2"', r'"M\1,\2H\3"'),
 )
 _COMPACT: Sequence[Rewrite] = (
     (r"<title>.*?</style>", ""),
@@ -270,7 +303,8 @@ def scrolling_table(
 
     Its rows have no headings: a sanitiser such as nbconvert's lets only plain cells through.
     """
-    return scroller(table(caption, rows, alarm, "td"), f"gg-scroll {kind}", caption)
+    content, label = table(caption, rows, alarm, "td"), caption.partition(":")[0]
+    return scroller(content, f"gg-scroll {kind}", label)
 
 
 # Scripts and styles of pages are files of their own. They are shortened beforehand, by the command

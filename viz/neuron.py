@@ -26,8 +26,8 @@ from glassgrad.engine.text import (
 from glassgrad.engine.tree import listed
 from glassgrad.engine.value import is_parameter
 from glassgrad.viz.backprop import Backprop
-from glassgrad.viz.markup import scrolling_table
-from glassgrad.viz.told import factor
+from glassgrad.viz.markup import json_inside, scrolling_table
+from glassgrad.viz.told import chosen_formula, factor
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ class NeuronSteps(Backprop):
         root, out, z = map(self._name, (self.root, self._output, self._sum))
         self._symbols = f"∂{root}/∂{out}", f"∂{out}/∂{z}", f"∂{z}/∂w"
         self._slope = slope
+        # The step with the formula of the activation, if it is a lone operation.
+        is_lone = self.diagram[self._output].parents == (self._sum,)
+        self._activated = self._edges.get((self._output, 0)) if is_lone else None
         self._output_by_sum = grad(names["out"], names["z"])
         by_output, by_sum = self.gradients[self._output], self._output_by_sum
         self.factors = tuple(
@@ -112,9 +115,6 @@ class NeuronSteps(Backprop):
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         first, second, third = self._symbols
-        # With the formula of the activation, if it is a lone operation.
-        is_lone = self.diagram[self._output].parents == (self._sum,)
-        activated = self._edges[self._output, 0] if is_lone else None
         yield "weight", first, f"× {second}", f"× {third}", f"= ∂{self._name(self.root)}/∂w"
         for edge, factors in zip(self._terms, self.factors):
             loss_by_output = factors.loss_by_output
@@ -124,7 +124,7 @@ class NeuronSteps(Backprop):
             yield (
                 factors.weight,
                 f"{self._slope} = {slope}" if self._slope else slope,
-                f"× {factor(activated, digits) if activated else by_sum}",
+                f"× {factor(self._activated, digits) if self._activated else by_sum}",
                 f"× {factor(edge, digits)}",
                 f"= {short(factors.product)}",
             )
@@ -133,8 +133,14 @@ class NeuronSteps(Backprop):
         return self.diagram[index].name
 
     def more(self) -> str:
-        """The table of the three factors, for the page."""
-        return scrolling_table(self._title(), self._rows(), "gg-chain") if self.factors else ""
+        """The table of the three factors, and which numbers they are, for the page."""
+        if not self.factors:
+            return ""
+        terms = [[edge.node, edge.operand] for edge in self._terms]
+        is_chosen = self._activated is not None and chosen_formula(self, self._activated) != ""
+        numbers = json_inside([self._output, self._sum, terms, int(is_chosen)])
+        table = scrolling_table(self._title(), self._rows(), "gg-chain")
+        return f'<div data-factors="{numbers}">{table}</div>'
 
 
 def step_neuron(

@@ -46,7 +46,7 @@ class Page:
         self, steps: Steps, more: str = "", state: Mapping[str, Any] | None = None
     ) -> None:
         functions, why_not = stage.javascript(steps)
-        self.functions = functions.replace("\n", "")  # some hosts join lines; statements end in ";"
+        self.functions = re.sub(r"(?s)/\*.*?\*/|\n *", "", functions)  # some hosts join lines
         told = stage.all_told(steps)
         data = stage.data(steps, told, why_not)
         self.start = told[0].step.index

@@ -26,7 +26,7 @@ from glassgrad.engine.compile.numpy_source import Line
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.printing import columns, short
+from glassgrad.engine.printing import columns, plain, short
 from glassgrad.engine.text import clipped, counted, describe, visible
 from glassgrad.viz import markup
 from glassgrad.viz.diagram import Records
@@ -254,7 +254,7 @@ class ProgramDrawing(Rendered):
         return f"<program of {clipped(self.title)}: {count:,} scalars in {lines:,} lines>"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        return {"text/html": self.html(), "text/plain": self.text()}
+        return {"text/html": self.html(), "text/plain": plain(self.text(), repr(self))}
 
 
 def draw_program(

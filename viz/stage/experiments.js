@@ -56,11 +56,12 @@ function path(xs, ys, place) {
 function plotIn(place, height) {
   const plot = drawn("svg", { viewBox: `0 0 320 ${height}`, "class": "gg-plot", role: "img" }, place), margin = 10;
   return (label, xs, ys, points, line = []) => {
-    const finite = ys.concat(line).filter(isFinite), least = min(...finite), most = max(...finite), isFlat = !(most > least);
-    const [low, high] = isFlat ? [finite[0] - 1, finite[0] + 1] : [least, most], [left] = xs, width = xs[xs.length - 1] - left;
+    const finite = ys.concat(line).filter(isFinite), low = min(...finite), high = max(...finite), isFlat = !(high > low);
+    const [left] = xs, width = xs[xs.length - 1] - left, by = isFinite(high - low) ? 1 : 0.5; /* the largest numbers are too far apart for a float */
+    const share = (y) => (isFlat ? 0.5 : (by * y - by * low) / (by * high - by * low));
     const start = 14 + (isFlat ? 0 : 6 * max(short(low).length, short(high).length));
     const spot = (x, y) => [tenth(start + (320 - start - margin) * (width ? (x - left) / width : 0.5)),
-      tenth(height - margin - (height - 2 * margin) * (y - low) / (high - low))];
+      tenth(height - margin - (height - 2 * margin) * share(y))];
     clear(plot);
     plot.style.display = width ? "" : "none";
     set(plot, "aria-label", label);
@@ -85,7 +86,7 @@ function throwsIn(around) {
     const last = results[results.length - 1];
     said.textContent = results.length < 2 ? `Press "Throw again": an update, then forward with the new numbers.` :
       `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
-      (isFinite(last) ? "" : " It has exploded: a smaller learning rate, or start again.");
+      (isFinite(last) ? "" : " It has exploded: start again with a smaller learning rate.");
     around.classList.toggle("gg-thrown", results.length > 1); /* then they stand first */
     plot(`${name} over the throws`, results.map((_, k) => k), results, results.length > 80 ? [] : results.map((y, k) => [k, y]));
   };

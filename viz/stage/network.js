@@ -26,8 +26,10 @@ function networkSteps(graph, network) {
     network.layers.forEach((layer, at) => { if (movedIn(graph, layer.units).length) { list.push({ phase: "update", layer: at }); } });
     if (movedElsewhere(graph, network).length) { list.push({ phase: "update", layer: null }); }
   }
-  return list.map((step) => ({ ...step, node: step.layer === null ? graph.root : network.layers[step.layer].units[0].out,
-    edges: [], isLayer: true, ...toldOfLayer(graph, network, step) }));
+  return list.map((step) => {
+    const outs = step.layer === null ? [graph.root] : network.layers[step.layer].units.map((unit) => unit.out);
+    return { ...step, node: outs[0], outs, edges: [], isLayer: true, ...toldOfLayer(graph, network, step) };
+  });
 }
 
 /* The steps of scalars that one of a layer stands for. */
@@ -241,7 +243,7 @@ function networkPictureIn(graph, network, isDown, most, pick, adjust) {
   const length = along(columns.length - (loss ? 0 : 1)) + DISC + EDGE, breadth = CAPTION + 2 * DISC + (tallest - 1) * ROW + EDGE;
   const size = isDown ? { width: breadth, height: length } : { width: length, height: breadth };
   return { place, show, boxesOf, size, spots: [...discs.values()].map((disc) => disc.box), box: (i) => discs.get(i)?.group,
-    focus: (unit) => { if (discs.has(unit.out)) { giveKeys(discs.get(unit.out).group); } }, hover: () => undefined };
+    focus: (unit) => { if (discs.has(unit.out)) { giveKeys(discs.get(unit.out).group); } } };
 
   function discOf(unit, column, cx, cy) {
     const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
@@ -282,7 +284,7 @@ function networkPictureIn(graph, network, isDown, most, pick, adjust) {
   function lineBetween(from, to, leaf, at) {
     const a = discs.get(from), b = discs.get(to);
     const ends = isDown ? [[a.x, a.y + DISC], [b.x, b.y - DISC]] : [[a.x + DISC, a.y], [b.x - DISC, b.y]];
-    const group = drawn("g", { "class": "gg-edge" }, back), course = courseOf(ends, isDown);
+    const group = drawn("g", { "class": "gg-edge", "data-n": `${from} ${leaf}` }, back), course = courseOf(ends, isDown);
     lines.push({ group, course, path: drawn("path", { d: course.d }, group), leaf, at, to });
   }
 

@@ -111,7 +111,7 @@ function graphIn(data, operations) {
   const stored = nodes.map((node) => numberOf(node.v));
   const given = new Map(); /* the leaves that were changed, and their numbers */
   const graph = { nodes, root, rate: data.rate, isLive: data.live === true, change, restore, evaluate,
-    isChanged: () => given.size > 0, given: () => new Map(given), setRate };
+    isChecked: data.steps.some(([, , , check]) => check), isChanged: () => given.size > 0, given: () => new Map(given), setRate };
   compute();
   return graph;
 
@@ -406,10 +406,10 @@ function edgesOf(graph, i) {
     .filter(([, local]) => local !== null && local !== undefined);
 }
 
-/* In the right order; `left` is what an earlier backward() left at a node. */
-function swept(graph, joined, left = () => null) {
+/* In the right order; `left` is what an earlier backward() left at a node. It begins at `from`. */
+function swept(graph, joined, left = () => null, from = graph.root) {
   const start = graph.nodes.map((node, i) => left(i)), edges = [];
-  start[graph.root] = 1;
+  start[from] = 1;
   const gradients = start.slice();
   for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
     if (graph.gradients[i] === null || gradients[i] === null) { continue; }
@@ -421,6 +421,9 @@ function swept(graph, joined, left = () => null) {
   }
   return { start, edges };
 }
+
+/* How fast one node changes with another, by all ways between; null if by none. */
+function slopeOf(graph, i, by) { return engineAfter(swept(graph, added, () => null, i), null).gradients[by]; }
 
 /* A node sends on what it has when it is first reached, then goes to its operands in turn. */
 function depthFirst(graph) {

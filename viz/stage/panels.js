@@ -100,7 +100,7 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
     if (own.scrollLeft) { own.scrollLeft = 0; }
     if (now) { bring(now); }
     showEdges(sliding);
-  }, point(i, isOn) { (parts.get(i) || []).forEach((part) => part.classList.toggle("gg-hover", isOn)); } };
+  } };
 
   function rowsOfMath() {
     const whole = make("div", "", box);
@@ -243,7 +243,7 @@ function equationIn(box) {
       let pair = null, sign = "";
       equation.forEach((term) => {
         if (typeof term === "string") { sign = term; return; }
-        pair = make("span", "gg-pair", sign === "=" ? pair : line); /* a line breaks before a sign, before "=" only in need */
+        pair = make("span", "gg-pair", sign === "=" ? pair : line); /* a line breaks before a sign, but never before "=" */
         const bound = make("span", "gg-pair", pair);
         if (sign) { make("b", "gg-sign-between", bound, sign); }
         const [caption, text, isAnswer] = term;
@@ -444,13 +444,16 @@ function longTableIn(place, headings, { textsOf, mark, begin = () => undefined }
 }
 
 /* The table of all steps, with the numbers as they are. */
-function rowsIn(place, first, { go, point }) {
+function rowsIn(place, first, { go, point, mark }) {
   let seen = null;
+  /* Where a step arrives. */
+  const arrivals = ({ phase, edges, outs, node }) => outs || (phase === "backward" ? edges.map(([sender, k]) => seen.graph.nodes[sender].p[k]) : [node]);
   const table = longTableIn(place, HEADINGS, {
     textsOf: (i) => [String(first + i + 1), ...seen.steps[i].cells.map((cell) => written(seen.graph, cell, seen.steps[i]))],
     mark: (row, i) => {
       const { steps, now, isPredicting, isAsked } = seen;
       tell(row, "phase", steps[i].phase);
+      tell(row, "n", arrivals(steps[i]).join(" "));
       tell(row, "gg-now", i === now);
       tell(row, "gg-secret", isAsked && i === now);
       tell(row, "gg-future", isPredicting && i > now);
@@ -458,8 +461,8 @@ function rowsIn(place, first, { go, point }) {
     },
     begin: (row) => {
       on(row, "click", () => go(row.at));
-      on(row, "mouseenter", () => point(seen.steps[row.at].node, true));
-      on(row, "mouseleave", () => point(seen.steps[row.at].node, false));
+      on(row, "mouseenter", () => arrivals(seen.steps[row.at]).forEach(mark));
+      on(row, "mouseleave", () => point(null, false));
     },
   });
   return (graph, steps, now, isPredicting, isAsked, isVisible) => {
@@ -501,15 +504,36 @@ function wordsIn(place, lines, canThrow) {
   };
 }
 
-/* What differences say of a gradient that is complete: as stored, or computed here as `checks` in steps.py does. */
+/* What differences say of a gradient that is complete: as stored, or computed here as `checks` in steps.py
+   does. With other numbers another step may complete it. */
 function checked(graph, step) {
-  if (!graph.isChanged() || !step.check) { return step.check || ""; }
+  if (!graph.isChanged()) { return step.check; }
+  const [received, uses] = graph.isChecked && step.edges.length === 1 ? usesOf(graph, step) : [];
+  if (!uses || received < uses) { return ""; }
   const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], gradient = graph.gradients[i];
   const { value, error, isKink, isDoubtful } = byDifferences(graph, i), slope = `∂${graph.nodes[graph.root].n}/∂${graph.nodes[i].n}`;
   const isSame = abs(value - gradient) - 4 * error <= 1e-4 * max(abs(value), abs(gradient));
   return "Check by differences: " + (isKink ? `there is no single slope ${slope} here.` :
     isDoubtful ? `they tell nothing of ${slope} here.` :
       `${slope} ≈ ${short(value)}, ${isSame ? "the same" : "not " + short(gradient)}.`);
+}
+
+/* The chain rule of a neuron's weights in three factors, a row each, with the numbers as they are: in the
+   table of neuron.py each cell ends in one. What is written before that of the activation may hold for
+   the numbers of the program only. */
+function factorsIn(place) {
+  const [output, sum, terms, isBranch] = JSON.parse(place.dataset.factors);
+  const rows = [...place.querySelectorAll("tbody tr")].map(({ cells }) => [...cells].slice(1)
+    .map((cell) => [cell, cell.textContent.slice(0, cell.textContent.lastIndexOf(" ") + 1)]));
+  return (graph) => rows.forEach((cells, row) => {
+    const [node, k] = terms[row], product = graph.sent[node][k]?.sent;
+    const factors = [graph.gradients[output], slopeOf(graph, output, sum), graph.locals[node][k]];
+    const digits = product === undefined ? DIGITS : digitsOfRow(factors, product, (a, b, c) => a * b * c);
+    [...factors.map((number) => shortIn(number, digits)), short(product)].forEach((number, column) => {
+      const [cell, before] = cells[column], isStale = column === 1 && isBranch && graph.isChanged();
+      put(cell, (isStale ? "× " : before) + number);
+    });
+  });
 }
 
 const WHY = {

@@ -127,7 +127,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   });
   const all = [...parts.values()].reverse();
   const showFolds = layout.folds ? foldsIn(folds, graph, layout, pick) : () => undefined;
-  return { place, show, flow, hover, cull, boxesOf, size: layout.boxes.filter(Boolean).length, box: (i) => parts.get("n" + i)?.made?.group,
+  return { place, show, flow, cull, boxesOf, size: layout.boxes.filter(Boolean).length, box: (i) => parts.get("n" + i)?.made?.group,
     spots: layout.boxes.concat((layout.folds || []).map((fold) => fold.box)) };
 
   function add(key, holder, { x, y, width, height }, margin, make, update) {
@@ -275,11 +275,6 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     const gradient = isAsked || known.gradients[i] === null ? "" : short(known.gradients[i]) + ", ";
     return node.n + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : "") + (status ? "; gradient " + gradient + status : "") +
       (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
-  }
-
-  /* Marks a node that is pointed at, here or in the formula or the table. */
-  function hover(i, isOn) {
-    ["n", "o"].forEach((kind) => parts.get(kind + i)?.made?.group.classList.toggle("gg-hover", isOn));
   }
 }
 

@@ -34,6 +34,7 @@ function setUp(root, moved) {
   const hands = { pick: jump, point, adjust: adjustable };
   let alone = null; /* the node whose surroundings alone are seen */
   let drawnKey = null; /* what is drawn */
+  let held = null; /* the node that had the keys in a picture that was drawn anew, "" for what is none */
   let brokenNow = brokenIn(); /* which number is the first that is not finite */
   let isTurning = false; /* whether another step is about to be shown */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
@@ -71,13 +72,14 @@ function setUp(root, moved) {
     show(false);
   });
   const table = drawers.add("table", "Steps", "All steps as a table (T)"), matrices = make("div", "", table);
-  const showRows = rowsIn(table, first, { go: leap, point });
+  const showRows = rowsIn(table, first, { go: leap, point, mark });
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines, canThrow);
   const isPart = first + allSteps.length < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
   const showMistakes = isPart ? () => undefined : mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
   const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see it on a map (E)")) : null;
-  const more = root.querySelector(".gg-more");
+  const more = root.querySelector(".gg-more"), factors = more && graph.isLive && more.querySelector("[data-factors]");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
+  const showFactors = factors ? factorsIn(factors) : () => undefined;
   const guess = guessIn(controls, { reveal, next: () => leap(now + 1), leave: takeKeys });
   if (canChange) { make("span", "gg-hint", controls, "drag a number with ◂ ▸: everything follows"); }
   const saying = make("p", "gg-sentence", page);
@@ -169,6 +171,7 @@ function setUp(root, moved) {
     if (key === drawnKey) { return; }
     drawnKey = key;
     viewed = view;
+    if (svg.contains(document.activeElement)) { held = document.activeElement.closest("[data-n]")?.dataset.n ?? ""; }
     ({ layout, picture } = isNetwork() ? networkHere(isDown, most) : alone === null ? wholeOf(isDown) : aroundNode());
     svg.replaceChildren(picture.place);
     set(svg, "width", layout.width);
@@ -292,7 +295,7 @@ function setUp(root, moved) {
     const shown = minimap.querySelector(".gg-window");
     if (!shown) { return; }
     const at = insideOf(view);
-    const isWhole = !layout || camera.room().width < 560 || (at.width >= layout.width && at.height >= layout.height);
+    const isWhole = !layout || (at.width >= layout.width && at.height >= layout.height);
     minimap.style.display = isWhole ? "none" : "";
     for (const [key, number] of Object.entries(at)) { set(shown, key, number); }
   }
@@ -308,9 +311,17 @@ function setUp(root, moved) {
     return { x: -x / scale, y: -y / scale, width: width / scale, height: height / scale };
   }
 
+  /* Marks a node that is pointed at, wherever: its terms, its box and operation, the lines from it to where
+     it is used, and the rows of the steps that arrive at it. Another one is pointed at no more. */
   function point(i, isOn) {
-    if (picture) { picture.hover(i, isOn); }
-    formula.point(i, isOn);
+    page.querySelectorAll(".gg-hover").forEach((part) => part.classList.remove("gg-hover"));
+    if (isOn) { mark(i); }
+  }
+
+  function mark(i) {
+    const uses = graph.nodes.flatMap(({ p }, to) => p.map((parent, k) => (parent === i ? `[data-e="${to}_${k}"]` : "")));
+    const parts = [`[data-n~="${i}"]`, `[data-o="${i}"]`, `[data-e="${i}"]`, ...uses.filter(Boolean)];
+    page.querySelectorAll(parts.join()).forEach((part) => part.classList.add("gg-hover"));
   }
 
   /* Levels. */
@@ -409,19 +420,21 @@ function setUp(root, moved) {
     page.classList.toggle("gg-updated", step.phase === "update");
     set(svg, "class", "gg-picture gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
     if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden); }
+    if (held !== null) { giveKeys((held && picture.box(Number(held))) || root); held = null; }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = !isNetwork();
     if (isNetwork() && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
     if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
     if (drawers.isOpen() === "explore") { experiments(); }
+    if (drawers.isOpen() === "more") { showFactors(graph); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
     [toFirst, back].forEach((one) => set(one, "aria-disabled", now === 0));
     [forward, toLast].forEach((one) => set(one, "aria-disabled", now === steps.length - 1));
     put(broken, isPredicting ? "" : brokenNow);
     broken.hidden = !broken.textNow;
     root.dataset.step = now;
-    if (equation.scrollHeight > equation.clientHeight + 1) { equation.classList.add("gg-small"); }
+    if (equation.scrollHeight > equation.clientHeight + 1 || equation.scrollWidth > equation.clientWidth) { equation.classList.add("gg-small"); }
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
       const room = camera.room();
       formula.center();
@@ -526,10 +539,8 @@ function setUp(root, moved) {
 
   /* With other numbers other operands contribute most; while a box is dragged it stays where it is. */
   function follow(isNew = false) {
-    const own = document.activeElement?.closest?.(".gg-box")?.dataset.n, before = picture;
     if (!frame.dataset.busy) { drawSeen(); }
     show(isNew);
-    if (picture !== before && own !== undefined) { giveKeys(picture.box(Number(own))); }
   }
 
   function setNumber(i, number) {
@@ -558,12 +569,13 @@ function setUp(root, moved) {
     set(box, "tabindex", 0);
     set(box, "aria-label", graph.nodes[i].n);
     box.dataset.lmSuppressShortcuts = true;
-    let start = null, isDragged = false, keyStep = 0, keyed = null; /* the number that the keys have left, and their step to it */
+    let start = null, isDragged = false, isTouched = false, keyStep = 0, keyed = null; /* the number that the keys have left, and their step to it */
     [zone, handle].forEach((part) => {
       on(part, "pointerdown", (event) => {
         if (event.button) { return; }
         start = [event.clientX, graph.values[i]];
         isDragged = false;
+        isTouched = event.pointerType === "touch";
         frame.dataset.busy = true;
         part.setPointerCapture(event.pointerId);
         event.stopPropagation();
@@ -581,7 +593,10 @@ function setUp(root, moved) {
         delete frame.dataset.busy;
         if (isDragged) { follow(); }
       }));
-      on(part, "click", (event) => event.preventDefault()); /* it was meant for the number */
+      on(part, "click", (event) => {
+        event.preventDefault(); /* it was meant for the number */
+        if (isTouched && !isDragged) { type(i); }
+      });
       on(part, "dblclick", () => type(i));
     });
     on(box, "keydown", (event) => {
@@ -701,16 +716,16 @@ function setUp(root, moved) {
     const showThrows = canThrow ? throwsIn(place) : () => undefined, showMap = mapIn(place, graph, names);
     if (selected !== null) { nudge.select(selected); }
     return () => {
-      nudge.show(knownNow());
+      nudge.show(knownNow().gradients);
       showThrows(throws, graph.nodes[graph.root].n);
       showMap(way);
     };
   }
 
-  /* The gradients that have come, at all levels: on that of the network, with those of its layers. */
+  /* What has come, at all levels: on that of the network, with what its layers have sent and moved. */
   function knownNow() {
     const full = stepsNow(graph, allSteps);
-    return knownAfter(graph, full, full.indexOf(scalarsOf(steps[now]).pop())).gradients;
+    return knownAfter(graph, full, full.indexOf(scalarsOf(steps[now]).pop()));
   }
 
   /* For embedding and tests. */
@@ -729,8 +744,9 @@ function setUp(root, moved) {
   }
 
   function numbers() {
-    const gradients = knownNow();
-    return Object.fromEntries(graph.nodes.map((node, i) => [node.n, { value: graph.values[i], grad: gradients[i] }]));
+    const { gradients, moved } = knownNow();
+    return Object.fromEntries(graph.nodes.map((node, i) => [node.n,
+      { value: moved.has(i) ? graph.moved.get(i) : graph.values[i], grad: gradients[i] }]));
   }
 
   function stepShown() {
