@@ -137,10 +137,10 @@ def contribution(operation: Operation | None, upstream: Any, local: Any) -> Any:
     return upstream * local
 
 
-def require_value(thing: Any, call: str) -> None:
+def require_value(thing: Any, call: str, hint: str = "") -> None:
     """Refuse what is no Value, above all a function, whose gradient has a call of its own."""
     if not isinstance(thing, Value):
-        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else ""
+        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else hint
         raise TypeError(f"{call} takes a Value, not {describe(thing)}.{hint}")
 
 

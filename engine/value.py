@@ -138,7 +138,9 @@ class Value(Refusals, Numeric):
         if not is_ours(cls):
             raise TypeError(misuse.derived(cls.__name__))
 
-    def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
+    def __init__(
+        self, data: Any, label: str | None = None, *others: object, **foreign: object
+    ) -> None:
         if type(data) is not float:
             data = _stored(data, "Value(...)", misuse.value_of_a_value)
         self._number: float = data
@@ -146,8 +148,8 @@ class Value(Refusals, Numeric):
         self._operands = self.partials = ()
         self.operation = None
         self._tag = _UNTAGGED
-        if label is not None or others:
-            self._tag = Tag(None, checked_label(label, *others))
+        if label is not None or others or foreign:
+            self._tag = Tag(None, checked_label(label, *others, **foreign))
         self._code, self._instruction = None, -1
 
     @property
@@ -174,6 +176,8 @@ class Value(Refusals, Numeric):
     def grad(self, number: Any) -> None:
         if watching:
             tell_used("sets .grad of", self)
+        if number is None:
+            raise TypeError(misuse.GRADIENT_OF_NONE)
         is_gradient = number.__class__ is float or number is NOT_COMPUTED
         self._grad = number if is_gradient else _stored(number, "v.grad")
 

@@ -12,7 +12,6 @@ installed. Go on with `engine/__init__.py`; the command is in `__main__.py`.
 """
 
 import os as _os
-import sys as _sys
 from importlib import import_module as _import_module
 from importlib.machinery import PathFinder as _PathFinder
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ if not _os.path.isfile(_os.path.join(_os.path.dirname(__file__), "engine", "__in
     __path__.append(_os.path.dirname(_os.path.dirname(__file__)))
 
 from glassgrad import engine as engine
+from glassgrad.engine.misuse import absent as _absent
 
 if TYPE_CHECKING:
     from glassgrad import nn as nn
@@ -71,8 +71,7 @@ if not TYPE_CHECKING:
         if name in _ROOM_OF or name in _names_of_engine():
             thing = globals()[name] = getattr(room, name)
             return thing
-        this = _sys.modules[__name__]  # from which Python finds out what was meant
-        raise AttributeError(f"glassgrad has no {name!r}", name=name, obj=this)
+        raise _absent(__name__, name, {*_names_of_engine(), *_ROOM_OF})
 
 
 def _names_of_engine() -> set[str]:

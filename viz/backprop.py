@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
-from glassgrad.engine.misuse import real, whole
+from glassgrad.engine.misuse import know_habits, real, whole
 from glassgrad.engine.printing import columns, printing, short
 from glassgrad.engine.text import clipped, counted, describe, named, some_of, suggestion, told
 from glassgrad.viz.drawing import checked_name, picture_of
@@ -176,6 +176,9 @@ class Backprop(Steps):
         return {"text/html": self.html(), "text/plain": repr(self) if is_long else self.text()}
 
 
+know_habits(Backprop)
+
+
 def backprop(
     y: Value,
     *,
@@ -255,7 +258,8 @@ def _gradients(steps: Steps) -> str:
     rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
     for node in listed:
         gradient = steps.gradients.get(node.index)
-        cells = (node.name, short(node.data), "– (frozen)" if node.is_frozen else short(gradient))
+        shown = "– (nothing sent)" if gradient is None else short(gradient)
+        cells = (node.name, short(node.data), "– (frozen)" if node.is_frozen else shown)
         rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
     return _table(f"Gradients: how fast {root.name} changes with each", rows)
 

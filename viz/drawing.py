@@ -14,7 +14,7 @@ import graphviz
 from glassgrad.engine import Value
 from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
-from glassgrad.engine.misuse import real, whole
+from glassgrad.engine.misuse import know_habits, real, whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import scalar_of
@@ -96,6 +96,9 @@ class Rendered(ABC):
         what, stem = self.kind_and_stem
         path, kind = checked_name(path, self.formats, f"A {what} is", stem)
         return write_file(path, self.content(kind))
+
+
+know_habits(Rendered)
 
 
 class Drawing(Rendered):
@@ -279,8 +282,8 @@ def _left_out(picture: Picture) -> str:
             which, more = f"the nearest to {name}", shows_all
         return f"{len(picture.indices)} of {size} nodes are drawn, {which}; {more}"
     boxes = [part for part in picture.parts if part.box and part.box not in picture.scopes.folds]
-    said = [_in_boxes(f"{_size(boxes)} nodes", boxes)] if boxes else []
-    said += [f"{left_out} nodes are not drawn"] if left_out else []
+    said = [_in_boxes(f"{_size(boxes)} of {size} nodes", boxes)] if boxes else []
+    said += [f"{left_out}{'' if boxes else f' of {size}'} nodes are not drawn"] if left_out else []
     return f"{' and '.join(said)}; {shows_all}" if said else ""
 
 
