@@ -32,6 +32,7 @@ from glassgrad import (
     grad,
     scope,
 )
+from glassgrad.engine.arrays import array_of
 from glassgrad.engine.misuse import HABITS, is_real
 
 
@@ -408,13 +409,17 @@ def test_a_habit_of_another_library_is_no_attribute_and_is_answered_by_name(
         (lambda: Value(2.0, "x", device="cpu"), "no argument 'device'. It takes a number and a"),
         (lambda: setattr(Value(2.0), "grad", None), "write clear_grad([v]), which makes it “–”"),
         (lambda: grad(grad(Value(2.0) ** 2, Value(2.0)), Value(2.0)), "differentiable=True)."),
-        (lambda: Value(2.0).softmax(), "It is softmax(values), a function of glassgrad."),
+        (lambda: Value(2.0).softmax(), "several it is softmax(values), a function of glassgrad."),
         (lambda: statistics.mean([Value(2.0)]), "mean(xs) or var(xs), functions of glassgrad;"),
-        (lambda: engine.values([1.0, 2.0]).tanh, "holds several Values: write [v.tanh("),
-        (lambda: engine.values([[1.0, 2.0]])[0].relu, "several Values: write [v.relu("),
+        (lambda: array_of([Value(1.0)] * 2, (2,)).tanh, "holds several Values: write [v.tanh("),
+        (lambda: array_of([Value(1.0)] * 2, (1, 2))[0].relu, "several Values: write [v.relu("),
+        (
+            lambda: compiled(lambda x: x.tanh()).over(np.ones((2, 3))),
+            "write [v.tanh(...) for v in A].",
+        ),
         *(
             (attempt, f"{name}() is written with its brackets: `with {name}():`, or @{name}().")
-            for name in ("no_grad", "recording", "trap")
+            for name in ("no_grad", "trap")
             for attempt in (
                 lambda name=name: exec(f"with engine.{name}: pass"),
                 lambda name=name: exec(f"@engine.{name}\ndef f(): pass"),
