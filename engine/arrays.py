@@ -56,11 +56,8 @@ row_of_ufunc["rint"] = lambda x: x.rint() if isinstance(x, Numeric) else float(n
 
 
 def serve(row: Any) -> None:
-    """Let a row of the table answer for numpy's functions, on Values and arrays of them.
-
-    As a method of an array it is no row's: the array says so.
-    """
-    if not hasattr(np.ndarray, row.name):
+    """Let a row of the table answer for numpy's functions, on Values and arrays of them."""
+    if not hasattr(np.ndarray, row.name):  # of an array it is no method
         remedy = f"It holds several Values: write [v.{row.name}(...) for v in A]."
         setattr(ValueArray, row.name, Habit(row.name, remedy))
     own = getattr(np, row.name, None)

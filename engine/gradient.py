@@ -74,8 +74,7 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
     >>> dy.data, grad(dy, x)
     (27.0, 18.0)
     """
-    again = misuse.GRAD_OF_NUMBER if isinstance(y, float) else ""
-    require_value(y, "the first argument of grad", again)
+    require_value(y, "the first argument of grad", misuse.GRAD_OF_NUMBER)
     if foreign or xs is None:
         unknown = [f"grad has no argument {argument!r}. " for argument in foreign]
         raise TypeError("".join(unknown) + misuse.GRAD_TAKES)
@@ -358,7 +357,8 @@ class _Call:
             self.result = settled(function(*arguments, **(named or {})))
         except (TypeError, AttributeError) as error:
             if any(not _is_number(shape) for shape in self._shapes):
-                note(error, misuse.WITH_A_VECTOR.format(role, self._title))
+                one = "the vector as one argument: compute with its elements, as v[0] * v[1]"
+                note(error, f"{role} gives {self._title} {one}.")
             raise
         own = set(self.leaves)
         behind = order_of(*[x for x in leaves_of(self.result) if isinstance(x, Value)])

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from inspect import Signature, signature
 from math import isfinite
 from numbers import Complex, Number, Rational
 from types import FrameType
-from typing import Any, NoReturn, SupportsFloat
+from typing import Any, NoReturn, SupportsFloat, TypeVar
 
 import numpy as np
 
-from glassgrad.engine.text import clipped, describe, suggestion, told
+from glassgrad.engine.text import clipped, describe, told
 
+_Class = TypeVar("_Class", bound=type)
 REAL = (float, int, Rational, np.floating, np.bool_)
 """The types of real numbers; numpy counts a span of time among its integers, `is_real` does not."""
 
@@ -139,10 +140,7 @@ value_of_a_value = (
     "Use the Value itself, +v for a copy in the graph, or v.detach() for a constant."
 ).format
 assigned_a_value = "v.data and v.grad hold numbers, not Values ({}). Assign its .data.".format
-GRADIENT_OF_NONE = (
-    "v.grad takes a real number, not None. Give a number, or write clear_grad([v]), which makes it "
-    "“–”, not computed; zero_grad([v]) makes it 0."
-)
+GRADIENT_OF_NONE = "v.grad takes no None. Give a number, or write clear_grad([v]) to clear it."
 copied = (
     "Cannot copy or pickle {}: it is the result of {!r} "
     "and would take its whole graph along. Copy v.detach(), or the leaves."
@@ -173,22 +171,10 @@ GRAD_OF_FUNCTION = (
     " Of a function f, value_and_grad(f)(x) gives (value, gradient), "
     "and lambda x: value_and_grad(f)(x)[1] is the gradient as a function."
 )
-GRAD_OF_NUMBER = (
-    " A gradient that is to be differentiated again is a graph itself: grad(y, x, "
-    "differentiable=True)."
-)
+GRAD_OF_NUMBER = " A gradient to be differentiated again is grad(y, x, differentiable=True)."
 GRAD_TAKES = (
     "grad takes a Value and what to differentiate it by: write grad(y, x), or grad(y, [x, w]); "
     "for gradients that are graphs grad(y, x, differentiable=True)."
-)
-
-WITH_A_VECTOR = (
-    "{} hands {} the vector as one argument: compute with its elements, as in "
-    "lambda v: v[0] * v[1]."
-)
-WITH_A_BATCH = (
-    "{0}(...) is a call on one sample. For many, {0}.over(X, y) gives the mean, {0}.map(X) all "
-    "results."
 )
 
 
@@ -200,23 +186,16 @@ def note(error: Exception, hint: str) -> None:
 
 # Habits, and conversions that would cut a gradient.
 
-_SHOWING = {
-    "show view render": "A notebook shows it by itself; elsewhere .save('name.html') writes a page "
-    "to be opened in a browser."
-}
 HABITS = {
     kind: {name: remedy.format(name) for names, remedy in rows.items() for name in names.split()}
-    for kind, rows in {
+    for kinds, rows in {
         "Value": {
             "_prev children": "v.parents are its operands.",
-            "_op": "v.operation is what made it; None for a leaf.",
-            "_backward": "v.partials are its local derivatives; v.backward() applies the chain "
-            "rule.",
-            "gradient retain_grad": "v.grad is its gradient, after backward(): every node keeps "
-            "one.",
+            "_op grad_fn is_leaf": "v.operation is what made it; None for a leaf.",
+            "_backward": "v.partials are its local derivatives; backward() applies the chain rule.",
+            "gradient retain_grad": "v.grad is its gradient, after backward(): every node has one.",
             "requires_grad requires_grad_": "Every Value takes part in gradients; module.freeze() "
             "leaves parameters out of a training, v.detach() gives a constant, and no_grad() many.",
-            "grad_fn is_leaf": "v.operation is what made it; None for a leaf.",
             "clone copy": "+v is the same number as a node of its own; v.detach() is cut off from "
             "the graph.",
             "zero_grad zero_": "Write v.grad = 0.0, or zero_grad(values) for several.",
@@ -226,40 +205,31 @@ HABITS = {
             "data_vector(values) an array of several, and np.array(values) one of Values.",
             "dot sum mean prod max min softmax logsumexp std var": "A Value is one number. Of "
             "several it is {}(values), a function of glassgrad.",
-            # Python itself would suggest tan, sin and cos.
-            "tahn": "Write v.tanh().",
-            "sihn": "Write v.sinh().",
-            "cohs": "Write v.cosh().",
+            "tahn sihn cohs": "Write tanh, sinh or cosh.",  # Python itself thinks of tan and so on
         },
         "Compiled": {
-            "grad jac hess": "f(x).backward() computes the .grad of the Values that it depends on; "
+            "grad jac hess backward": "f(x).backward() computes the .grad of what it depends on; "
             "value_and_grad(f), jacobian(f) and hessian(f) differentiate by arguments.",
-            "backward": "A result has it: f(x).backward().",
-            "parameters named_parameters state_dict zero_grad train eval": "A model has it, which "
-            "the function calls: write model.{}(). f.function is what was compiled.",
+            "parameters named_parameters state_dict zero_grad train eval": "Ask the model that the "
+            "function calls: model.{}(). f.function is what was compiled.",
             "vmap batch": "f.over(X) is the mean over samples, f.map(X) gives all results.",
         },
-        "Backprop": _SHOWING,
-        "Rendered": _SHOWING,
+        "Backprop Rendered": {
+            "show": "A notebook shows it; else open what .save('a.html') writes."
+        },
         "glassgrad": {
-            "Tensor tensor Variable array": "A number of a graph is a Value, Value(2.0); several "
-            "are [Value(x) for x in xs].",
+            "Tensor tensor Variable": "A number of a graph is a Value: Value(2.0).",
             "Parameter": "A Value that is an attribute of a Module is a parameter of it.",
             "Linear Dense": "A layer is Layer(2, 3, activation='linear'), or with another one.",
-            "optim": "The optimisers are names of glassgrad themselves: SGD, Adam, AdamW.",
-            "functional F": "Functions are names of glassgrad themselves: relu(v), "
-            "softmax(values), mse(prediction, target).",
+            "optim functional F": "Optimisers and functions are names of glassgrad themselves: "
+            "Adam, relu(v), mse(prediction, target).",
             "DataLoader TensorDataset": "fit(model, loss, X, y, batch_size=32) draws the batches.",
-            "jit": "Write compiled(f).",
-            "vmap": "compiled(f).map(X) gives all results, compiled(f).over(X) their mean.",
-            "vjp": "y.backward(gradient=g) begins with the upstream gradient g.",
-            "train": "Write fit(model, loss, X, y).",
-            "save": "Write model.save(path).",
+            "jit vmap": "compiled(f) is f as an array program, compiled(f).map(X) f of many.",
         },
     }.items()
+    for kind in kinds.split()
 }
-"""What people look for on a thing, by the name of its class, or in the package, and the sentence
-that says where it is."""
+"""What people look for on a thing, or in the package, and the sentence that says where it is."""
 
 
 class Habit:
@@ -279,25 +249,11 @@ class Habit:
         self.__get__(node, type(node))
 
 
-def know_habits(kind: type, name: str | None = None) -> None:
-    """Let a class answer for what people look for on it; the rows may be those of another name."""
-    for habit, remedy in HABITS[name or kind.__name__].items():
+def know_habits(kind: _Class) -> _Class:
+    """Let a class answer for what people look for on it, as a decorator."""
+    for habit, remedy in HABITS[kind.__name__].items():
         setattr(kind, habit, Habit(habit, remedy))
-
-
-def absent(package: str, name: str, known: Iterable[str]) -> ImportError | AttributeError:
-    """The error of a name that a package does not have, for its `__getattr__` to raise.
-
-    What an AttributeError says is not heard by `from package import name`, which asks first.
-    """
-    instead = ""
-    if name[:1] != "_":  # as Python itself asks for many
-        instead = (
-            f" {HABITS[package][name]}" if name in HABITS[package] else suggestion(name, known)
-        )
-    is_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"
-    kind = ImportError if instead and is_from else AttributeError
-    return kind(f"{package} has no {name!r}.{instead}")
+    return kind
 
 
 class Refusals:
@@ -364,7 +320,6 @@ def _refusal(sentence: str, call: str, remedy: str) -> Callable[..., NoReturn]:
 
 for _name, _refused in _REFUSED.items():
     setattr(Refusals, f"__{_name}__", _refusal(*_refused))
-know_habits(Refusals, "Value")
 
 
 def name(node: Any) -> str:
@@ -388,9 +343,7 @@ def names(nodes: Sequence[Any]) -> str:
 def checked_label(label: Any, *others: object, **foreign: object) -> str | None:
     """A label, if it is one; `others` and `foreign` are what else `Value(...)` was given."""
     for name in foreign:
-        remedy = (
-            HABITS["Value"].get(name) or "It takes a number and a label, Value(2.0, label='x')."
-        )
+        remedy = HABITS["Value"].get(name, "It takes a number and a label: Value(2.0, 'x').")
         raise TypeError(f"Value(...) has no argument {name!r}. {remedy}")
     if others or (isinstance(label, tuple) and any(isinstance(x, Refusals) for x in label)):
         raise TypeError(

@@ -32,6 +32,7 @@ from glassgrad.engine.misuse import (
     is_real,
     is_refused,
     is_tensor,
+    know_habits,
     name,
     real,
     remedy,
@@ -88,6 +89,7 @@ NOT_COMPUTED = NotComputed(-0.0)  # -0.0 plus a number is that number, the sign 
 _UNTAGGED = ORDINARY.tag
 
 
+@know_habits
 class Value(Refusals, Numeric):
     """A real number in a graph of computations.
 
@@ -138,9 +140,7 @@ class Value(Refusals, Numeric):
         if not is_ours(cls):
             raise TypeError(misuse.derived(cls.__name__))
 
-    def __init__(
-        self, data: Any, label: str | None = None, *others: object, **foreign: object
-    ) -> None:
+    def __init__(self, data: Any, label: str | None = None, *others: Any, **foreign: Any) -> None:
         if type(data) is not float:
             data = _stored(data, "Value(...)", misuse.value_of_a_value)
         self._number: float = data

@@ -437,7 +437,7 @@ def test_the_result_has_a_name_of_its_own(
         (["x", "x="], "x needs a number, not nothing.", None),
         (["x", "x=1+y"], "x needs a number, not 1+y.", "1+y"),
         (["x", "x=[1, 2]"], "x needs a number, not [1, 2].", "[1, 2]"),
-        (["x=3", "x*x"], 'Its place is after the expression: glassgrad "2*x" x=3.', "x=3"),
+        (["x=3", "x*x"], 'It goes after the expression: glassgrad "2*x" x=3.', "x=3"),
         (["a = x; b = a*2; c = 3", "x=2"], "c=3 computes nothing.", "c = 3"),
         (["xw", "x=1", "w=2"], "xw is one name. A product is written x*w.", "xw"),
         (["tanh", "x=2"], "tanh is an operation: write tanh(...).", "tanh"),

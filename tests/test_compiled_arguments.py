@@ -531,13 +531,13 @@ def test_options_may_be_given_to_the_decorator() -> None:
 @pytest.mark.parametrize(
     ("attempt", "hint"),
     [
-        (lambda: LOSS([[1.0], [2.0]], [1.0, 2.0]), "<lambda>.over(X, y) gives the mean"),
-        (lambda: LOSS(np.ones((2, 1)), np.ones(2)), "<lambda>.over(X, y) gives the mean"),
-        (lambda: compiled(engine.tanh)([1.0, 2.0]), "tanh.map(X) all results."),
+        (lambda: LOSS([[1.0], [2.0]], [1.0, 2.0]), "of many <lambda>.over(X, y) is the mean,"),
+        (lambda: LOSS(np.ones((2, 1)), np.ones(2)), "of many <lambda>.over(X, y) is the mean,"),
+        (lambda: compiled(engine.tanh)([1.0, 2.0]), "tanh.map(X) gives all."),
         (lambda: LOSS(1.0, "a"), None),
         (lambda: LOSS([1.0], Value(2.0)), None),
-        (lambda: engine.hessian(compiled(lambda x: x * x))([1.0, 2.0]), "hessian hands lambda the"),
-        (lambda: engine.value_and_grad(lambda v: v.sum())([1.0]), "as in lambda v: v[0] * v[1]."),
+        (lambda: engine.hessian(compiled(lambda x: x * x))([1.0, 2.0]), "hessian gives lambda the"),
+        (lambda: engine.value_and_grad(lambda v: v.sum())([1.0]), "its elements, as v[0] * v[1]."),
         (lambda: engine.value_and_grad(lambda v: v.nothing())(1.0), None),
     ],
 )

@@ -223,8 +223,8 @@ REFUSED = [
     ("x!", "No expression has the sign !. Leave it out.", "!"),
     ("(x +\n y $ x)", "No expression has the sign $. Leave it out.", "$"),
     # Parts.
-    ("x = -1e-3", 'place is after the expression: glassgrad "2*x" x=-1e-3.', "x = -1e-3"),
-    ("a = 3; x = 2", "x=2 computes nothing. Its place is after the expression", "x = 2"),
+    ("x = -1e-3", 'goes after the expression: glassgrad "2*x" x=-1e-3.', "x = -1e-3"),
+    ("a = 3; x = 2", "x=2 computes nothing. It goes after the expression", "x = 2"),
     ("x; y", "This part has no name. Write h = x and use h in what follows it.", "x"),
     ("import os", NOT_ALLOWED, "import os"),
     ("x += 1; x", NOT_ALLOWED, "x += 1"),

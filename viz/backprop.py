@@ -35,6 +35,7 @@ _MOST_CHECKING = 100_000  # how many operations the check by differences of a te
 FORMATS = ("html", "svg", "png", "pdf", "json", "txt")
 
 
+@know_habits
 class Backprop(Steps):
     """The steps of backpropagation. Notebooks show them; `print` gives text; `save` writes a file.
 
@@ -176,9 +177,6 @@ class Backprop(Steps):
         return {"text/html": self.html(), "text/plain": repr(self) if is_long else self.text()}
 
 
-know_habits(Backprop)
-
-
 def backprop(
     y: Value,
     *,
@@ -258,8 +256,8 @@ def _gradients(steps: Steps) -> str:
     rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
     for node in listed:
         gradient = steps.gradients.get(node.index)
-        shown = "– (nothing sent)" if gradient is None else short(gradient)
-        cells = (node.name, short(node.data), "– (frozen)" if node.is_frozen else shown)
+        idle = "– (frozen)" if node.is_frozen else "– (nothing sent)"
+        cells = (node.name, short(node.data), idle if gradient is None else short(gradient))
         rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
     return _table(f"Gradients: how fast {root.name} changes with each", rows)
 

@@ -260,8 +260,7 @@ class Derivation:
 def _told(diagram: Diagram, value: Value) -> str:
     """A Value as the user knows it: its name, how it was computed, its number."""
     node = diagram[diagram.values[value]]
-    parts = [node.label or "", clipped(diagram.formula(node)), short(node.data)]
-    return " = ".join(filter(None, parts))
+    return " = ".join(filter(None, (node.label, clipped(diagram.formula(node)), short(node.data))))
 
 
 def _written(formula: Formula) -> Written:

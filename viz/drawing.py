@@ -42,6 +42,7 @@ _READABLE = 0.7
 FORMATS = ("svg", "png", "pdf", "dot", "json", "html", "txt")
 
 
+@know_habits
 class Rendered(ABC):
     """What Graphviz draws: a part of a page, or a file."""
 
@@ -96,9 +97,6 @@ class Rendered(ABC):
         what, stem = self.kind_and_stem
         path, kind = checked_name(path, self.formats, f"A {what} is", stem)
         return write_file(path, self.content(kind))
-
-
-know_habits(Rendered)
 
 
 class Drawing(Rendered):

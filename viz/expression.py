@@ -169,9 +169,7 @@ class Expression:
                 ):
                     given = typed.replace(" ", "")
                     order = f'glassgrad "2*{given.partition("=")[0]}" {given}'
-                    problem = (
-                        f"{given} computes nothing. Its place is after the expression: {order}."
-                    )
+                    problem = f"{given} computes nothing. It goes after the expression: {order}."
                     raise self._error(problem, part)
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     yield name, value

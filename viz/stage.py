@@ -178,8 +178,7 @@ def _idle(diagram: Diagram, node: Node, position: int) -> Step:
         ("upstream", "local", "contribution", "before", "after"), 0.0
     )
     parent = node.parents[position]
-    edge = {"formula": text, "operand": position, "parent": parent, **nothing}
-    return Step(0, "backward", node.index, **edge)
+    return Step(0, "backward", node.index, "", text, operand=position, parent=parent, **nothing)
 
 
 # Whether the page can compute.

@@ -271,8 +271,7 @@ class Steps(Records[Step]):
             gradient = self.gradients.get(node.index, 0.0)
             new = moved[node.index] = node.data - rate * gradient
             yield Step(
-                len(self), "update", node.index, node.name,
-                f"{node.name} - {rate:.4g} * gradient",
+                len(self), "update", node.index, node.name, f"{node.name} - {rate:.4g} * gradient",
                 value=new, upstream=gradient, before=node.data, after=new,
             )  # fmt: skip
         if self.diagram.can_evaluate:

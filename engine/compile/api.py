@@ -38,13 +38,14 @@ from glassgrad.engine.compile.value_and_grad import (
 )
 from glassgrad.engine.context import current, is_traced, no_grad
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.misuse import WITH_A_BATCH, know_habits, note, whole
+from glassgrad.engine.misuse import know_habits, note, whole
 from glassgrad.engine.reductions import sum as add_up
 from glassgrad.engine.text import counted, describe
 from glassgrad.engine.value import Value
 from glassgrad.engine.vectors import METHODS
 
 
+@know_habits
 class Compiled:
     """A function of numbers and Values that runs as an array program; made by `compiled`."""
 
@@ -115,7 +116,8 @@ class Compiled:
                 return one_value(self.title, called_as_written(self.function, given.given))
         except (TypeError, ValueError, AttributeError) as error:
             if args and not given.values and all(has_parts(type(each)) for each in args):
-                note(error, WITH_A_BATCH.format(self.title))
+                many = f"of many {self.title}.over(X, y) is the mean, {self.title}.map(X) gives all"
+                note(error, f"{self.title}(...) is a call on one sample; {many}.")
             raise
         return result_of(parts[0], given)
 
@@ -329,9 +331,6 @@ class Compiled:
     def recordings(self) -> list[Recording]:
         """What was recorded, one for each structure of arguments and way through comparisons."""
         return [case.recording for case in self._cache.cases()]
-
-
-know_habits(Compiled)
 
 
 @overload
