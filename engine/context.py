@@ -241,6 +241,9 @@ class Opener:
         update_wrapper(self, function)
         self._function = function
 
+    def __reduce__(self) -> str:  # it is pickled by its name, as a function is
+        return function_name(self)
+
     def __call__(self, *misplaced: Any) -> Block:
         return self._refuse() if misplaced else self._function()
 

@@ -214,12 +214,9 @@ HABITS = {
             "function calls: model.{}(). f.function is what was compiled.",
             "vmap batch": "f.over(X) is the mean over samples, f.map(X) gives all results.",
         },
-        "Backprop Rendered": {
-            "show": "A notebook shows it; else open what .save('a.html') writes."
-        },
+        "Backprop Rendered": {"show": "A notebook shows it; else open what save('a.html') writes."},
         "glassgrad": {
             "Tensor tensor Variable": "A number of a graph is a Value: Value(2.0).",
-            "Parameter": "A Value that is an attribute of a Module is a parameter of it.",
             "Linear Dense": "A layer is Layer(2, 3, activation='linear'), or with another one.",
             "optim functional F": "Optimisers and functions are names of glassgrad themselves: "
             "Adam, relu(v), mse(prediction, target).",

@@ -436,6 +436,11 @@ def test_what_people_write_first_is_answered_with_what_to_write(
     assert_is_sentence(str(caught.value))
 
 
+def test_what_makes_blocks_is_pickled_and_copied_by_its_name() -> None:
+    for opener in (engine.no_grad, engine.trap):
+        assert copy.deepcopy(opener) is pickle.loads(pickle.dumps(opener)) is opener
+
+
 def test_no_class_derives_from_value():
     with pytest.raises(TypeError, match="Own derives from Value") as caught:
         type("Own", (Value,), {})

@@ -345,8 +345,7 @@ def compiled(function: Any = ..., *, audit: bool = True) -> Any:
     recorded once more. So it is if a name that it reads, or a model, has changed. Everything else
     that it does, such as drawing random numbers or printing, happens only when it is recorded, and
     when it is audited: at the 2nd, 4th, 8th ... use of a recording the function runs as it is
-    written too, to see that it gives the same. Use it as a function or as a decorator, also as
-    `@compiled(audit=False)`.
+    written too, to see that it gives the same. Use it as `@compiled` or `@compiled(audit=False)`.
 
     Args:
         function: the function; also a method, or an object that can be called.
