@@ -4,7 +4,8 @@
 
 The `pycon` blocks of a page are one session whose output must match. A `text` block after a `sh`
 block is the output of its last command; one that begins with `$` shows a command and its output.
-A session after `<!-- needs NAME -->` is left out where that module is not installed.
+A session after `<!-- needs NAME -->` is left out where that module is not installed. The `{stage}`
+blocks run as a reader copies them, each alone but for the `python` blocks of its page.
 docs/training.md and docs/distributed.md are run by tests of their own.
 """
 
@@ -22,11 +23,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     "README.md",
-    *(f"docs/{n}.md" for n in "command compiled compiling drawing engine house".split()),
+    *(f"docs/{n}.md" for n in "command compiled compiling drawing engine gallery house".split()),
 ]
 
 
-BLOCK = r"(?:^<!-- needs (\w+) -->\n)?^```(\w+)\n(.*?)^```$"
+BLOCK = r"(?:^<!-- needs (\w+) -->\n)?^```(\w+|\{stage\})(?: [^\n]*)?\n(.*?)^```$"
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -50,6 +51,8 @@ def failures(page: str) -> int:
     results = doctest.DocTestRunner().run(test)
     commands = list(shown_commands(found))
     failed = results.failed + sum(not is_printed(*each) for each in commands)
+    around = "".join(code for kind, code in found if kind == "python")
+    failed += sum(not is_run(around + code) for kind, code in found if kind == "{stage}")
     files = re.findall(r"Wrote (\S+) and (\S+)", "".join(code for _, code in found))
     missing = [name for pair in files for name in pair if not Path(name).is_file()]
     print(
@@ -57,6 +60,16 @@ def failures(page: str) -> int:
         f"{failed} failed, {len(missing)} files missing"
     )
     return failed + len(missing)
+
+
+def is_run(code: str) -> bool:
+    """Whether code that a reader copies runs as it stands."""
+    try:
+        exec(code, {})
+    except Exception as error:
+        print(f"{code}\nends with {error!r}")
+        return False
+    return True
 
 
 def shown_commands(found: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:

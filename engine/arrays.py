@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from glassgrad.engine.misuse import is_checker, no_operand
+from glassgrad.engine.misuse import Habit, is_checker, no_operand
 
 _FURTHER = {"clip": "clip", "fabs": "abs", "float_power": "pow", "logaddexp": "logsumexp"}
 """Functions of numpy that are written with an operation of another name."""
@@ -57,6 +57,9 @@ row_of_ufunc["rint"] = lambda x: x.rint() if isinstance(x, Numeric) else float(n
 
 def serve(row: Any) -> None:
     """Let a row of the table answer for numpy's functions, on Values and arrays of them."""
+    if not hasattr(np.ndarray, row.name):  # of an array it is no method
+        remedy = f"It holds several Values: write [v.{row.name}(...) for v in A]."
+        setattr(ValueArray, row.name, Habit(row.name, remedy))
     own = getattr(np, row.name, None)
     for ufunc in (own, row.array):
         if isinstance(ufunc, np.ufunc) and (ufunc is own or ufunc.__name__ not in row_of_ufunc):

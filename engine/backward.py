@@ -14,7 +14,7 @@ from typing import Any
 
 from glassgrad.engine import misuse
 from glassgrad.engine.context import Observer, current
-from glassgrad.engine.misuse import name, real
+from glassgrad.engine.misuse import is_real, name, real
 from glassgrad.engine.op import Operation
 from glassgrad.engine.text import describe
 from glassgrad.engine.tree import scalar_of
@@ -137,10 +137,10 @@ def contribution(operation: Operation | None, upstream: Any, local: Any) -> Any:
     return upstream * local
 
 
-def require_value(thing: Any, call: str) -> None:
+def require_value(thing: Any, call: str, hint: str = "") -> None:
     """Refuse what is no Value, above all a function, whose gradient has a call of its own."""
     if not isinstance(thing, Value):
-        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else ""
+        hint = misuse.GRAD_OF_FUNCTION if callable(thing) else hint * is_real(thing)
         raise TypeError(f"{call} takes a Value, not {describe(thing)}.{hint}")
 
 

@@ -31,7 +31,7 @@ from glassgrad.engine import misuse
 from glassgrad.engine.backward import order_of, require_value, sweep
 from glassgrad.engine.context import Observer, current, derive, recording
 from glassgrad.engine.errors import ChangedDataError
-from glassgrad.engine.misuse import is_real, name, names, remedy
+from glassgrad.engine.misuse import is_real, name, names, note, remedy
 from glassgrad.engine.reductions import dot
 from glassgrad.engine.text import counted, describe, function_name
 from glassgrad.engine.tree import aligned, leaves_of, like, scalar_of, settled
@@ -74,7 +74,7 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
     >>> dy.data, grad(dy, x)
     (27.0, 18.0)
     """
-    require_value(y, "the first argument of grad")
+    require_value(y, "the first argument of grad", misuse.GRAD_OF_NUMBER)
     if foreign or xs is None:
         unknown = [f"grad has no argument {argument!r}. " for argument in foreign]
         raise TypeError("".join(unknown) + misuse.GRAD_TAKES)
@@ -353,7 +353,13 @@ class _Call:
         self.leaves = [_fresh(x) for x in given]
         for position, replaced in zip(positions, self.reshape(self.leaves)):
             arguments[position] = replaced
-        self.result = settled(function(*arguments, **(named or {})))
+        try:
+            self.result = settled(function(*arguments, **(named or {})))
+        except (TypeError, AttributeError) as error:
+            if any(not _is_number(shape) for shape in self._shapes):
+                one = "the vector as one argument: compute with its elements, as v[0] * v[1]"
+                note(error, f"{role} gives {self._title} {one}.")
+            raise
         own = set(self.leaves)
         behind = order_of(*[x for x in leaves_of(self.result) if isinstance(x, Value)])
         self.gives_values = any(isinstance(x, Value) for x in given) or any(

@@ -15,12 +15,13 @@ from inspect import Signature, signature
 from math import isfinite
 from numbers import Complex, Number, Rational
 from types import FrameType
-from typing import Any, NoReturn, SupportsFloat
+from typing import Any, NoReturn, SupportsFloat, TypeVar
 
 import numpy as np
 
 from glassgrad.engine.text import clipped, describe, told
 
+_Class = TypeVar("_Class", bound=type)
 REAL = (float, int, Rational, np.floating, np.bool_)
 """The types of real numbers; numpy counts a span of time among its integers, `is_real` does not."""
 
@@ -139,6 +140,7 @@ value_of_a_value = (
     "Use the Value itself, +v for a copy in the graph, or v.detach() for a constant."
 ).format
 assigned_a_value = "v.data and v.grad hold numbers, not Values ({}). Assign its .data.".format
+GRADIENT_OF_NONE = "v.grad takes no None. Give a number, or write clear_grad([v]) to clear it."
 copied = (
     "Cannot copy or pickle {}: it is the result of {!r} "
     "and would take its whole graph along. Copy v.detach(), or the leaves."
@@ -169,40 +171,66 @@ GRAD_OF_FUNCTION = (
     " Of a function f, value_and_grad(f)(x) gives (value, gradient), "
     "and lambda x: value_and_grad(f)(x)[1] is the gradient as a function."
 )
+GRAD_OF_NUMBER = " A gradient to be differentiated again is grad(y, x, differentiable=True)."
 GRAD_TAKES = (
     "grad takes a Value and what to differentiate it by: write grad(y, x), or grad(y, [x, w]); "
     "for gradients that are graphs grad(y, x, differentiable=True)."
 )
 
+
+def note(error: Exception, hint: str) -> None:
+    """Let an error of a user's function say below it how we called that function."""
+    if sys.version_info >= (3, 11):
+        error.add_note(hint)
+
+
 # Habits, and conversions that would cut a gradient.
 
 HABITS = {
-    name: remedy.format(name)
-    for names, remedy in {
-        "_prev": "v.parents are its operands.",
-        "_op": "v.operation is what made it; None for a leaf.",
-        "_backward": "v.partials are its local derivatives; v.backward() applies the chain rule.",
-        "gradient retain_grad": "v.grad is its gradient, after backward(): every node keeps one.",
-        "requires_grad requires_grad_": "Every Value takes part in gradients; module.freeze() "
-        "leaves parameters out of a training, v.detach() gives a constant, and no_grad() many.",
-        "grad_fn is_leaf": "v.operation is what made it; None for a leaf.",
-        "clone copy": "+v is the same number as a node of its own; v.detach() is cut off from the "
-        "graph.",
-        "zero_grad zero_": "Write v.grad = 0.0, or zero_grad(values) for several.",
-        "item value numpy tolist astype float double int long round floor ceil to cpu cuda shape "
-        "ndim size T squeeze flatten reshape view unsqueeze argmax argmin matmul": "A Value is one "
-        "number, and has no axes, type or device: v.data is the number, data_vector(values) an "
-        "array of several, and np.array(values) one of Values.",
-        "dot sum mean prod max min softmax logsumexp std var": "A Value is one number. Of several "
-        "it is {}(values), a function of glassgrad.engine.",
+    kind: {name: remedy.format(name) for names, remedy in rows.items() for name in names.split()}
+    for kinds, rows in {
+        "Value": {
+            "_prev children": "v.parents are its operands.",
+            "_op grad_fn is_leaf": "v.operation is what made it; None for a leaf.",
+            "_backward": "v.partials are its local derivatives; backward() applies the chain rule.",
+            "gradient retain_grad": "v.grad is its gradient, after backward(): every node has one.",
+            "requires_grad requires_grad_": "Every Value takes part in gradients; module.freeze() "
+            "leaves parameters out of a training, v.detach() gives a constant, and no_grad() many.",
+            "clone copy": "+v is the same number as a node of its own; v.detach() is cut off from "
+            "the graph.",
+            "zero_grad zero_": "Write v.grad = 0.0, or zero_grad(values) for several.",
+            "item value numpy tolist astype float double int long round floor ceil to cpu cuda "
+            "shape ndim size T squeeze flatten reshape view unsqueeze argmax argmin matmul": "A "
+            "Value is one number, and has no axes, type or device: v.data is the number, "
+            "data_vector(values) an array of several, and np.array(values) one of Values.",
+            "dot sum mean prod max min softmax logsumexp std var": "A Value is one number. Of "
+            "several it is {}(values), a function of glassgrad.",
+            "tahn sihn cohs": "Write tanh, sinh or cosh.",  # Python itself thinks of tan and so on
+        },
+        "Compiled": {
+            "grad jac hess backward": "f(x).backward() computes the .grad of what it depends on; "
+            "value_and_grad(f), jacobian(f) and hessian(f) differentiate by arguments.",
+            "parameters named_parameters state_dict zero_grad train eval": "Ask the model that the "
+            "function calls: model.{}(). f.function is what was compiled.",
+            "vmap batch": "f.over(X) is the mean over samples, f.map(X) gives all results.",
+        },
+        "Backprop Rendered": {"show": "A notebook shows it; else open what save('a.html') writes."},
+        "glassgrad": {
+            "Tensor tensor Variable": "A number of a graph is a Value: Value(2.0).",
+            "Linear Dense": "A layer is Layer(2, 3, activation='linear'), or with another one.",
+            "optim functional F": "Optimisers and functions are names of glassgrad themselves: "
+            "Adam, relu(v), mse(prediction, target).",
+            "DataLoader TensorDataset": "fit(model, loss, X, y, batch_size=32) draws the batches.",
+            "jit vmap": "compiled(f) is f as an array program, compiled(f).map(X) f of many.",
+        },
     }.items()
-    for name in names.split()
+    for kind in kinds.split()
 }
-"""What people look for on a Value, and the sentence that says where it is."""
+"""What people look for on a thing, or in the package, and the sentence that says where it is."""
 
 
 class Habit:
-    """A name that Value does not have: looked up, it says what to write instead.
+    """A name that a class does not have: read or set, it says what to write instead.
 
     It is an attribute of the class, since a `__getattr__` would make every attribute slow.
     """
@@ -213,6 +241,16 @@ class Habit:
 
     def __get__(self, node: object, owner: type) -> NoReturn:
         raise AttributeError(f"{owner.__name__} has no {self.name}. {self.remedy}")
+
+    def __set__(self, node: object, thing: object) -> NoReturn:
+        self.__get__(node, type(node))
+
+
+def know_habits(kind: _Class) -> _Class:
+    """Let a class answer for what people look for on it, as a decorator."""
+    for habit, remedy in HABITS[kind.__name__].items():
+        setattr(kind, habit, Habit(habit, remedy))
+    return kind
 
 
 class Refusals:
@@ -225,7 +263,7 @@ class Refusals:
 
     def __dir__(self) -> Any:
         """The names that are there, without the habits."""
-        return [name for name in super().__dir__() if name not in HABITS]
+        return [name for name in super().__dir__() if name not in HABITS["Value"]]
 
     def __float__(self) -> float:
         return _number_for_test(self, _CUT_OFF.format("float", name(self)) + _STORING)
@@ -248,7 +286,7 @@ _CUT_OFF = (
 )
 _FRACTION = (
     "The functions of statistics, and Fraction, would cut {} off from its gradient. Write mean(xs) "
-    "or var(xs), functions of glassgrad.engine; v.data is the number."
+    "or var(xs), functions of glassgrad; v.data is the number."
 )
 _STORING = " An array that holds Values is made with dtype=object."
 _ROUNDED = (
@@ -279,8 +317,6 @@ def _refusal(sentence: str, call: str, remedy: str) -> Callable[..., NoReturn]:
 
 for _name, _refused in _REFUSED.items():
     setattr(Refusals, f"__{_name}__", _refusal(*_refused))
-for _name, _remedy in HABITS.items():
-    setattr(Refusals, _name, Habit(_name, _remedy))
 
 
 def name(node: Any) -> str:
@@ -301,8 +337,11 @@ def names(nodes: Sequence[Any]) -> str:
     return f"{', '.join(map(name, shown))} and {len(nodes) - len(shown):,} more"
 
 
-def checked_label(label: Any, *others: object) -> str | None:
-    """A label, if it is one; `others` are what else `Value(...)` was given."""
+def checked_label(label: Any, *others: object, **foreign: object) -> str | None:
+    """A label, if it is one; `others` and `foreign` are what else `Value(...)` was given."""
+    for name in foreign:
+        remedy = HABITS["Value"].get(name, "It takes a number and a label: Value(2.0, 'x').")
+        raise TypeError(f"Value(...) has no argument {name!r}. {remedy}")
     if others or (isinstance(label, tuple) and any(isinstance(x, Refusals) for x in label)):
         raise TypeError(
             "Value(data, label) makes a leaf, and takes neither operands nor an operation: those "

@@ -88,8 +88,14 @@ _ELSEWHERE = {
     **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "none": "linear"},
     **{"σ": "sigmoid", "sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
     **{"mean_squared_error": "mse", "squared": "mse", "l2": "mse", "l1": "mae"},
+    **{
+        "mseloss": "mse",
+        "l1loss": "mae",
+        "jacrev": "jacobian",
+        "lr": "learning_rate learning-rate",
+    },
     **dict.fromkeys(("crossentropy", "nll"), "cross_entropy binary_cross_entropy"),
-    **{"bce": _LOGITS, "binary_cross_entropy": _LOGITS},
+    **dict.fromkeys("bce bceloss bcewithlogitsloss binary_cross_entropy".split(), _LOGITS),
 }
 """What some call by another name; of several the first that there is."""
 

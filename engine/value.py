@@ -32,6 +32,7 @@ from glassgrad.engine.misuse import (
     is_real,
     is_refused,
     is_tensor,
+    know_habits,
     name,
     real,
     remedy,
@@ -88,6 +89,7 @@ NOT_COMPUTED = NotComputed(-0.0)  # -0.0 plus a number is that number, the sign 
 _UNTAGGED = ORDINARY.tag
 
 
+@know_habits
 class Value(Refusals, Numeric):
     """A real number in a graph of computations.
 
@@ -138,7 +140,7 @@ class Value(Refusals, Numeric):
         if not is_ours(cls):
             raise TypeError(misuse.derived(cls.__name__))
 
-    def __init__(self, data: Any, label: str | None = None, *others: object) -> None:
+    def __init__(self, data: Any, label: str | None = None, *others: Any, **foreign: Any) -> None:
         if type(data) is not float:
             data = _stored(data, "Value(...)", misuse.value_of_a_value)
         self._number: float = data
@@ -146,8 +148,8 @@ class Value(Refusals, Numeric):
         self._operands = self.partials = ()
         self.operation = None
         self._tag = _UNTAGGED
-        if label is not None or others:
-            self._tag = Tag(None, checked_label(label, *others))
+        if label is not None or others or foreign:
+            self._tag = Tag(None, checked_label(label, *others, **foreign))
         self._code, self._instruction = None, -1
         if watching:
             for observer in current().observers:
@@ -177,6 +179,8 @@ class Value(Refusals, Numeric):
     def grad(self, number: Any) -> None:
         if watching:
             tell_used("sets .grad of", self)
+        if number is None:
+            raise TypeError(misuse.GRADIENT_OF_NONE)
         is_gradient = number.__class__ is float or number is NOT_COMPUTED
         self._grad = number if is_gradient else _stored(number, "v.grad")
 

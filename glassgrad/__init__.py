@@ -22,6 +22,8 @@ if not _os.path.isfile(_os.path.join(_os.path.dirname(__file__), "engine", "__in
     __path__.append(_os.path.dirname(_os.path.dirname(__file__)))
 
 from glassgrad import engine as engine
+from glassgrad.engine.misuse import HABITS as _HABITS
+from glassgrad.engine.text import suggestion as _suggestion
 
 if TYPE_CHECKING:
     from glassgrad import nn as nn
@@ -71,8 +73,12 @@ if not TYPE_CHECKING:
         if name in _ROOM_OF or name in _names_of_engine():
             thing = globals()[name] = getattr(room, name)
             return thing
-        this = _sys.modules[__name__]  # from which Python finds out what was meant
-        raise AttributeError(f"glassgrad has no {name!r}", name=name, obj=this)
+        known = {*_names_of_engine(), *_ROOM_OF}
+        instead = _HABITS[__name__].get(name) or _suggestion(name, known).strip()
+        # `from glassgrad import name` asks first, and listens to no AttributeError.
+        is_from = _sys._getframe(1).f_code.co_name == "_handle_fromlist"
+        kind = ImportError if instead and is_from else AttributeError
+        raise kind(f"glassgrad has no {name!r}. {instead}".rstrip())
 
 
 def _names_of_engine() -> set[str]:

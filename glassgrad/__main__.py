@@ -15,6 +15,7 @@ import argparse
 import errno
 import keyword
 import os
+import re
 import sys
 import tempfile
 import textwrap
@@ -30,10 +31,10 @@ from glassgrad import __version__
 from glassgrad.engine import Value, topological_order
 from glassgrad.engine.files import plain_file, possible, write_file
 from glassgrad.engine.printing import printing, spelled
-from glassgrad.engine.text import LOSSES, clipped, visible
+from glassgrad.engine.text import LOSSES, clipped, suggestion, visible
 from glassgrad.viz.backprop import Backprop, backprop
 from glassgrad.viz.drawing import FORMATS, picture_of
-from glassgrad.viz.expression import CONSTANTS, NAMES, SIGNS, Expression, ExpressionError
+from glassgrad.viz.expression import NAMES, SIGNS, Expression, ExpressionError
 from glassgrad.viz.render import RendererMissingError, RenderingError
 
 RESULT = "output"
@@ -68,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, is_demonstration: bool) -> int:
     try:
         steps = _steps(options)
-        files, advice = _files(steps, options.format) if _wants_files(options) else ({}, [])
+        kind = options.format or "svg"
+        files, advice = _files(steps, kind) if _wants_files(options) else ({}, [])
     except ExpressionError as error:
         _complain(f"glassgrad: {error}")
         return 2
@@ -118,10 +120,13 @@ def _complain(text: str) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors quote what was typed visibly and briefly."""
+    """A parser whose errors quote what was typed visibly and briefly, and say what was meant."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(spelled(clipped(message, 200)))
+        unknown = re.search(r"^unrecognized arguments: .*?--([^ =]+)", message)
+        options = [option.lstrip("-") for option in self._option_string_actions]
+        meant = suggestion(unknown[1], options).replace("mean ", "mean --") if unknown else ""
+        super().error(spelled(f"{clipped(message, 200)}{meant and '.'}{meant}"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,9 +148,7 @@ def _parser() -> argparse.ArgumentParser:
         "--digits", type=_digits, metavar="N", help="show numbers in N significant digits (4)"
     )
     parser.add_argument("--out", metavar="DIR", help="folder for the files (.)")
-    parser.add_argument(
-        "--format", default="svg", choices=FORMATS, help="of the graph's picture (svg)"
-    )
+    parser.add_argument("--format", choices=FORMATS, help="of the graph's picture (svg)")
     parser.add_argument("--no-files", action="store_true", help="only print")
     parser.add_argument(
         "--json", action="store_true", help="print only JSON, and write no files without --out"
@@ -168,8 +171,22 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_intermixed_args(_shielded(arguments))
     if options.expression is None:
         parser.error('an expression is missing, as in glassgrad "x*y" x=2 y=3.')
-    if options.ascent and options.learning_rate is None:
-        parser.error("--ascent is the way of a step: add --learning-rate RATE.")
+    has_files, rate = _wants_files(options), "add --learning-rate RATE"
+    has_page = has_files or options.open
+    files = "leave out --no-files" if options.no_files else "add --out DIR"
+    for option, is_of_use, problem in (
+        ("ascent", options.learning_rate, f"--ascent is the way of a step: {rate}."),
+        ("parameters", options.learning_rate or has_page, f"--parameters are of a step: {rate}."),
+        (
+            "digits",
+            has_page or not options.json,
+            "--digits are of what is shown, JSON has all: leave them out.",
+        ),
+        ("out", has_files, f"--out is where files go: {files}."),
+        ("format", has_files, f"--format is that of a file: {files}."),
+    ):
+        if getattr(options, option) not in (None, False) and not is_of_use:
+            parser.error(problem)
     return options
 
 
@@ -300,12 +317,20 @@ def _assignment(text: str) -> tuple[str, float]:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ExpressionError(f"{clipped(name)} cannot be the name of a variable.", text)
     try:
-        return name, CONSTANTS[number] if number in CONSTANTS else float(number)
-    except ValueError:
+        return name, _number(number)
+    except ValueError:  # as an error of an expression is
         start = text.index("=") + 1
         raise ExpressionError(
             f"{clipped(name)} needs a number, not {clipped(number) or 'nothing'}.", text, start
         ) from None
+
+
+def _number(text: str) -> float:
+    """A number, which may be computed of numbers and constants: 1/2, -pi."""
+    try:
+        return float(text)
+    except ValueError:
+        return Expression(text).value({}).data
 
 
 def _files(steps: Backprop, kind: str) -> tuple[dict[str, bytes], list[str]]:

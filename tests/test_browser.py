@@ -31,7 +31,7 @@ from stepping import (
     steppers,
 )
 
-from glassgrad import Backprop, Value, backprop
+from glassgrad import Backprop, Value, backprop, engine
 
 
 def leaf() -> Backprop:
@@ -104,6 +104,19 @@ def test_a_node_used_again_tells_how_much_has_come(new_page: Pages) -> None:
     one.box("a").hover()
     title = one.box("a").locator("title").text_content()
     assert title == "a = 3; gradient 1, partial, 1 of 3 uses received"
+
+
+def test_a_node_that_takes_no_part_says_so(new_page: Pages) -> None:
+    x, y = Value(4.0, label="x"), Value(2.0, label="y")
+    steps = backprop(engine.where(1.0, x, y))
+    one = fragment(new_page, steps)
+    for at, said in ((0, "y = 2"), (len(steps), "y = 2; nothing is sent to it")):
+        one.go(at)
+        for name in ("x", "y"):
+            one.box(name).hover()
+        assert one.box("y").locator("title").text_content() == said
+    said = "x = 4; gradient 1, done, 1 of 1 use received"
+    assert one.box("x").locator("title").text_content() == said
 
 
 def test_the_formula_and_the_picture_point_at_each_other(new_page: Pages) -> None:

@@ -516,6 +516,45 @@ def test_what_is_no_function_is_refused() -> None:
             compiled(wrong)
 
 
+def test_options_may_be_given_to_the_decorator() -> None:
+    @compiled(audit=False)
+    def square(x: Any) -> Any:
+        return x * x
+
+    plain = compiled(square.function, audit=False)
+    assert (square.title, square(3.0).data, square._is_audited) == ("square", 9.0, False)
+    assert plain._is_audited is False
+    with pytest.raises(TypeError, match="compiled takes a function, not NoneType None"):
+        compiled(None)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="an error has no notes")
+@pytest.mark.parametrize(
+    ("attempt", "hint"),
+    [
+        (lambda: LOSS([[1.0], [2.0]], [1.0, 2.0]), "of many <lambda>.over(X, y) is the mean,"),
+        (lambda: LOSS(np.ones((2, 1)), np.ones(2)), "of many <lambda>.over(X, y) is the mean,"),
+        (lambda: compiled(engine.tanh)([1.0, 2.0]), "tanh.map(X) gives all."),
+        (lambda: LOSS(1.0, "a"), None),
+        (lambda: LOSS([1.0], Value(2.0)), None),
+        (lambda: engine.hessian(compiled(lambda x: x * x))([1.0, 2.0]), "hessian gives lambda the"),
+        (lambda: engine.value_and_grad(lambda v: v.sum())([1.0]), "its elements, as v[0] * v[1]."),
+        (lambda: engine.value_and_grad(lambda v: v.nothing())(1.0), None),
+    ],
+)
+def test_an_error_inside_a_function_says_how_it_was_called(
+    attempt: Callable, hint: str | None
+) -> None:
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        attempt()
+    notes = getattr(caught.value, "__notes__", [])
+    assert len(notes) == (hint is not None)
+    assert all(hint in note for note in notes)
+
+
+LOSS = compiled(lambda x, y: (x * 2.0 - y) ** 2)
+
+
 @pytest.mark.filterwarnings("ignore:functools.partial will be a method:FutureWarning")  # 3.13
 def test_a_partial_in_a_class_is_called_as_python_calls_it() -> None:
     class Holding:

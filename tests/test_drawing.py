@@ -443,7 +443,9 @@ def test_above_150_nodes_modules_are_boxes_and_a_note_says_so(sizes: list[int]) 
     assert len(groups) <= len(counts)
     words = "1 box" if len(counts) == 1 else f"{len(counts)} boxes"
     shows_all = f"draw(y, max_nodes={len(drawing.diagram)}) shows all."
-    assert drawing.note == f"{sum(counts)} nodes are drawn as {words}; {shows_all}"
+    assert drawing.note == (
+        f"{sum(counts)} of {len(drawing.diagram)} nodes are drawn as {words}; {shows_all}"
+    )
     assert str(drawing).endswith(drawing.note)
 
 
@@ -558,7 +560,7 @@ def test_without_modules_the_nodes_nearest_to_the_result_are_drawn() -> None:
         x = x + 1.0
     drawing = draw(x)
     graph = parsed(drawing)
-    assert drawing.note == "451 nodes are not drawn; draw(y, max_nodes=601) shows all."
+    assert drawing.note == "451 of 601 nodes are not drawn; draw(y, max_nodes=601) shows all."
     assert {n.attr["label"] for n in graph.nodes() if n.startswith("hidden")} == {"…"}
     assert f"n{drawing.diagram.roots[0]}" in graph.nodes()
 

@@ -223,8 +223,8 @@ REFUSED = [
     ("x!", "No expression has the sign !. Leave it out.", "!"),
     ("(x +\n y $ x)", "No expression has the sign $. Leave it out.", "$"),
     # Parts.
-    ("x = -1e-3", "An expression has no =. Add x=-1e-3 to the command instead.", "x = -1e-3"),
-    ("a = 3; x = 2", "An expression has no =. Add x=2 to the command instead.", "x = 2"),
+    ("x = -1e-3", 'goes after the expression: glassgrad "2*x" x=-1e-3.', "x = -1e-3"),
+    ("a = 3; x = 2", "x=2 computes nothing. It goes after the expression", "x = 2"),
     ("x; y", "This part has no name. Write h = x and use h in what follows it.", "x"),
     ("import os", NOT_ALLOWED, "import os"),
     ("x += 1; x", NOT_ALLOWED, "x += 1"),
@@ -300,6 +300,8 @@ def test_of_a_long_expression_the_part_around_the_place_is_shown() -> None:
         ("y + (x)", "x has no number. Add x=... to the command.", "x"),
         ("tanh(np) * y", "np has no number. Add np=... to the command.", "np"),
         ("y + tanh", "tanh is an operation: write tanh(...).", "tanh"),
+        ("y + yy", "yy is one name. A product is written y*y.", "yy"),
+        ("y + yx", "yx has no number. Add yx=... to the command.", "yx"),
     ],
 )
 def test_a_variable_without_a_number_is_marked(text: str, said: str, marked: str) -> None:
@@ -317,6 +319,11 @@ def test_a_variable_without_a_number_is_marked(text: str, said: str, marked: str
         ("x * weight", ["weigth", "x", "weight"], "in the expression.", "x * weight"),
         ("x * y", ["z", "x"], "z does not occur in the expression.", "x * y"),
         ("h = x*2; h + 1", ["h"], "in the expression. Leave out the number for it.", "x*2"),
+        ("1 + tanh", ["x"], "tanh is an operation: write tanh(...).", "tanh"),
+        ("xw + b", ["x", "w", "b"], "xw is one name. A product is written x*w.", "xw"),
+        ("x1x10", ["x1", "x10"], "x1x10 is one name. A product is written x1*x10.", "x1x10"),
+        ("xe", ["x"], "x does not occur in the expression.", "xe"),
+        ("pi", ["p", "i"], "p does not occur in the expression.", "pi"),
     ],
 )
 def test_a_number_for_a_name_that_does_not_occur_may_be_meant_for_another(

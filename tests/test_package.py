@@ -19,9 +19,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from outputs import assert_is_sentence
 
 import glassgrad
 from glassgrad import MLP, Value, engine, nn, viz
+from glassgrad.engine.misuse import HABITS
 
 CHECKOUT = Path(__file__).parent.parent
 EVERYTHING = """
@@ -90,13 +92,39 @@ def test_no_name_is_that_of_a_file_or_of_python() -> None:
         assert not hasattr(glassgrad, name)
 
 
-def test_a_name_that_is_none_is_an_error_from_which_python_knows_what_was_meant() -> None:
-    with pytest.raises(AttributeError, match="glassgrad has no 'darw'") as caught:
-        glassgrad.darw  # noqa: B018
-    assert (caught.value.name, caught.value.obj) == ("darw", glassgrad)
-    with pytest.raises(ImportError, match="cannot import name 'darw' from 'glassgrad'"):
-        exec("from glassgrad import darw")
-    assert not hasattr(glassgrad, "_origins")
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("darw", " Did you mean draw?"),
+        ("tahn", " Did you mean tanh?"),
+        ("ReLU", " Did you mean relu?"),
+        ("Optimizer", " Did you mean Optimiser?"),
+        ("MSELoss", " Did you mean mse?"),
+        ("jacrev", " Did you mean jacobian?"),
+        *((name, f" {instead}") for name, instead in HABITS["glassgrad"].items()),
+    ],
+)
+def test_a_name_that_is_none_is_answered_with_what_was_meant(name: str, instead: str) -> None:
+    said = f"glassgrad has no '{name}'.{instead}"
+    for statement, kind in (
+        (f"glassgrad.{name}", AttributeError),
+        (f"from glassgrad import {name}", ImportError),
+    ):
+        with pytest.raises(kind) as caught:
+            exec(statement)
+        assert str(caught.value) == said
+        assert_is_sentence(said)
+    assert not hasattr(glassgrad, name)
+
+
+def test_what_nobody_means_and_python_asks_for_is_not_there() -> None:
+    for name in ("quaternion", "_origins", "__wrapped__"):
+        assert not hasattr(glassgrad, name)
+        with pytest.raises(ImportError, match=f"cannot import name '{name}' from 'glassgrad'"):
+            exec(f"from glassgrad import {name}")
+    from glassgrad import __main__
+
+    assert callable(__main__.main)
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

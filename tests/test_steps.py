@@ -343,9 +343,19 @@ def test_json_has_the_fields_of_the_schema() -> None:
     }
     by_phase = {step["phase"]: set(step) for step in data["steps"]}
     assert by_phase["backward"] == {
-        *("index", "phase", "node", "formula", "formula_latex", "operand", "parent", "upstream"),
-        *("local", "contribution", "before", "after", "received", "uses"),
+        *("index", "phase", "node", "name", "formula", "formula_latex", "operand", "parent"),
+        *("upstream", "local", "contribution", "before", "after", "received", "uses"),
     }
+
+
+def test_a_step_has_the_names_of_the_tables() -> None:
+    w, x = Value(2.0, label="w"), Value(3.0, label="x")
+    steps = backprop((w * x).tanh(), learning_rate=0.1)
+    names = ["v1", "v2", "v2", "v2 → v1", "v1 → w", "v1 → x", "w", "x"]
+    assert [step.name for step in steps] == names
+    assert "phase='backward', node=2, name='v1 → x'" in str(steps[5])
+    opened = [line.split("  ")[1] for line in steps.text().splitlines() if "→" in line]
+    assert opened == names[3:6]
 
 
 def test_steps_are_a_sequence() -> None:

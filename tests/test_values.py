@@ -9,7 +9,6 @@ import math
 import numbers
 import operator
 import pickle
-import re
 import statistics
 import threading
 import time
@@ -26,10 +25,14 @@ from outputs import assert_is_sentence
 from glassgrad import (
     NOT_COMPUTED,
     Value,
+    backprop,
+    compiled,
+    draw,
     engine,
     grad,
     scope,
 )
+from glassgrad.engine.arrays import array_of
 from glassgrad.engine.misuse import HABITS, is_real
 
 
@@ -375,14 +378,67 @@ def test_what_would_cut_a_gradient_says_what_to_write(attempt: Callable, remedy:
     assert remedy in str(caught.value)
 
 
-@pytest.mark.parametrize("habit", HABITS)
-def test_a_habit_of_another_library_is_no_attribute_and_is_answered_by_name(habit: str) -> None:
-    v = Value(2.0)
-    assert not any((hasattr(v, habit), hasattr(Value, habit), habit in dir(v)))
-    assert re.fullmatch(r"[A-Z+v].*\.", HABITS[habit])
-    with pytest.raises(AttributeError) as caught:
-        getattr(v, habit)
-    assert str(caught.value).startswith(f"Value has no {habit}. {HABITS[habit]}")
+THINGS: dict[str, Callable[[], object]] = {
+    "Value": lambda: Value(2.0),
+    "Compiled": lambda: compiled(engine.tanh),
+    "Backprop": lambda: backprop(Value(2.0) * 3.0),
+    "Rendered": lambda: draw(Value(2.0)),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "habit"), [(kind, habit) for kind in THINGS for habit in HABITS[kind]]
+)
+def test_a_habit_of_another_library_is_no_attribute_and_is_answered_by_name(
+    kind: str, habit: str
+) -> None:
+    thing, remedy = THINGS[kind](), HABITS[kind][habit]
+    assert not any((hasattr(thing, habit), hasattr(type(thing), habit)))
+    assert kind != "Value" or habit not in dir(thing)
+    for attempt in (lambda: getattr(thing, habit), lambda: setattr(thing, habit, False)):
+        with pytest.raises(AttributeError) as caught:
+            attempt()
+        assert str(caught.value) == f"{type(thing).__name__} has no {habit}. {remedy}"
+        assert_is_sentence(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "said"),
+    [
+        (lambda: Value(2.0, requires_grad=True), HABITS["Value"]["requires_grad"]),
+        (lambda: Value(2.0, "x", device="cpu"), "no argument 'device'. It takes a number and a"),
+        (lambda: setattr(Value(2.0), "grad", None), "Give a number, or write clear_grad([v])"),
+        (lambda: grad(grad(Value(2.0) ** 2, Value(2.0)), Value(2.0)), "differentiable=True)."),
+        (lambda: Value(2.0).softmax(), "several it is softmax(values), a function of glassgrad."),
+        (lambda: statistics.mean([Value(2.0)]), "mean(xs) or var(xs), functions of glassgrad;"),
+        (lambda: array_of([Value(1.0)] * 2, (2,)).tanh, "holds several Values: write [v.tanh("),
+        (lambda: array_of([Value(1.0)] * 2, (1, 2))[0].relu, "several Values: write [v.relu("),
+        (
+            lambda: compiled(lambda x: x.tanh()).over(np.ones((2, 3))),
+            "write [v.tanh(...) for v in A].",
+        ),
+        *(
+            (attempt, f"{name}() is written with its brackets: `with {name}():`, or @{name}().")
+            for name in ("no_grad", "trap")
+            for attempt in (
+                lambda name=name: exec(f"with engine.{name}: pass"),
+                lambda name=name: exec(f"@engine.{name}\ndef f(): pass"),
+            )
+        ),
+    ],
+)
+def test_what_people_write_first_is_answered_with_what_to_write(
+    attempt: Callable, said: str
+) -> None:
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        attempt()
+    assert said in str(caught.value)
+    assert_is_sentence(str(caught.value))
+
+
+def test_what_makes_blocks_is_pickled_and_copied_by_its_name() -> None:
+    for opener in (engine.no_grad, engine.trap):
+        assert copy.deepcopy(opener) is pickle.loads(pickle.dumps(opener)) is opener
 
 
 def test_no_class_derives_from_value():

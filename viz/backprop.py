@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
-from glassgrad.engine.misuse import real, whole
+from glassgrad.engine.misuse import know_habits, real, whole
 from glassgrad.engine.printing import columns, plain, printing, short
 from glassgrad.engine.text import clipped, counted, describe, named, some_of, suggestion, told
 from glassgrad.viz.drawing import checked_name, picture_of
@@ -35,6 +35,7 @@ _MOST_CHECKING = 100_000  # how many operations the check by differences of a te
 FORMATS = ("html", "svg", "png", "pdf", "json", "txt")
 
 
+@know_habits
 class Backprop(Steps):
     """The steps of backpropagation. Notebooks show them; `print` gives text; `save` writes a file.
 
@@ -255,7 +256,8 @@ def _gradients(steps: Steps) -> str:
     rows = [("name", "value", "gradient", "by differences")[: 3 + is_checked]]
     for node in listed:
         gradient = steps.gradients.get(node.index)
-        cells = (node.name, short(node.data), "– (frozen)" if node.is_frozen else short(gradient))
+        idle = "– (frozen)" if node.is_frozen else "– (nothing sent)"
+        cells = (node.name, short(node.data), idle if gradient is None else short(gradient))
         rows.append((*cells, short(steps.check(node.index))) if is_checked else cells)
     return _table(f"Gradients: how fast {root.name} changes with each", rows)
 

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from glassgrad.engine import Formula, Value, contribution
 from glassgrad.engine.formula import precedence
-from glassgrad.engine.misuse import name
 from glassgrad.engine.printers import PRODUCT, TEXT
 from glassgrad.engine.printing import columns, plain, short
 from glassgrad.engine.text import clipped, counted, describe, some_of
@@ -112,9 +111,10 @@ class Derivation:
         self._target = self._diagram.values.get(x, -1)
         self._uses = self._edges_between()
         if self._target not in (self._root, *self._uses):
+            result, other = _told(self._diagram, y), _told(Diagram([x], names), x)
             raise ValueError(
-                f"y does not depend on {name(x)}, so the derivative is 0 and there is nothing to "
-                "derive. Give a Value that y was computed from."
+                f"The result ({result}) does not depend on the Value ({other}), so the derivative "
+                "is 0 and there is nothing to derive. Give a Value that it was computed from."
             )
         self._gradients, counts = {self._root: 1.0}, {self._root: 1}
         for index, uses in self._uses.items():
@@ -255,6 +255,12 @@ class Derivation:
             f"∂{above.text}/∂{below.text}",
             rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}",
         )
+
+
+def _told(diagram: Diagram, value: Value) -> str:
+    """A Value as the user knows it: its name, how it was computed, its number."""
+    node = diagram[diagram.values[value]]
+    return " = ".join(filter(None, (node.label, clipped(diagram.formula(node)), short(node.data))))
 
 
 def _written(formula: Formula) -> Written:

@@ -14,7 +14,7 @@ import graphviz
 from glassgrad.engine import Value
 from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
-from glassgrad.engine.misuse import real, whole
+from glassgrad.engine.misuse import know_habits, real, whole
 from glassgrad.engine.printing import columns, plain, short
 from glassgrad.engine.text import counted, describe, told
 from glassgrad.engine.tree import scalar_of
@@ -42,6 +42,7 @@ _READABLE = 0.7
 FORMATS = ("svg", "png", "pdf", "dot", "json", "html", "txt")
 
 
+@know_habits
 class Rendered(ABC):
     """What Graphviz draws: a part of a page, or a file."""
 
@@ -279,8 +280,8 @@ def _left_out(picture: Picture) -> str:
             which, more = f"the nearest to {name}", shows_all
         return f"{len(picture.indices)} of {size} nodes are drawn, {which}; {more}"
     boxes = [part for part in picture.parts if part.box and part.box not in picture.scopes.folds]
-    said = [_in_boxes(f"{_size(boxes)} nodes", boxes)] if boxes else []
-    said += [f"{left_out} nodes are not drawn"] if left_out else []
+    said = [_in_boxes(f"{_size(boxes)} of {size} nodes", boxes)] if boxes else []
+    said += [f"{left_out}{'' if boxes else f' of {size}'} nodes are not drawn"] if left_out else []
     return f"{' and '.join(said)}; {shows_all}" if said else ""
 
 

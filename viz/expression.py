@@ -167,8 +167,9 @@ class Expression:
                 case ast.Assign(value=ast.Constant() | ast.UnaryOp(operand=ast.Constant())) if (
                     is_result
                 ):
-                    typed = typed.replace(" ", "")
-                    problem = f"An expression has no =. Add {typed} to the command instead."
+                    given = typed.replace(" ", "")
+                    order = f'glassgrad "2*{given.partition("=")[0]}" {given}'
+                    problem = f"{given} computes nothing. It goes after the expression: {order}."
                     raise self._error(problem, part)
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     yield name, value
@@ -267,9 +268,7 @@ class Expression:
                 known[name].label = name
             else:
                 problem = f"{clipped(name)} has no number. Add {clipped(name)}=... to the command."
-                if name in self._functions:
-                    problem = f"{name} is an operation: write {name}(...)."
-                raise self._error(problem, self._places[name])
+                raise self._error(self._no_variable(name, numbers) or problem, self._places[name])
         results: dict[ast.expr, Any] = {}
         for name, nodes in self._parts:
             for node in nodes:
@@ -290,11 +289,25 @@ class Expression:
                 made._code = None
         return root
 
+    def _no_variable(self, name: str, numbers: Mapping[str, float]) -> str:
+        """What to say of a name that was meant otherwise: as an operation, or as a product."""
+        if name in numbers or name in CONSTANTS:
+            return ""
+        if name in self._functions:
+            return f"{name} is an operation: write {name}(...)."
+        factors = re.findall("|".join(map(re.escape, sorted(numbers, key=len)[::-1])) or "$", name)
+        if len(factors) > 1 and "".join(factors) == name:
+            return f"{name} is one name. A product is written {'*'.join(factors)}."
+        return ""
+
     def unused(self, numbers: Mapping[str, float]) -> ExpressionError | None:
         """The error for a number whose variable does not occur; None if all do."""
         name = next((name for name in numbers if name not in self.names), None)
         if name is None:
             return None
+        for each in self.names:
+            if problem := self._no_variable(each, numbers):
+                return self._error(problem, self._places[each])
         for part, nodes in self._parts:
             if part == name:
                 remedy = "Leave out the number for it."

@@ -178,7 +178,7 @@ def _idle(diagram: Diagram, node: Node, position: int) -> Step:
         ("upstream", "local", "contribution", "before", "after"), 0.0
     )
     parent = node.parents[position]
-    return Step(0, "backward", node.index, text, operand=position, parent=parent, **nothing)
+    return Step(0, "backward", node.index, "", text, operand=position, parent=parent, **nothing)
 
 
 # Whether the page can compute.

@@ -37,6 +37,7 @@ class Step:
         index: its place in the sequence, from 0.
         phase: "forward", "seed", "backward" or "update".
         node: the node in focus, by its index in the diagram.
+        name: its name, as the tables show it; on a backward step the edge, as "y → x".
         formula: how the value (forward) or the local derivative (backward) is computed.
         formula_latex: the local derivative in LaTeX, on a backward step whose formula is short.
         value: the value computed (forward), or the new number of a parameter (update).
@@ -61,6 +62,7 @@ class Step:
     index: int
     phase: str
     node: int
+    name: str = ""
     formula: str = ""
     formula_latex: str = ""
     value: float | None = None
@@ -216,10 +218,10 @@ class Steps(Records[Step]):
         for node in self.diagram:
             if node.operation is not None:
                 formula = self.diagram.formula(node)
-                yield Step(len(self), "forward", node.index, formula, value=node.data)
+                yield Step(len(self), "forward", node.index, node.name, formula, value=node.data)
 
     def _backward(self) -> Iterator[Step]:
-        yield Step(len(self), "seed", self.root, after=1.0)
+        yield Step(len(self), "seed", self.root, self.diagram[self.root].name, after=1.0)
         received, uses = dict[int, int](), self._count_uses()
         for node in reversed(self.diagram):
             if node.index not in self.gradients:
@@ -229,7 +231,8 @@ class Steps(Records[Step]):
                 yield from edges
             elif parts := tuple(edges):  # one step: its gradient program has them all at once
                 upstream = self.gradients[node.index]
-                yield Step(len(self), "backward", node.index, upstream=upstream, parts=parts)
+                index, name = node.index, node.name
+                yield Step(len(self), "backward", index, name, upstream=upstream, parts=parts)
 
     def _count_uses(self) -> dict[int, int]:
         uses = {self.root: 0}
@@ -253,8 +256,9 @@ class Steps(Records[Step]):
             self.gradients[parent] = sent if is_first else before + sent
             formula = local_derivative(node, operands, position)
             texts = (formula.text, formula.latex) if formula is not None else ("", "")
+            edge = f"{node.name} → {self.diagram[parent].name}"
             yield Step(
-                len(self), "backward", node.index, *texts, operand=position, parent=parent,
+                len(self), "backward", node.index, edge, *texts, operand=position, parent=parent,
                 upstream=upstream, local=local, contribution=sent, before=before,
                 after=self.gradients[parent], received=received[parent], uses=uses[parent],
             )  # fmt: skip
@@ -267,7 +271,7 @@ class Steps(Records[Step]):
             gradient = self.gradients.get(node.index, 0.0)
             new = moved[node.index] = node.data - rate * gradient
             yield Step(
-                len(self), "update", node.index, f"{node.name} - {rate:.4g} * gradient",
+                len(self), "update", node.index, node.name, f"{node.name} - {rate:.4g} * gradient",
                 value=new, upstream=gradient, before=node.data, after=new,
             )  # fmt: skip
         if self.diagram.can_evaluate:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from types import MethodType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from glassgrad.engine.arrays import array_of
+from glassgrad.engine.arrays import array_of, has_parts
 from glassgrad.engine.compile.arguments import (
     Arguments,
     Batch,
@@ -38,7 +38,7 @@ from glassgrad.engine.compile.value_and_grad import (
 )
 from glassgrad.engine.context import current, is_traced, no_grad
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.misuse import whole
+from glassgrad.engine.misuse import know_habits, note, whole
 from glassgrad.engine.reductions import sum as add_up
 from glassgrad.engine.text import counted, describe
 from glassgrad.engine.value import Value
@@ -48,6 +48,7 @@ _MOST_SLOTTED = 16
 """Of so many objects without a `__dict__` methods are remembered."""
 
 
+@know_habits
 class Compiled:
     """A function of numbers and Values that runs as an array program; made by `compiled`."""
 
@@ -125,9 +126,15 @@ class Compiled:
         """The result as a Value whose parents are the Values that it depends on."""
         given = Arguments.of(args, named, self.title)
         wanted = CAPTURED | INPUT if given.values else CAPTURED
-        parts = self._cache.served(given, wanted=wanted if current().recording else NOTHING)
-        if parts is None:
-            return one_value(self.title, called_as_written(self.function, given.given))
+        try:
+            parts = self._cache.served(given, wanted=wanted if current().recording else NOTHING)
+            if parts is None:
+                return one_value(self.title, called_as_written(self.function, given.given))
+        except (TypeError, ValueError, AttributeError) as error:
+            if args and not given.values and all(has_parts(type(each)) for each in args):
+                many = f"of many {self.title}.over(X, y) is the mean, {self.title}.map(X) gives all"
+                note(error, f"{self.title}(...) is a call on one sample; {many}.")
+            raise
         return result_of(parts[0], given)
 
     def over(self, *batch: Any, reduction: str = "mean") -> Any:
@@ -339,7 +346,11 @@ class Compiled:
         return [case.recording for case in self._cache.cases()]
 
 
-def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
+@overload
+def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled: ...
+@overload
+def compiled(*, audit: bool = True) -> Callable[[Callable[..., Any]], Compiled]: ...
+def compiled(function: Any = ..., *, audit: bool = True) -> Any:
     """The same function, recorded at its first call and run as an array program from then on.
 
     Floats, Values, arrays, and lists, dicts and dataclasses of them may be other numbers in each
@@ -347,7 +358,7 @@ def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
     recorded once more. So it is if a name that it reads, or a model, has changed. Everything else
     that it does, such as drawing random numbers or printing, happens only when it is recorded, and
     when it is audited: at the 2nd, 4th, 8th ... use of a recording the function runs as it is
-    written too, to see that it gives the same. Use it as a decorator or as a function.
+    written too, to see that it gives the same. Use it as `@compiled` or `@compiled(audit=False)`.
 
     Args:
         function: the function; also a method, or an object that can be called.
@@ -365,6 +376,8 @@ def compiled(function: Callable[..., Any], *, audit: bool = True) -> Compiled:
         >>> y.data, w.grad
         (36.0, 36.0)
     """
+    if function is ...:
+        return functools.partial(compiled, audit=audit)
     if not callable(function) and not isinstance(function, (staticmethod, classmethod)):
         raise TypeError(f"compiled takes a function, not {describe(function)}.")
     return Compiled(function, audit)
