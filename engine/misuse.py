@@ -205,7 +205,6 @@ HABITS = {
             "data_vector(values) an array of several, and np.array(values) one of Values.",
             "dot sum mean prod max min softmax logsumexp std var": "A Value is one number. Of "
             "several it is {}(values), a function of glassgrad.",
-            "tahn sihn cohs": "Write tanh, sinh or cosh.",  # Python itself thinks of tan and so on
         },
         "Compiled": {
             "grad jac hess backward": "f(x).backward() computes the .grad of what it depends on; "
