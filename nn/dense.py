@@ -146,6 +146,8 @@ class Neuron(Module):
     True
     """
 
+    _weights = ("w", "b")
+
     @explained()
     def __init__(
         self,

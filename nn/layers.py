@@ -136,6 +136,8 @@ class Projection(Module):
     2
     """
 
+    _weights = ("w",)
+
     def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
         nin, nout = whole(nin, "Projection(nin=...)"), whole(nout, "Projection(nout=...)")
         self.w = matrix(nout, nin, "w", seed, init)
@@ -245,6 +247,8 @@ class Embedding(Module):
     3
     """
 
+    _weights = ("rows",)
+
     def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
         count, size = whole(count, "Embedding(count=...)"), whole(size, "Embedding(size=...)")
         self.rows = matrix(count, size, "e", seed, init)
@@ -296,6 +300,8 @@ class LayerNorm(Module):
     >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
     [-1.0, 1.0]
     """
+
+    _weights = ("gain", "bias")
 
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")
