@@ -59,7 +59,8 @@ class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
     Parts are modules and activations, by name or as functions of the table, which bend every
-    number. In the list `parts` activations have become modules.
+    number. In the list `parts` activations have become modules. A `Layer` bends its own outputs,
+    by tanh if nothing else is said: one before an activation wants `activation="linear"`.
 
     >>> from glassgrad import Layer, Sequential
     >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))

@@ -24,10 +24,18 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar
 from glassgrad.nn import hooks
-from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
+from glassgrad.nn.checks import (
+    Count,
+    CountFrom0,
+    Flag,
+    checked_fields,
+    positive,
+    true_or_false,
+    warn,
+)
 from glassgrad.nn.health import check_health
 from glassgrad.nn.history import COLUMNS, Epoch, History, after_epochs
-from glassgrad.nn.hooks import Hook, warn
+from glassgrad.nn.hooks import Hook
 from glassgrad.nn.losses import l1, l2
 from glassgrad.nn.metrics import Metric, metric_called
 from glassgrad.nn.module import Module, training

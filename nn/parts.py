@@ -81,16 +81,16 @@ class Holder:
 
     def _check_settable(self, name: str, thing: Any, is_known: bool) -> None:
         """Refuse what nothing would read, and plain numbers in the place of parameters."""
-        kind = type(self).__name__
+        kind: Any = type(self)
         if not is_known:
-            if (fault := _unread(type(self), name)) is not None:
-                raise AttributeError(f"{kind} has no {name}{fault}")
+            if (fault := _unread(kind, name)) is not None:
+                raise AttributeError(f"{kind.__name__} has no {name}{fault}")
         elif name in self._weights and _number_in(thing, ""):
             is_one = isinstance(vars(self)[name], Value)
             how = f".{name}.data = {told(thing)}" if is_one else "assign(parameters, numbers)"
             raise TypeError(
-                f"{kind}.{name} is trained, and {describe(thing)} in its place would not be: write "
-                f"{how} to give it other numbers."
+                f"{kind.__name__}.{name} is trained, and {describe(thing)} in its place would not "
+                f"be: write {how} to give it other numbers."
             )
 
     def __delattr__(self, name: str) -> None:
@@ -99,7 +99,7 @@ class Holder:
 
 
 @cache
-def _unread(kind: type[Holder], name: str) -> str | None:
+def _unread(kind: Any, name: str) -> str | None:
     """What to do instead of setting an attribute that a class of `nn` does not read; None where it
     is a note of the user's own. Classes of the user's own may read whatever is set.
     """

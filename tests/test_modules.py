@@ -39,6 +39,7 @@ from glassgrad import (
     grad_vector,
     linear,
     mse,
+    predict,
     softmax,
     tanh,
 )
@@ -505,7 +506,23 @@ def with_number(layer):
     return layer
 
 
+class Forgetful(Module):
+    def forward(self, x):
+        Layer(2, 1)(x)
+
+
 UNREAD = [
+    (lambda: mse(Forgetful()([1, 2]), 1), TypeError, "mse(...) got None: does the forward before"),
+    (lambda: Sequential(Forgetful(), Layer(1, 1))([1, 2]), TypeError, "Layer got None: does the"),
+    *((lambda call=call: call(MLP(2, [1])), ValueError, "takes 2 inputs, not 1. A sample is a list "
+       "of them, and one among samples, as predict takes, [sample].")
+      for call in (lambda m: predict(m, [1.0, 2.0]), lambda m: fit(m, mse, [1.0, 2.0], [0, 1]))),
+    (lambda: fit(MLP(2, [1]), mse, zip([[1, 2]], [1]), None), TypeError,
+     "takes y, the targets, not None; of pairs write X, y = zip(*pairs)."),
+    *((lambda name=name: fit(MLP(2, [1]), mse, CORNERS, [1] * 4, **{name: 0.1}), TypeError,
+       f"fit has no argument {name}. Did you mean optimiser={meant}")
+      for name, meant in (("lr", "Adam("), ("learning_rate", "Adam(model.parameters(), 0.1)?"),
+                          ("momentum", "SGD("), ("weight_decay", "AdamW("))),
     *((lambda name=name: setattr(MLP(2, [1]), name, "relu"), AttributeError,
        f"MLP has no {name} to be set: give it where one is made, MLP(..., {name}=...), or set that")
       for name in ("activation", "output_activation")),
