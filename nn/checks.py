@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -25,14 +27,29 @@ import numpy as np
 
 from glassgrad.engine import Value, compare, prod, where
 from glassgrad.engine.misuse import is_real, real, whole
+from glassgrad.engine.provenance import is_of_user
 from glassgrad.engine.text import describe, told
+from glassgrad.engine.tree import is_sequence
 
 Check: TypeAlias = Callable[[Any, str], Any]
 """Takes what was given and its role in a message; gives what is kept, or raises."""
 
 
+def not_none(output: Any, role: str) -> Any:
+    """What a module gave, as it is handed on."""
+    if output is None:
+        raise TypeError(f"{role} got None: does the forward before it return what it computes?")
+    return output
+
+
+def one_number(number: Any, role: str) -> float:
+    if is_sequence(number):
+        raise TypeError(f"{role} takes one number, not {describe(number)}.")
+    return real(number, role)
+
+
 def finite(number: Any, role: str) -> float:
-    found = real(number, role)
+    found = one_number(number, role)
     if not isfinite(found):
         raise ValueError(f"{role} takes a finite number, not {found}.")
     return found
@@ -57,7 +74,9 @@ positive = number_that("takes a positive number", lambda number: number > 0.0)
 at_most_one = number_that("takes a number up to 1", lambda number: number <= 1.0, not_negative)
 below_one = number_that("takes a number below 1", lambda number: number < 1.0, not_negative)
 """How much of an average stays in a step."""
-proper_share = number_that("takes a number above 0 and below 1", lambda x: 0.0 < x < 1.0, real)
+proper_share = number_that(
+    "takes a number above 0 and below 1", lambda x: 0.0 < x < 1.0, one_number
+)
 """A share that takes something and leaves something."""
 
 
@@ -119,21 +138,37 @@ def taking(state: Any, owner: str) -> Iterator[None]:
         raise ValueError(f"{owner} cannot take this state, and is unchanged: {why}.") from None
 
 
+def warn(text: str) -> None:
+    """Warn of something at the line of the user's that called into the library."""
+    # A number in the place of this search is wrong as soon as a function in between comes or goes.
+    level, frame = 2, sys._getframe().f_back
+    while frame is not None and not is_of_user(frame.f_code):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 
+_RATE = "learning_rate | optimiser=Adam(model.parameters(), 0.1)"
 _MEANT = {
     "optimizer": "optimiser",
-    "lr": "learning_rate",
+    "lr": _RATE,
+    "learning_rate": _RATE,
+    "learning_rate_init": _RATE,
+    "momentum": "optimiser=SGD(model.parameters(), 0.1, momentum=0.9)",
+    "weight_decay": "optimiser=AdamW(model.parameters(), weight_decay=0.01)",
     "verbose": "progress",
+    "max_iter": "epochs",
     "early_stopping": "patience",
     "validation_split": "validation",
     "validation_data": "validation",
     "test_size": "share",
     "random_state": "seed",
-    "hidden_layer_sizes": "nouts",
+    "hidden_layer_sizes": "nouts | hidden",
     "callback": "callbacks",
 }
-"""Arguments of other libraries, by ours."""
+"""Arguments of other libraries, by ours, perhaps with what to give; of several, the first there is.
+"""
 
 
 def explained(hint: str = "") -> Callable[[F], F]:
@@ -157,8 +192,9 @@ def explained(hint: str = "") -> Callable[[F], F]:
             known = [name for name in inspect.signature(function).parameters if name != "self"]
             for name in named:
                 if name not in known:
-                    meant = _MEANT.get(name)
-                    near = [meant] if meant in known else get_close_matches(name, known, n=1)
+                    meant = _MEANT.get(name, "").split(" | ")
+                    there = [each for each in meant if each.split("=")[0] in known]
+                    near = there or get_close_matches(name, known, n=1)
                     remedy = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(known)}."
                     raise TypeError(f"{title} has no argument {name}. {remedy}")
             said = said.replace(f"{function.__qualname__}()", f"{title}()")

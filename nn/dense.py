@@ -27,7 +27,7 @@ from glassgrad.engine import TABLE, Operation, Value, as_value, assign, dot, no_
 from glassgrad.engine.misuse import is_real, not_defined, real, whole
 from glassgrad.engine.text import counted, function_name, similar, told
 from glassgrad.engine.tree import listed, scalar_of, scalars_of
-from glassgrad.nn.checks import explained, positive
+from glassgrad.nn.checks import explained, not_none, positive
 from glassgrad.nn.initialisers import Init, Seed, generator, initialiser
 from glassgrad.nn.module import Module
 from glassgrad.nn.parts import title
@@ -105,7 +105,7 @@ def converted(module: Module, count: int, x: Inputs) -> Converted:
     if isinstance(x, Converted):
         sample = x
     else:
-        role, x = type(module).__name__, scalar_of(x)
+        role, x = type(module).__name__, scalar_of(not_none(x, type(module).__name__))
         is_alone = isinstance(x, Value) or is_real(x)
         row = [x] if is_alone else listed(x, role, f"a list of {counted(count, 'input')},")
         numbers = scalars_of(row)
@@ -115,7 +115,11 @@ def converted(module: Module, count: int, x: Inputs) -> Converted:
             )
         sample = Converted([as_value(number, role) for number in numbers])
     if len(sample) != count:
-        raise ValueError(f"{title(module)} takes {counted(count, 'input')}, not {len(sample)}.")
+        raise ValueError(
+            f"{title(module)} takes {counted(count, 'input')}, not {len(sample)}."
+            + " A sample is a list of them, and one among samples, as predict takes, [sample]."
+            * (len(sample) == 1)
+        )
     return sample
 
 
@@ -145,6 +149,8 @@ class Neuron(Module):
     >>> n([1.0, -2.0]).data == (n.w[0] - 2.0 * n.w[1] + n.b).tanh().data
     True
     """
+
+    _weights = ("w", "b")
 
     @explained()
     def __init__(

@@ -20,9 +20,9 @@ import numpy as np
 from glassgrad.engine import TABLE, Value
 from glassgrad.engine.context import current
 from glassgrad.engine.text import describe, told
-from glassgrad.nn.checks import explained
+from glassgrad.nn.checks import explained, warn
 from glassgrad.nn.history import History
-from glassgrad.nn.hooks import Callback, warn
+from glassgrad.nn.hooks import Callback
 from glassgrad.nn.loop import Options, Training
 from glassgrad.nn.losses import (
     binary_cross_entropy_with_logits,

@@ -7,7 +7,7 @@ of each layer. Next: `hooks.py`, what goes on beside the steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_LINES = 12
-_FIRST_COLUMNS = ("loss", "validation_loss")
+_FIRST_COLUMNS = ("loss", "end_loss", "validation_loss")
 _LAST_COLUMNS = ("learning_rate", "gradient_norm", "seconds")
 _SAVED = {
     "columns": dict[str, list[float]],
@@ -44,24 +44,22 @@ class Epoch(NamedTuple):
     measured: Mapping[str, float]  # losses and metrics, by the names of their columns
     steps: Mapping[str, float]  # the learning rate, the gradient norm and the seconds
     gradients: Mapping[str, float]  # by the name of a layer, its root mean square
-    judged: float  # the loss that decides which epoch is the best; see `History`
 
 
 class History(Mapping[str, list[float]]):
     """What `fit` notes after every epoch: a mapping from names to a number for each epoch.
 
-    "loss" is the mean of what was made smaller over the batches of the epoch, with the penalty;
-    "validation_loss" the loss on the samples held out; "accuracy" and other metrics are measured
-    on the training samples, "validation_accuracy" on those held out. "learning_rate" is that of
-    the last step, "gradient_norm" the mean length of the gradient before it was clipped. What is
-    read is a list of your own.
+    "loss" is the mean of what was made smaller over the batches of the epoch, with the penalty,
+    each before its step. The losses after the last step have no penalty: "validation_loss" on the
+    samples held out, or, if there are none, "end_loss" on all. "accuracy" and other metrics are
+    measured on the training samples, "validation_accuracy" on those held out. "learning_rate" is
+    that of the last step, "gradient_norm" the mean length of the gradient before it was clipped.
+    What is read is a list of your own.
 
     Attributes:
         health: by the number of epochs done, what `check_health` found.
-        best_epoch: the epoch, from 1, after which the loss was smallest: on what was held out, else
-            on the samples of the training.
-        smallest: that loss. It belongs to the parameters after the epoch, while "loss" is the mean
-            over its steps.
+        best_epoch: the epoch, from 1, whose validation loss, or else end loss, is the smallest.
+        smallest: that loss.
         stopped: why the training ended, in words.
         notes: what else is worth knowing.
 
@@ -86,8 +84,8 @@ class History(Mapping[str, list[float]]):
         columns = {n: [*self._columns.get(n, ()), float(x)] for n, x in numbers.items()}
         sizes = {n: [*self._gradients.get(n, ()), float(x)] for n, x in epoch.gradients.items()}
         best, smallest = self.best_epoch, self.smallest
-        if epoch.judged < smallest:
-            best, smallest = epoch.number, epoch.judged
+        if (judged := columns[_judge(columns)][-1]) < smallest:
+            best, smallest = epoch.number, judged
         self._columns, self._gradients = columns, sizes
         self.best_epoch, self.smallest = best, smallest
         self.stopped = after_epochs(epoch.number)
@@ -110,7 +108,7 @@ class History(Mapping[str, list[float]]):
     @property
     def monitored(self) -> str:
         """The loss that decides which epoch is the best."""
-        return "validation_loss" if "validation_loss" in self._columns else "loss"
+        return _judge(self._columns)
 
     def plot(self) -> Figure:
         """The curves as a figure of matplotlib: losses, metrics, gradients of the layers."""
@@ -140,6 +138,8 @@ class History(Mapping[str, list[float]]):
         lengths = {len(x) for x in (*kept.values(), *sizes.values())}
         if not lengths <= {history.epochs}:
             raise ValueError("This is no history: its columns have different lengths.")
+        if kept and history.monitored not in kept:
+            raise ValueError("This is no history: it lacks the loss that tells the best epoch.")
         if history.best_epoch is not None and not 1 <= history.best_epoch <= history.epochs:
             raise ValueError("This is no history: its best epoch is none of its epochs.")
         return history
@@ -176,8 +176,7 @@ class History(Mapping[str, list[float]]):
         left_out = f"Shown are {len(rows) - 1} of {self.epochs:,} epochs. "
         best = ""
         if self.best_epoch is not None:
-            where = {"loss": "loss after an epoch"}.get(self.monitored, "validation loss")
-            best = f"* the smallest {where}: {short(self.smallest)}. "
+            best = f"* the smallest {self.monitored.replace('_', ' ')}: {short(self.smallest)}. "
         shown = (left_out if len(rows) <= self.epochs else "") + best
         lines = [columns(rows, indent=""), f"{shown}{self.stopped[:1].upper()}{self.stopped[1:]}."]
         last = max(self.health, default=0)
@@ -192,6 +191,10 @@ class History(Mapping[str, list[float]]):
         first = [name for name in _FIRST_COLUMNS if name in self._columns]
         others = [n for n in self._columns if n not in (*_FIRST_COLUMNS, *_LAST_COLUMNS)]
         return first + others
+
+
+def _judge(columns: Container[str]) -> str:
+    return "validation_loss" if "validation_loss" in columns else "end_loss"
 
 
 def _spread(count: int, best: int | None) -> list[int]:

@@ -23,7 +23,6 @@ from __future__ import annotations
 import errno
 import json
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from inspect import iscoroutine, isgenerator
@@ -35,10 +34,10 @@ import numpy as np
 
 from glassgrad.engine import Value, assign, data_vector
 from glassgrad.engine.files import decode, json_text, plain_file, sealed, write_file
-from glassgrad.engine.provenance import is_of_user
 from glassgrad.engine.text import clipped, function_name, some_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.engine.vectors import Vector, frozen_among
+from glassgrad.nn.checks import warn
 from glassgrad.nn.history import History, after_epochs
 from glassgrad.nn.module import Module
 from glassgrad.nn.optimiser import Optimiser
@@ -71,15 +70,6 @@ class Hook:
 
     def take(self, states: Mapping[str, Any]) -> None:
         """Go on from there, given what all of them said."""
-
-
-def warn(text: str) -> None:
-    """Warn of something at the line of the user's that called into the library."""
-    # A number in the place of this search is wrong as soon as a function in between comes or goes.
-    level, frame = 2, sys._getframe().f_back
-    while frame is not None and not is_of_user(frame.f_code):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=level)
 
 
 Callback = Callable[[History], Any]

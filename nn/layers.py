@@ -59,7 +59,8 @@ class Sequential(Module):
     """Parts in a row, each on what the one before it gives.
 
     Parts are modules and activations, by name or as functions of the table, which bend every
-    number. In the list `parts` activations have become modules.
+    number. In the list `parts` activations have become modules. A `Layer` bends its own outputs,
+    by tanh if nothing else is said: one before an activation wants `activation="linear"`.
 
     >>> from glassgrad import Layer, Sequential
     >>> model = Sequential(Layer(2, 3, activation="linear"), "relu", Layer(3, 1))
@@ -135,6 +136,8 @@ class Projection(Module):
     >>> len(Projection(3, 2)([1.0, 2.0, 3.0]))
     2
     """
+
+    _weights = ("w",)
 
     def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
         nin, nout = whole(nin, "Projection(nin=...)"), whole(nout, "Projection(nout=...)")
@@ -245,6 +248,8 @@ class Embedding(Module):
     3
     """
 
+    _weights = ("rows",)
+
     def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
         count, size = whole(count, "Embedding(count=...)"), whole(size, "Embedding(size=...)")
         self.rows = matrix(count, size, "e", seed, init)
@@ -296,6 +301,8 @@ class LayerNorm(Module):
     >>> [v.data for v in LayerNorm(2, eps=0.0)([3.0, 7.0])]
     [-1.0, 1.0]
     """
+
+    _weights = ("gain", "bias")
 
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")

@@ -24,10 +24,18 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar
 from glassgrad.nn import hooks
-from glassgrad.nn.checks import Count, CountFrom0, Flag, checked_fields, positive, true_or_false
+from glassgrad.nn.checks import (
+    Count,
+    CountFrom0,
+    Flag,
+    checked_fields,
+    positive,
+    true_or_false,
+    warn,
+)
 from glassgrad.nn.health import check_health
 from glassgrad.nn.history import COLUMNS, Epoch, History, after_epochs
-from glassgrad.nn.hooks import Hook, warn
+from glassgrad.nn.hooks import Hook
 from glassgrad.nn.losses import l1, l2
 from glassgrad.nn.metrics import Metric, metric_called
 from glassgrad.nn.module import Module, training
@@ -244,9 +252,9 @@ class Training(Hook):
                     self.schedule.step()
         assign(self.parameters, self.latest)
         assign_grad(self.parameters, gradient)
-        judged, measured = self.measured()
-        if self.validation is None and not isfinite(judged):
-            raise self._not_finite(f"after the steps of the epoch the loss is {judged}")
+        measured = self.measured()
+        if not isfinite(end := measured.get("end_loss", 0.0)):
+            raise self._not_finite(f"after the steps of the epoch the loss is {end}")
         if self.schedule is not None and self.schedule.watches:
             self.schedule.step(measured.get("validation_loss", loss))
         of_steps = {
@@ -259,7 +267,7 @@ class Training(Hook):
             layer: float(np.sqrt(np.mean(squares[places])))
             for layer, places in self._layers.items()
         }
-        return Epoch(number, {"loss": loss, **measured}, of_steps, gradients, judged)
+        return Epoch(number, {"loss": loss, **measured}, of_steps, gradients)
 
     def _gradient(self, chosen: Samples, random: np.random.Generator) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
@@ -302,24 +310,24 @@ class Training(Hook):
             "the learning rate or give clip_norm=1.0; trap() and compiled=False find the source"
         )
 
-    def measured(self) -> tuple[float, dict[str, float]]:
-        """The loss that decides which epoch is the best, and the other losses and metrics."""
-        judged, columns, scores = 0.0, dict[str, float](), dict[str, float]()
+    def measured(self) -> dict[str, float]:
+        """The loss that decides which epoch is the best, and metrics, by the names of columns."""
+        losses, scores = dict[str, float](), dict[str, float]()
         both = {"": self.samples, "validation_": self.validation}
         if self.validation is not None and not self.metrics:
             del both[""]  # nobody asks for it
         for prefix, samples in both.items():
             if samples is None:
                 continue
-            judged, outputs = self.objective.measured(samples)
-            if prefix:
-                columns["validation_loss"] = judged
+            loss, outputs = self.objective.measured(samples)
+            if prefix or self.validation is None:
+                losses[f"{prefix or 'end_'}loss"] = loss
             weights = {} if samples.weights is None else {"sample_weight": samples.weights}
             for name, metric in self.metrics.items():
                 title = f"The metric {name}"
                 score = call_locked(title, partial(metric, **weights), outputs, samples.y)
                 scores[prefix + name] = real(score, title)
-        return judged, columns | scores
+        return losses | scores
 
     # From epoch to epoch
 

@@ -37,6 +37,7 @@ from glassgrad.nn.checks import (
     at_most_one,
     misses,
     not_negative,
+    not_none,
     number_that,
     place,
     positive,
@@ -305,7 +306,7 @@ def _of_numbers(
 
 def _opened(loss: str, role: str, nested: Any) -> tuple[Shape, list[Any]]:
     """The shape of nested sequences of whatever kind, and what is in them."""
-    nested = scalar_of(nested)
+    nested = scalar_of(not_none(nested, f"{loss}(...)") if role == "prediction" else nested)
     if isinstance(nested, Value):
         return (), [nested]
     if not isinstance(nested, Iterable) or isinstance(nested, (str, bytes)):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from glassgrad.engine import Value, assign, zero_grad
 from glassgrad.engine.context import Context, Scope, call_in, current, set_context
-from glassgrad.engine.misuse import is_real, real
+from glassgrad.engine.misuse import Habit, is_real, real
 from glassgrad.engine.provenance import is_of_library, made_by
 from glassgrad.engine.text import counted, describe, function_name, named, some_of, told
 from glassgrad.engine.tree import scalar_of
@@ -37,6 +37,28 @@ if TYPE_CHECKING:
 _MOST_SCOPES = 100
 _LONGEST = 4000
 """A module shows itself in so many characters."""
+
+
+_HABITS = {
+    name: remedy
+    for names, remedy in {
+        "fit": "Write fit(model, loss, X, y), a function of glassgrad.",
+        "predict predict_proba": "Write predict(model, X), a function of glassgrad; model(x) "
+        "is the output for one sample.",
+        "to cpu cuda double float half": "Its numbers are Python floats, without a device or "
+        "a type; compiled(...) of a function makes it fast.",
+        "compile": "fit compiles by itself; compiled(model) is a function like the model.",
+        "requires_grad requires_grad_": "Write model.freeze() to leave its parameters out of a "
+        "training, and model.unfreeze() to take them in again.",
+        "children modules named_modules named_children": "Its parts are its attributes, such as "
+        "the layers of an MLP; print(model) shows them.",
+        "weight bias weights": "Write model.parameters(), or neuron.w and neuron.b of a Neuron.",
+        "add_module register_module register_parameter register_buffer": "Assign it to an "
+        "attribute: what is there is found.",
+    }.items()
+    for name in names.split()
+}
+"""What people look for on a module, and the sentence that says where it is."""
 
 
 def _in_scope(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -187,6 +209,13 @@ class Module(Holder):
 
     def _found(self) -> Found:
         found = Found.below(self)
+        if found.number is not None:
+            path, number = found.number
+            raise ValueError(
+                f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
+                f"parameter belongs: put Value({told(number)}) there. To give a parameter another "
+                "number write .data = ..."
+            )
         if found.twice is None:
             return found
         raise ValueError(
@@ -283,6 +312,10 @@ class Module(Holder):
             scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
         return scopes[parent]
 
+    def __dir__(self) -> Any:
+        """The names that are there, without the habits."""
+        return [name for name in super().__dir__() if name not in _HABITS or hasattr(self, name)]
+
     def __repr__(self) -> str:
         text = "\n".join(lines_of(self))
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
@@ -290,6 +323,10 @@ class Module(Holder):
     def __getstate__(self) -> dict[str, Any]:
         """The attributes that a copy or a pickle takes along."""
         return {name: x for name, x in vars(self).items() if name != "_memory"}
+
+
+for _sought, _remedy in _HABITS.items():
+    setattr(Module, _sought, Habit(_sought, _remedy))
 
 
 def lines_of(module: Module, seen: set[int] | None = None) -> list[str]:

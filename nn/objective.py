@@ -41,8 +41,9 @@ from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import frozen_among, values_of
+from glassgrad.nn.checks import warn
 from glassgrad.nn.history import History
-from glassgrad.nn.hooks import Hook, warn
+from glassgrad.nn.hooks import Hook
 from glassgrad.nn.layers import noise_from
 from glassgrad.nn.module import Module, lines_of, modules_of, training
 from glassgrad.nn.samples import (

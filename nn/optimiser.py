@@ -22,11 +22,22 @@ from glassgrad.engine.text import counted, describe, named, similar, some_of, to
 from glassgrad.engine.tree import is_sequence, listed, numbers_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import Mask, Vector, frozen_among, write_data
-from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained, taking
+from glassgrad.nn.checks import Check, Flag, NotNegative, declared_checks, explained, taking, warn
 
 Parameters: TypeAlias = Iterable[Value] | Iterable[Mapping[str, Any]]
 State: TypeAlias = dict[str, Vector]
 """What an optimiser remembers from step to step: by name, a number for each parameter."""
+
+
+_HABITS = {
+    "lr": "Did you mean learning_rate?",
+    "param_groups": "Write optimiser.groups; the options of one are its attributes, as in "
+    "optimiser.groups[0].learning_rate.",
+    "state": "Write optimiser.state_dict().",
+    "minimize": "Write optimiser.zero_grad(), loss.backward() and optimiser.step().",
+    "update": "Write optimiser.step(), or optimiser.moved(numbers, gradients) for arrays.",
+}
+"""What people look for on an optimiser, and what to write instead."""
 
 
 class Optimiser:
@@ -79,6 +90,7 @@ class Optimiser:
         self._defaults = {"learning_rate": learning_rate, "maximize": maximize, **options}
         self.groups: tuple[Group, ...] = ()
         self.parameters: tuple[Value, ...] = ()
+        self._is_new = True
         self._state: State = {name: np.zeros(0) for name in self.STATE}
         what = "a list of parameters, for example model.parameters(),"
         entries = listed(parameters, type(self).__name__, what)
@@ -119,16 +131,21 @@ class Optimiser:
         if name in self.OPTIONS and name != "learning_rate":
             raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
         if name not in self.OPTIONS and not hasattr(self, name):
-            meant = "learning_rate" if name == "lr" else similar(name, self.OPTIONS)
-            if meant:
-                raise AttributeError(f"{type(self).__name__} has no {name}. Did you mean {meant}?")
+            if remedy := self._meant(name):
+                raise AttributeError(f"{type(self).__name__} has no {name}. {remedy}")
+
+    def _meant(self, name: str) -> str:
+        """What to write instead of an attribute that is not there."""
+        meant = None if name[0] == "_" else similar(name, self.OPTIONS)
+        return _HABITS.get(name) or (f"Did you mean {meant}?" if meant else "")
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
             if name in type(self).OPTIONS:
                 raise self._misplaced(name, f"read optimiser.groups[0].{name}.")
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            remedy = self._meant(name)
+            raise AttributeError(f"{type(self).__name__} has no {name}. {remedy}".rstrip())
 
     def step(self) -> None:
         """Move all parameters whose gradient has been computed, or none if that fails."""
@@ -136,6 +153,8 @@ class Optimiser:
         gradients, computed = computed_gradients(self.parameters)
         moved, self._state = self._moved(numbers, gradients, computed)
         write_data(self.parameters, moved.tolist())
+        if self._is_new:
+            self._tell_if_idle(computed)
 
     def moved(self, numbers: Any, gradients: Any) -> Vector:
         """The same step on arrays: the new numbers, a new array.
@@ -263,6 +282,15 @@ class Optimiser:
                 f"{shape}, none masked, one for each parameter: return numbers - ..."
             )
         return array.astype(float)
+
+    def _tell_if_idle(self, computed: Mask | None) -> None:
+        """At the first step, tell if nothing can move."""
+        self._is_new = False
+        if computed is not None and not computed.any():
+            warn(
+                f"{type(self).__name__}.step() moved nothing, as no parameter has a gradient: call "
+                "backward() of a loss that depends on them before; frozen ones get none."
+            )
 
     def _misplaced(self, option: str, remedy: str) -> AttributeError:
         kind = type(self).__name__

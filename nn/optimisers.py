@@ -27,9 +27,16 @@ from typing import Annotated, Any
 import numpy as np
 
 from glassgrad.engine import Value, assign_grad, computed_gradients, descend
-from glassgrad.engine.misuse import real
 from glassgrad.engine.vectors import Vector, values_of
-from glassgrad.nn.checks import Flag, NotNegative, Share, finite, number_that, two_below_one
+from glassgrad.nn.checks import (
+    Flag,
+    NotNegative,
+    Share,
+    finite,
+    number_that,
+    one_number,
+    two_below_one,
+)
 from glassgrad.nn.optimiser import Group, Optimiser, Parameters, State
 
 
@@ -96,6 +103,8 @@ class SGD(Optimiser):
         else:
             # The same bits without arrays, which would take 15 % of a compiled step on two moons.
             descend(self.parameters, group.learning_rate)
+            if self._is_new:
+                self._tell_if_idle(computed_gradients(self.parameters)[1])
 
     def rule(self, numbers: Vector, gradients: Vector, state: State, group: Group) -> Vector:
         """Number ← number - learning_rate × velocity.
@@ -310,7 +319,7 @@ class RMSprop(Optimiser):
 # Clipping. One sample at a steep place can throw parameters far away; a limit on the gradients
 # keeps the step short (Pascanu, Mikolov and Bengio 2013).
 
-_limit = number_that("is 0 or more", lambda limit: limit >= 0.0, real)
+_limit = number_that("is 0 or more", lambda limit: limit >= 0.0, one_number)
 
 
 def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:

@@ -9,9 +9,10 @@ Next: `module.py`.
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
 from operator import is_
 from types import CodeType, NoneType
@@ -22,6 +23,8 @@ import numpy as np
 from glassgrad.engine import Value
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import ORDINARY, Context, Scope
+from glassgrad.engine.misuse import is_real
+from glassgrad.engine.text import describe, similar, told
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import METHODS, STRUCTURE, hold_same, is_only_itself
 
@@ -54,6 +57,8 @@ class Holder:
 
     _not_parts: tuple[str, ...] = ("_memory", METHODS)
     """Attributes that are no parts."""
+    _weights: tuple[str, ...] = ()
+    """Attributes that are a parameter, a list of such, or rows of such, and nothing else."""
     _arguments: tuple[str, ...] = ()
     """Attributes that, given to the class by their names, make one like it."""
 
@@ -66,14 +71,59 @@ class Holder:
         return {name: getattr(self, name) for name in self._arguments}
 
     def __setattr__(self, name: str, thing: Any) -> None:
-        is_new = name not in vars(self) or vars(self)[name] is not thing
+        is_known = name in vars(self)
+        is_new = not is_known or vars(self)[name] is not thing
+        if is_new:
+            self._check_settable(name, thing, is_known)
         super().__setattr__(name, thing)
         if is_new:
             STRUCTURE.count_up()
 
+    def _check_settable(self, name: str, thing: Any, is_known: bool) -> None:
+        """Refuse what nothing would read, and plain numbers in the place of parameters."""
+        kind: Any = type(self)
+        if not is_known:
+            if (fault := _unread(kind, name)) is not None:
+                raise AttributeError(f"{kind.__name__} has no {name}{fault}")
+        elif name in self._weights and _number_in(thing, ""):
+            is_one = isinstance(vars(self)[name], Value)
+            how = f".{name}.data = {told(thing)}" if is_one else "assign(parameters, numbers)"
+            raise TypeError(
+                f"{kind.__name__}.{name} is trained, and {describe(thing)} in its place would not "
+                f"be: write {how} to give it other numbers."
+            )
+
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         STRUCTURE.count_up()
+
+
+@cache
+def _unread(kind: Any, name: str) -> str | None:
+    """What to do instead of setting an attribute that a class of `nn` does not read; None where it
+    is a note of the user's own. Classes of the user's own may read whatever is set.
+    """
+    own = getattr(kind, name, None)
+    is_read = name in kind._arguments if own is None else getattr(own, "fset", own) is not None
+    if is_read or name[0] == "_" or "_arguments" not in vars(kind):
+        return None
+    takes = [*inspect.signature(kind.__init__).parameters][1:]
+    if name not in takes and name != "activation":
+        meant = similar(name, takes)
+        return meant and f". Did you mean {meant}?"
+    ways = [f"give it where one is made, {kind.__name__}(..., {name}=...)"] * (name in takes)
+    ways += ["set that of a Layer or Neuron in it"] * ("activation" in name)
+    return f" to be set: {', or '.join(ways)}."
+
+
+def _number_in(thing: Any, path: str, depth: int = 2) -> tuple[str, Any] | None:
+    """A plain number in the place of a parameter, in a list or in rows of such, and its path."""
+    if isinstance(thing, np.ndarray):
+        thing = thing.tolist()
+    if type(thing) is list and depth and {*map(type, thing)} != {Value}:  # quick, as a rule
+        below = (_number_in(x, f"{path}.{i}", depth - 1) for i, x in enumerate(thing))
+        return next(filter(None, below), None)
+    return (path, thing) if is_real(thing) else None
 
 
 Snapshots = list[tuple[Any, Any]]
@@ -131,17 +181,25 @@ class Found:
         named: the parameters below it with their names.
         parameters: the parameters alone.
         twice: a name that two of the parameters have; None if each has its own.
+        number: the path and the number, where a plain one stands in the place of a parameter.
     """
 
     def __init__(self, root: Holder) -> None:
         self._root, self._revision = id(root), STRUCTURE.revision
         snapshots: Snapshots = []
         parts = [*walk(root, snapshots=snapshots)]
-        self.holders = [part for _, part in parts if isinstance(part, Holder)]
+        held = [(path, part) for path, part in parts if isinstance(part, Holder)]
+        self.holders = [part for _, part in held]
         self.named = [(path, part) for path, part in parts if is_parameter(part)]
         self.parameters = Leaves.if_so(tuple([parameter for _, parameter in self.named]))
         names = Counter([name for name, _ in self.named])
         self.twice = next((name for name, count in names.items() if count > 1), None)
+        lists = [
+            _number_in(vars(holder).get(name), f"{path}.{name}".removeprefix("."))
+            for path, holder in [("", root), *held]
+            for name in holder._weights
+        ]
+        self.number = next(filter(None, lists), None)
         # One becomes a parameter when its graph is released.
         self._results = [x for _, x in parts if isinstance(x, Value) and not is_parameter(x)]
 

@@ -94,6 +94,10 @@ def samples_of(
     X: Any, y: Any, role: str = "fit(model, loss, X, y)", weights: Any = None
 ) -> Samples:
     """Inputs and targets as arrays that belong together, and what each sample counts as."""
+    if y is None:
+        raise TypeError(
+            f"{role} takes y, the targets, not None; of pairs write X, y = zip(*pairs)."
+        )
     found = Samples(checked_array(X, "X", role), checked_array(y, "y", role))
     if len(found.X) != len(found.y):
         raise ValueError(
@@ -239,7 +243,8 @@ def predict(model: Module, X: Any, *, compiled: bool = True) -> Any:
     """The outputs of a model for all samples, as an array.
 
     These are what the model gives: of a classifier scores (logits), whose largest is at
-    `predict(model, X).argmax(axis=1)`. The model runs compiled where it can, recorded anew in each
+    `predict(model, X).argmax(axis=1)`; of one output a sample the class 1 is where it is above 0,
+    or above 0.5 behind a sigmoid. The model runs compiled where it can, recorded anew in each
     call, and with nothing left to chance, as after `eval()`.
 
     Args:

@@ -371,7 +371,7 @@ def error_of_all(outputs: Any, targets: Any) -> float:
     ],
 )
 def test_metrics_are_columns_by_their_names(metrics: Any, names: list[str]) -> None:
-    assert trained(metrics=metrics, epochs=1)[1].main() == ["loss", *names]
+    assert trained(metrics=metrics, epochs=1)[1].main() == ["loss", "end_loss", *names]
 
 
 @pytest.mark.parametrize("name", ["loss", "seconds", "validation_loss"])
@@ -743,6 +743,30 @@ def test_a_history_prints_a_table() -> None:
     assert repr(history).startswith("<history of 30 epochs: loss ")
 
 
+@pytest.mark.parametrize("validation", [None, 0.25])
+@pytest.mark.parametrize(("rate", "diverges"), [(0.1, False), (1e4, True)])
+def test_the_best_epoch_its_number_and_its_row_are_one(
+    rate: float, diverges: bool, validation: Any
+) -> None:
+    made = descent(linear(), rate, momentum=0.0)
+    _, history = trained(**made, epochs=4, validation=validation, metrics=["accuracy"])
+    column = history[history.monitored]
+    assert diverges == (max(column) > 100.0)
+    best = history.best_epoch
+    assert history.smallest == min(column) == column[best - 1]
+    head, *lines = str(history).splitlines()
+    (starred,) = [line for line in lines if line.startswith(f"{best}*")]
+    title = history.monitored.replace("_", " ")
+    (said,) = re.findall(rf"\* the smallest {title}: (\S+)\. ", str(history))
+    assert head.index(title) == starred.index(said, head.index(title))
+
+
+def test_the_end_loss_is_that_of_the_model_without_the_penalty() -> None:
+    model, history = trained(epochs=2, penalty=lambda p: l2(p, 0.1))
+    losses = [binary_cross_entropy_with_logits(model(x), y).data for x, y in zip(X, Y)]
+    assert history["end_loss"][-1] == pytest.approx(np.mean(losses), rel=1e-12)
+
+
 def test_a_history_goes_through_json() -> None:
     _, history = trained(validation=0.25, metrics=["accuracy"], health=True)
     assert sorted(history.health) == [0, 4]  # before the first epoch and after the last
@@ -763,6 +787,7 @@ def test_a_history_goes_through_json() -> None:
         (lambda data: {**data, "gradients": {"a": [1.0]}}, "its columns have different lengths"),
         (lambda data: {**data, "health": {"first": {}}}, 'its health has "first" in the place of'),
         (lambda data: {**data, "health": {"0": {}}}, 'its health["0"] lacks "samples"'),
+        (lambda data: {**data, "columns": {"loss": [1.0] * 4}}, "it lacks the loss that tells the"),
         (lambda data: {**data, "best_epoch": 5}, "its best epoch is none of its epochs"),
         (lambda data: {**data, "best_epoch": 0}, "its best epoch is none of its epochs"),
     ],

@@ -34,9 +34,12 @@ from glassgrad import (
     cross_entropy,
     data_vector,
     draw,
+    fit,
     grad,
     grad_vector,
     linear,
+    mse,
+    predict,
     softmax,
     tanh,
 )
@@ -489,6 +492,85 @@ REFUSED = [
 ]  # fmt: skip
 
 
+def having(**attributes):
+    """A neuron with other attributes, one of them perhaps of its weights."""
+    neuron = Neuron(1)
+    for name, thing in attributes.items():
+        setattr(neuron, name, thing)
+    return neuron
+
+
+def with_number(layer):
+    """A layer with a plain number among the weights of its first neuron."""
+    layer.neurons[0].w[0] = 0.5
+    return layer
+
+
+class Forgetful(Module):
+    def forward(self, x):
+        Layer(2, 1)(x)
+
+
+UNREAD = [
+    (lambda: mse(Forgetful()([1, 2]), 1), TypeError, "mse(...) got None: does the forward before"),
+    (lambda: Sequential(Forgetful(), Layer(1, 1))([1, 2]), TypeError, "Layer got None: does the"),
+    *((lambda call=call: call(MLP(2, [1])), ValueError, "takes 2 inputs, not 1. A sample is a list "
+       "of them, and one among samples, as predict takes, [sample].")
+      for call in (lambda m: predict(m, [1.0, 2.0]), lambda m: fit(m, mse, [1.0, 2.0], [0, 1]))),
+    (lambda: fit(MLP(2, [1]), mse, zip([[1, 2]], [1]), None), TypeError,
+     "takes y, the targets, not None; of pairs write X, y = zip(*pairs)."),
+    *((lambda name=name: fit(MLP(2, [1]), mse, CORNERS, [1] * 4, **{name: 0.1}), TypeError,
+       f"fit has no argument {name}. Did you mean optimiser={meant}")
+      for name, meant in (("lr", "Adam("), ("learning_rate", "Adam(model.parameters(), 0.1)?"),
+                          ("momentum", "SGD("), ("weight_decay", "AdamW("))),
+    *((lambda name=name: setattr(MLP(2, [1]), name, "relu"), AttributeError,
+       f"MLP has no {name} to be set: give it where one is made, MLP(..., {name}=...), or set that")
+      for name in ("activation", "output_activation")),
+    (lambda: setattr(MLP(2, [1]), "nin", 3), AttributeError, "MLP(..., nin=...)."),
+    (lambda: setattr(Layer(2, 1), "init", "he"), AttributeError, "Layer has no init to be set: "),
+    (lambda: setattr(Layer(2, 1), "activaton", "he"), AttributeError, "Did you mean activation?"),
+    (lambda: setattr(Dropout(0.1), "rat", 0.2), AttributeError, "has no rat. Did you mean rate?"),
+    (lambda: setattr(Sequential("relu"), "activation", "tanh"), AttributeError,
+     "Sequential has no activation to be set: set that of a Layer or Neuron in it."),
+    (lambda: having(b=3), TypeError, "Neuron.b is trained, and int 3 in its place would not be: "
+     "write .b.data = 3 to give"),
+    *((lambda w=w: having(w=w), TypeError, "write assign(parameters, numbers) to give it other")
+      for w in ([0.5], np.array([0.5]), [Value(1.0), 0.5])),
+    (lambda: setattr(Embedding(2, 1), "rows", [[1.0], [2.0]]), TypeError, "Embedding.rows is"),
+    (lambda: with_number(Layer(1, 2)).parameters(), ValueError,
+     "neurons.0.w.0 of Layer is the plain number 0.5, where a parameter belongs: put Value(0.5)"),
+    (lambda: with_number(Layer(2, 1)).zero_grad(), ValueError, "neurons.0.w.0 of Layer is the pla"),
+    (lambda: fit(with_number(Layer(2, 1)), mse, CORNERS, [1] * 4), ValueError, "the plain number"),
+    *((lambda name=name: getattr(MLP(2, [1]), name), AttributeError, f"MLP has no {name}. {said}")
+      for name, said in (
+        ("fit", "Write fit(model, loss, X, y)"), ("predict", "Write predict(model, X)"),
+        ("to", "Its numbers are Python floats"), ("cuda", "Its numbers are Python floats"),
+        ("requires_grad_", "Write model.freeze()"), ("children", "Its parts are its attributes"),
+        ("weight", "Write model.parameters()"), ("compile", "fit compiles by itself"),
+        ("register_parameter", "Assign it to an attribute"),
+    )),
+]  # fmt: skip
+
+
+class Free(Layer):
+    """A class of the user's own, which reads what is set."""
+
+    def children(self):
+        return self.neurons
+
+
+def test_a_class_of_ones_own_may_set_and_have_what_it_likes():
+    free, note = Free(2, 1), MLP(2, [1])
+    for name in ("seed", "init", "activaton", "fit", "predict", "weight"):
+        setattr(free, name, 3)
+        assert getattr(free, name) == 3
+    assert len(free.children()) == 1
+    note.remark = note.fit = "the first"  # nothing of its own is meant
+    assert (note.remark, note.fit) == ("the first", "the first")
+    assert "children" in dir(free)
+    assert not {"children", "predict", "cuda"} & set(dir(note))
+
+
 SIZES = {
     Neuron: ["nin", "fan_out"], Layer: ["nin", "nout"], Perceptron: ["nin"], LayerNorm: ["size"],
     Projection: ["nin", "nout"], Embedding: ["count", "size"],
@@ -507,7 +589,7 @@ def test_a_size_is_a_whole_number_of_1_or_more(kind, name):
             kind(**{**sizes, name: size})
 
 
-@pytest.mark.parametrize(("call", "error", "message"), REFUSED)
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED + UNREAD)
 def test_a_refusal_says_what_to_write(call, error, message):
     with pytest.raises(error) as caught:
         call()

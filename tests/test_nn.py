@@ -320,7 +320,7 @@ REFUSED = [
       for x, message in (
           (["a", "b"], "MLP takes Values and real numbers, not str 'a'. Convert it first"),
           ([None, 1.0], "not NoneType None"), ([1j, 1.0], "not complex 1j"),
-          (None, "takes a list of 2 inputs, not NoneType None"),
+          (None, "MLP got None: does the forward before it return"),
       )),
     (lambda: MLP(2, []), ValueError, "at least one layer"),
     (lambda: MLP(2, 4), TypeError, r"for example \[4, 4, 1\], not 4"),

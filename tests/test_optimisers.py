@@ -223,6 +223,20 @@ def test_the_text_says_what_there_is() -> None:
     assert [*inspect.signature(AdamW).parameters] == ["parameters", *names]
 
 
+@pytest.mark.parametrize("rule", [SGD, Adam])
+def test_a_first_step_without_any_gradient_is_told_once(rule: type[Optimiser]) -> None:
+    values = [Value(1.0), Value(2.0)]
+    optimiser: Any = rule(values, learning_rate=0.1)
+    with pytest.warns(UserWarning, match=f"{rule.__name__}.step.. moved nothing, as no parameter"):
+        optimiser.step()
+    optimiser.step()  # warnings are errors here
+    assert data_vector(values).tolist() == [1.0, 2.0]
+    another: Any = rule(values, learning_rate=0.1)
+    values[1].grad = 1.0
+    another.step()
+    assert values[1].data < 2.0
+
+
 # Options are those of groups.
 
 
@@ -303,6 +317,11 @@ NEGATIVE = "takes 0 or a positive number"
     [
         (lambda v: SGD(v, -0.1), ValueError, NEGATIVE),
         (lambda v: SGD(v, math.inf), ValueError, "finite"),
+        (lambda v: SGD(v, [0.1]), TypeError, r"takes one number, not list \[0\.1\]\.$"),
+        (lambda v: Adam(v).param_groups, AttributeError, "Adam has no param_groups. Write optimis"),
+        (lambda v: Adam(v).lr, AttributeError, "Adam has no lr. Did you mean learning_rate"),
+        (lambda v: Adam(v).learning_rat, AttributeError, "Did you mean learning_rate"),
+        (lambda v: Adam(v).minimize, AttributeError, "Write optimiser.zero_grad"),
         (lambda v: SGD(v, 0.1, momentum=-0.1), ValueError, r"SGD\(momentum=...\) takes 0 or"),
         (lambda v: SGD(v, 0.1, dampening=math.nan), ValueError, "finite"),
         (lambda v: SGD(v, 0.1, nesterov=True), ValueError, "needs a momentum above 0"),
