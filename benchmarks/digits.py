@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.timing import OURS, Workload, absent, peer
 from glassgrad import nn
-from glassgrad.nn.samples import generator_of_epoch
+from glassgrad.nn.batches import generator_of_epoch
 
 EPOCHS, BATCH, RATE, DECAY = 40, 32, 0.2, 0.001
 EAGER, TORCH, SKLEARN = "glassgrad, eager", "PyTorch, the same loop", "scikit-learn MLPClassifier"

@@ -5,15 +5,16 @@
     layers.py        other layers: Sequential, Projection, AttentionHead, Embedding, ...
     initialisers.py  the numbers of an untrained neuron, and seeds
     losses.py        how far predictions are from targets, and penalties
-    optimisers.py    how parameters move: SGD, Adam, ..., and clipping; optimiser.py, what all of
-                     them have in common; schedules.py
-    data.py          data to learn from, made from a seed; samples.py, those of a training, weighed,
-                     and `predict`
+    optimisers.py    how parameters move: SGD, Adam, ...; optimiser.py, what all of them have in
+                     common; clipping.py and schedules.py, limits of gradients and learning rates
+    data.py          data to learn from, made from a seed
+    batches.py       the samples of a training, checked, weighed, in batches; `predict`
     fit.py           `fit`, which trains a model on data: what it is called with
     loop.py          the epochs, shuffled and batch by batch: gradients, clipping, schedule, step
     objective.py     what is made smaller, compiled or eagerly; what a training leaves out
     history.py       what a training was, epoch by epoch
-    hooks.py         what goes on beside the epochs: what is kept, what ends them, bar, checkpoints
+    hooks.py         what goes on beside the epochs: what is kept, what ends them, the bar
+    checkpoint.py    the file from which a training goes on
     metrics.py       how good answers are
     health.py        are gradients healthy, and what that means in words
     plotting.py      figures of matplotlib
@@ -36,6 +37,9 @@ if __name__ != "glassgrad.nn":  # in the folder of a checkout: it would be a sec
     )
 
 from glassgrad import engine
+from glassgrad.nn.batches import predict as predict
+from glassgrad.nn.clipping import clip_grad_norm as clip_grad_norm
+from glassgrad.nn.clipping import clip_grad_value as clip_grad_value
 from glassgrad.nn.data import blobs as blobs
 from glassgrad.nn.data import circles as circles
 from glassgrad.nn.data import digits as digits
@@ -88,9 +92,6 @@ from glassgrad.nn.optimisers import Adagrad as Adagrad
 from glassgrad.nn.optimisers import Adam as Adam
 from glassgrad.nn.optimisers import AdamW as AdamW
 from glassgrad.nn.optimisers import RMSprop as RMSprop
-from glassgrad.nn.optimisers import clip_grad_norm as clip_grad_norm
-from glassgrad.nn.optimisers import clip_grad_value as clip_grad_value
-from glassgrad.nn.samples import predict as predict
 from glassgrad.nn.schedules import ReduceOnPlateau as ReduceOnPlateau
 from glassgrad.nn.schedules import Schedule as Schedule
 from glassgrad.nn.schedules import cosine as cosine

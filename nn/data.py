@@ -5,7 +5,7 @@
 X are the samples, an array of floats of shape (n, features). y is the class of each, an array of
 the integers 0 to k-1, as `cross_entropy` takes them (for `hinge`, which takes -1 and 1, write
 `2 * y - 1`), or for a sine a real number. Samples come class by class: `split` shuffles them.
-Next: `samples.py`, what `fit` makes of them.
+Next: `batches.py`, what `fit` makes of them.
 
 What is made from a seed is called alike:
 

@@ -20,6 +20,7 @@ import numpy as np
 from glassgrad.engine import TABLE, Value
 from glassgrad.engine.context import current
 from glassgrad.engine.text import describe, told
+from glassgrad.nn.batches import samples_for
 from glassgrad.nn.checks import explained, warn
 from glassgrad.nn.history import History
 from glassgrad.nn.hooks import Callback
@@ -38,7 +39,6 @@ from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimiser import Optimiser
 from glassgrad.nn.optimisers import SGD, Adam
 from glassgrad.nn.parts import title
-from glassgrad.nn.samples import samples_for
 from glassgrad.nn.schedules import Rule
 
 

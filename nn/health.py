@@ -31,9 +31,9 @@ from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.engine.value import is_parameter
+from glassgrad.nn.batches import samples_of
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.parts import walk
-from glassgrad.nn.samples import samples_of
 
 HEALTHY = ("healthy",)
 

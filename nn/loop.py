@@ -24,6 +24,8 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar
 from glassgrad.nn import hooks
+from glassgrad.nn.batches import Samples, generator_of_epoch, in_batches
+from glassgrad.nn.checkpoint import Checkpoint
 from glassgrad.nn.checks import (
     Count,
     CountFrom0,
@@ -33,6 +35,7 @@ from glassgrad.nn.checks import (
     true_or_false,
     warn,
 )
+from glassgrad.nn.clipping import clipped_by_norm
 from glassgrad.nn.health import check_health
 from glassgrad.nn.history import COLUMNS, Epoch, History, after_epochs
 from glassgrad.nn.hooks import Hook
@@ -41,8 +44,6 @@ from glassgrad.nn.metrics import Metric, metric_called
 from glassgrad.nn.module import Module, training
 from glassgrad.nn.objective import Loss, Objective, Penalty, digest_of
 from glassgrad.nn.optimiser import Optimiser, options_of
-from glassgrad.nn.optimisers import clipped_by_norm
-from glassgrad.nn.samples import Samples, generator_of_epoch, in_batches
 from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
 
 _MOST_LOOKED_AT = 8
@@ -166,7 +167,7 @@ class Training(Hook):
         """Keep the training in a file, and go on from it, if it is there already."""
         options, parts = self.options, (self.objective, self._kept, self)
         every, last = options.checkpoint_every, options.epochs
-        file = hooks.Checkpoint(path, self.describe(), parts, every, last)
+        file = Checkpoint(path, self.describe(), parts, every, last)
         self._files = [file]
         if (epochs := file.resume()) == last:
             self.history.note(f"{file.path.name} was at its last epoch: nothing was left to train.")
@@ -202,7 +203,7 @@ class Training(Hook):
         vars(self.history).update(vars(history))
 
     def describe(self) -> dict[str, Any]:
-        """What makes this training another than others; see `hooks.py`."""
+        """What makes this training another than others; see `checkpoint.py`."""
         found = self.objective.describe(self.samples, self.validation)
         found["optimiser"] = type(self.optimiser).__name__
         names = {id(value): name for name, value in self.objective.model.named_parameters()}

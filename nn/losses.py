@@ -32,6 +32,7 @@ from glassgrad.engine import sum as total
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import told
 from glassgrad.engine.tree import endless, listed, scalar_of, scalars_of
+from glassgrad.nn.batches import in_batches, nested
 from glassgrad.nn.checks import (
     Check,
     at_most_one,
@@ -43,7 +44,6 @@ from glassgrad.nn.checks import (
     positive,
     unless_all_miss,
 )
-from glassgrad.nn.samples import in_batches, nested
 
 Shape = tuple[int, ...]
 _BINARY = "binary_cross_entropy_with_logits"

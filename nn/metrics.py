@@ -23,8 +23,8 @@ import numpy.typing as npt
 from glassgrad.engine.misuse import real
 from glassgrad.engine.text import counted, describe, some_of, told
 from glassgrad.engine.tree import Array, numbers_of
+from glassgrad.nn.batches import relative, size_of
 from glassgrad.nn.plotting import plot_confusion
-from glassgrad.nn.samples import relative, size_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

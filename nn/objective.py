@@ -41,12 +41,7 @@ from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import frozen_among, values_of
-from glassgrad.nn.checks import warn
-from glassgrad.nn.history import History
-from glassgrad.nn.hooks import Hook
-from glassgrad.nn.layers import noise_from
-from glassgrad.nn.module import Module, lines_of, modules_of, training
-from glassgrad.nn.samples import (
+from glassgrad.nn.batches import (
     Form,
     Samples,
     plain,
@@ -55,6 +50,11 @@ from glassgrad.nn.samples import (
     rows_one_by_one,
     with_parts,
 )
+from glassgrad.nn.checks import warn
+from glassgrad.nn.history import History
+from glassgrad.nn.hooks import Hook
+from glassgrad.nn.layers import noise_from
+from glassgrad.nn.module import Module, lines_of, modules_of, training
 from glassgrad.nn.saving import settings_of
 
 T = TypeVar("T")

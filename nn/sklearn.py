@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from glassgrad.engine.arrays import check_unmasked
+from glassgrad.nn.batches import predict, relative, size_of
 from glassgrad.nn.dense import MLP
 from glassgrad.nn.fit import fit
 from glassgrad.nn.losses import binary_cross_entropy_with_logits, cross_entropy, mse
 from glassgrad.nn.optimisers import AdamW
-from glassgrad.nn.samples import predict, relative, size_of
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin

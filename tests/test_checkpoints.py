@@ -51,7 +51,8 @@ from glassgrad import (
     step_decay,
 )
 from glassgrad.engine.files import json_text, sealed
-from glassgrad.nn.hooks import Checkpoint, Hook
+from glassgrad.nn.checkpoint import Checkpoint
+from glassgrad.nn.hooks import Hook
 
 CLASSES = np.arange(40) % 3
 

@@ -17,7 +17,7 @@ from glassgrad import (
     clip_grad_value,
     grad_vector,
 )
-from glassgrad.nn.optimisers import clipped_by_norm
+from glassgrad.nn.clipping import clipped_by_norm
 
 ROWS = [
     [3.0, 4.0],

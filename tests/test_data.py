@@ -21,7 +21,7 @@ from glassgrad import (
     two_moons,
     xor,
 )
-from glassgrad.nn.samples import plain, samples_of
+from glassgrad.nn.batches import plain, samples_of
 
 CLASSES = [(two_moons, 2), (circles, 2), (xor, 2), (blobs, 3)]
 TARGETS = [(sine, 1)]

@@ -63,8 +63,8 @@ from glassgrad import (
     xor,
 )
 from glassgrad.engine import Compiled
+from glassgrad.nn.batches import LARGEST_PIECE
 from glassgrad.nn.plotting import plot_curves
-from glassgrad.nn.samples import LARGEST_PIECE
 
 BOTH = pytest.mark.parametrize("is_compiled", [True, False])
 SIGNS = 2 * Y - 1

@@ -24,7 +24,7 @@ from glassgrad import (
     sine,
     two_moons,
 )
-from glassgrad.nn.samples import generator_of_epoch
+from glassgrad.nn.batches import generator_of_epoch
 from glassgrad.nn.torch import to_torch
 
 torch = pytest.importorskip("torch")  # this file may be asked for by its name
