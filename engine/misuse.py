@@ -229,7 +229,7 @@ HABITS = {
 
 
 class Habit:
-    """A name that a class does not have: read or set, it says what to write instead.
+    """A name that a class does not have: looked up, it says what to write instead.
 
     It is an attribute of the class, since a `__getattr__` would make every attribute slow.
     """
@@ -241,6 +241,10 @@ class Habit:
     def __get__(self, node: object, owner: type) -> NoReturn:
         raise AttributeError(f"{owner.__name__} has no {self.name}. {self.remedy}")
 
+
+class Barred(Habit):
+    """One that is no attribute of one's own either."""
+
     def __set__(self, node: object, thing: object) -> NoReturn:
         self.__get__(node, type(node))
 
@@ -248,7 +252,7 @@ class Habit:
 def know_habits(kind: _Class) -> _Class:
     """Let a class answer for what people look for on it, as a decorator."""
     for habit, remedy in HABITS[kind.__name__].items():
-        setattr(kind, habit, Habit(habit, remedy))
+        setattr(kind, habit, Barred(habit, remedy))
     return kind
 
 

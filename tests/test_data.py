@@ -164,7 +164,7 @@ WRONG = [
     (lambda: circles(ratio=math.nan), ValueError, "above 0 and below 1, not nan"),
     (lambda: xor(0), ValueError, r"xor\(n=...\) is at least 1, not 0"),
     (lambda: blobs(features=0), ValueError, "at least 1, not 0"),
-    (lambda: blobs(spread=[1.0]), TypeError, r"blobs\(spread=...\) takes a real number"),
+    (lambda: blobs(spread=[1.0]), TypeError, r"blobs\(spread=...\) takes one number"),
     (lambda: sine(0), ValueError, r"sine\(n=...\) is at least 1, not 0"),
 ]
 
