@@ -387,3 +387,52 @@ def test_the_box_of_a_frozen_leaf_says_so(new_page: Pages) -> None:
     assert "frozen" in one.box("w0").text_content()
     assert one.numbers()["w0"]["grad"] is None
     assert one.numbers()["x"]["grad"] == w.data * w.data
+
+
+MATRICES = """root => {
+  const box = root.querySelector(".gg-equation"), found = {};
+  for (let i = 0; i < root.stage.count; i += 1) {
+    root.stage.go(i);
+    const { phase, layer } = root.stage.step();
+    if (phase !== "backward") { continue; }
+    const begin = box.scrollLeft, texts = [];
+    for (let page = 0; page < 2; page += 1) {
+      const window = box.getBoundingClientRect();
+      texts.push(...[...box.querySelectorAll(".gg-term")].filter(term => {
+        const { left, right, top, bottom } = term.getBoundingClientRect();
+        return left >= window.left && right <= window.right && top >= window.top
+          && bottom <= window.bottom;
+      }).map(term => [...term.children].map(part => part.textContent)));
+      box.scrollLeft = box.scrollWidth;
+    }
+    found[layer] = { begin, texts: Object.fromEntries(texts) };
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (768, 1024), (360, 640)])
+def test_the_gradients_of_weights_stand_whole_in_the_equation(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    model = MLP(2, [4, 4, 2, 2], seed=1)
+    outs = model([1.0, -2.0])
+    assert isinstance(outs, list)
+    loss = sum((y - 1.0) ** 2 for y in outs)
+    assert isinstance(loss, Value)
+    loss.label = "L"
+    steps = backprop(loss, learning_rate=0.1, parameters=model.parameters())
+    viewport = dict(zip(("width", "height"), size))
+    one = document(new_page, steps, viewport=viewport, reduced_motion="reduce")
+    one.stage("open", "network")
+    found = one.root.evaluate(MATRICES)
+    of = {p: steps.gradients[steps.diagram.values[p]] for p in model.parameters()}
+    for at, layer in enumerate(model.layers, 1):
+        seen = found[f"layer {at}"]
+        rows = [[short(of[w]) for w in neuron.w] for neuron in layer.neurons]
+        shown = seen["texts"][f"∂L/∂W of layer {at}"]
+        assert [row.split("\t") for row in shown.split("\n")] == rows
+        assert seen["begin"] == 0, "a step begins with its first line"
+    weights = [[w.data for w in neuron.w] for neuron in model.layers[3].neurons]
+    turned = "; ".join(", ".join(map(short, column)) for column in zip(*weights))
+    assert found["layer 3"]["texts"]["local: weights of layer 4, transposed"] == f"({turned})"

@@ -235,6 +235,7 @@ function timelineIn(place, go, first, all) {
 /* The step as one or two equations. For readers of the screen the sentence says the same. */
 function equationIn(box) {
   set(box, "aria-hidden", "true");
+  slidable(box); /* on a phone the two lines of a layer are beside each other */
   return (graph, step, isAsked, beside = null) => {
     clear(box);
     box.className = "gg-equation" + (step.isLayer ? " gg-layer" : "");
@@ -249,8 +250,8 @@ function equationIn(box) {
         const [caption, text, isAnswer] = term;
         const said = written(graph, caption);
         const kind = /^upstream|^gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
-        const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : ""), bound);
         const shown = isAnswer && isAsked ? "?" : written(graph, text, step);
+        const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : "") + (shown.includes("\t") ? " gg-grid" : ""), bound);
         make("small", "", card, said).title = said;
         make("b", "", card, shown);
         card.classList.toggle("gg-wide", shown.length > 16);

@@ -425,6 +425,7 @@ function setUp(root, moved) {
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
       const room = camera.room();
       formula.center();
+      equation.scrollLeft = 0;
       const { width, height } = camera.measure();
       if (width !== room.width || height !== room.height) { arrange(); }
     }
