@@ -24,8 +24,9 @@ from glassgrad.viz.markup import HEAD, OTHERS, asset, digest, stage_files  # noq
 MARK = "debugger"
 """A statement that terser leaves where it is: between two files, since pages may leave one out."""
 INNER = (
-    "boxes edges equations evaluate gradients holder known locals made members moved received sent "
-    "textNow uses widthNow"
+    "adjusted boxes boxesOf course directionNow edges equations evaluate glide gradients holder "
+    "known largest locals made markNow members moved opener received release roles sent shownAt "
+    "textNow textsOf toldNow uses widthNow"
 ).split()
 """Fields, as those of "is…", that no data of a page has and nobody outside the stage reads."""
 TERSER = [
@@ -58,7 +59,8 @@ def short_script(script: str) -> str:
     done = subprocess.run(
         [npx, *TERSER], input=f"it={script};", stdout=subprocess.PIPE, check=True, encoding="utf-8"
     )
-    return done.stdout.strip().removeprefix("it=").removesuffix(";")
+    short = done.stdout.strip().removeprefix("it=").removesuffix(";")
+    return re.sub(r"\bconst(?=[ [{])", "let", short)  # no name is given anew: the files say so
 
 
 def short_style(style: str) -> str:

@@ -42,6 +42,39 @@ function isOfLayer(network, { layer }, node) {
   return layer === null ? !network.layers.some(({ units }) => ofLayer(units)) : ofLayer(network.layers[layer].units);
 }
 
+/* The nodes as people say them: `said` is "layer 1, neuron 2, w0" of what a neuron has, and "layer 1, neuron 2"
+   of what it gives; `graph.order` goes from the result back, neuron by neuron. Gives the leaves of neurons with
+   their names, by neuron, and the others: [node, name, neuron]. */
+function sayNames(graph, { layers }) {
+  const { nodes } = graph, known = new Set(nodes.map(({ n }) => n)), leaves = [], order = nodes.map(() => 0);
+  /* Of those that are called alike all but the first have a number. */
+  const own = ({ n }) => (known.has(n.replace(/_\d+$/, "")) ? n.replace(/_\d+$/, "") : n);
+  layers.forEach(({ units }, at) => units.forEach((unit, k) => {
+    const parameters = [...unit.weights.values(), ...biases([unit])];
+    [...unit.members, ...parameters].forEach((i) => {
+      nodes[i].said = unit.name + (i === unit.out ? "" : `, ${i === unit.sum ? "sum" : own(nodes[i])}`);
+      order[i] = (layers.length - at) * nodes.length + k;
+    });
+    leaves.push(...parameters.filter((i) => nodes[i].k === "leaf").map((i) => [i, own(nodes[i]), unit.name]));
+  }));
+  const listed = new Set(leaves.map(([i]) => i));
+  graph.order = nodes.map((node, i) => i).reverse().sort((a, b) => order[a] - order[b]);
+  return [...leaves, ...nodes.flatMap(({ k, n }, i) => (k === "leaf" && !listed.has(i) ? [[i, n]] : []))];
+}
+
+/* What a neuron computes: "v5 = tanh(w0 * x1 + w1 * x2 + b)". */
+function formulaOfUnit({ nodes, values }, { out, sum, weights, bias }) {
+  const name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : nodes[i].n);
+  const terms = [...weights].map(([source, leaf]) => `${name(leaf)} * ${name(source)}`).concat(bias === null ? [] : name(bias)).join(" + ");
+  return `${name(out)} = ${out === sum ? terms : `${nodes[out].s}(${terms})`}`;
+}
+
+/* The neuron that a node is of; of the loss, and of what else is of none, the last one. */
+function unitAt({ layers }, node) {
+  const units = layers.flatMap((layer) => layer.units);
+  return units.find((unit) => unit.members.has(node)) || units[units.length - 1];
+}
+
 /* The leaves of a layer that an update moves, each once. */
 function movedIn(graph, units) { return thatMove(graph, [...weightsOf(units), ...biases(units)]); }
 
