@@ -475,8 +475,9 @@ def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Page
     for at, layer in enumerate(model.layers, 1):
         for k, neuron in enumerate(layer.neurons, 1):
             parts = [(f"w{i}", w) for i, w in enumerate(neuron.w)] + [("b", neuron.b)]
-            listed = [[name, str(steps.diagram.values[leaf])] for name, leaf in parts]
-            right.append([f"layer {at}, neuron {k}", listed])
+            group = f"layer {at}, neuron {k}"
+            listed = [[f"{group}, {name}", str(steps.diagram.values[p])] for name, p in parts]
+            right.append([group, listed])
     assert groups == right
     select.select_option(right[1][1][0][1])
     assert "layer 1, neuron 2, w0 + " in one.root.locator(".gg-nudge").inner_text()

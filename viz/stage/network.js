@@ -55,7 +55,7 @@ function sayNames(graph, { layers }) {
       nodes[i].said = unit.name + (i === unit.out ? "" : `, ${i === unit.sum ? "sum" : own(nodes[i])}`);
       order[i] = (layers.length - at) * nodes.length + k;
     });
-    leaves.push(...parameters.filter((i) => nodes[i].k === "leaf").map((i) => [i, own(nodes[i]), unit.name]));
+    leaves.push(...parameters.filter((i) => nodes[i].k === "leaf").map((i) => [i, nodes[i].said, unit.name]));
   }));
   const listed = new Set(leaves.map(([i]) => i));
   graph.order = nodes.map((node, i) => i).reverse().sort((a, b) => order[a] - order[b]);
