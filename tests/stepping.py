@@ -5,6 +5,7 @@ same from the steps in Python. `BUILDS` has the graphs on which the proofs are m
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from glassgrad import (
     step_neuron,
     where,
 )
+from glassgrad.engine.printers import letters_and_index
 from glassgrad.engine.printing import short
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import tell
@@ -213,7 +215,10 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
         "spoken": f"step {number} of {end}, {step.phase}",
         "says": said.sentence,
         "equations": [
-            "".join(t if isinstance(t, str) else f"{t.caption}{t.text}" for t in equation)
+            "".join(
+                t if isinstance(t, str) else as_formula(t.caption) + as_formula(str(t.text))
+                for t in equation
+            )
             for equation in said.equations
         ],
         "uses": _uses(step.received, step.uses) if step.parent is not None else "",
@@ -232,6 +237,23 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
         "stuck": ["gg-first", "gg-back"] * (number == 1)
         + ["gg-forward", "gg-last"] * (number == end),
     }
+
+
+def as_formula(text: str) -> str:
+    """A text as the formula writes it: indices below, powers above, products with a dot.
+
+    >>> as_formula("x1 * w0_3 ** 2 - b - log1p(v2)")
+    'x₁ · w₀,₃² − b − log1p(v₂)'
+    """
+
+    def indexed(word: re.Match[str]) -> str:
+        stem, index = letters_and_index(word[0])
+        return stem + index.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+    above = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    text = re.sub(r" \*\* (-?\d+)(?![\w.])", lambda power: power[1].translate(above), text)
+    text = text.replace(" * ", " · ").replace(" - ", " − ")
+    return re.sub(r"(?<![\w.])\w+(?![\w(])", indexed, text)
 
 
 def statuses(steps: Steps, index: int) -> list[str]:

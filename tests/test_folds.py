@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from browsing import Pages
 from lecture import instructions
-from stepping import document, many_operands, recurrence
+from stepping import as_formula, document, many_operands, recurrence
 
 from glassgrad import MLP, Value, backprop, compiled, engine
 from glassgrad.viz.diagram import Diagram
@@ -249,7 +249,9 @@ def test_a_compiled_node_of_thousands_of_parameters_is_seen_and_stepped(new_page
     assert one.root.locator(".gg-picture *").count() < 300
     shown = one.shown()
     assert len(shown["receiver"]) == 9
-    assert f"contribution to {largest[0].label}" in shown["equations"][0]
+    assert as_formula(f"contribution to {largest[0].label}") in shown["equations"][0]
+    left = [one.box(p.label).bounding_box()["x"] for p in ps if p in largest]
+    assert left == sorted(left), "operands stand in the order of the call"
     assert "… 2,997 more" in shown["equations"][-1]
     gradients = {each: number["grad"] for each, number in one.numbers().items()}
     assert gradients == {node.name: steps.gradients[node.index] for node in steps.diagram}

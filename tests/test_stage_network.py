@@ -1,11 +1,12 @@
 """The network on the stage tells only what is so: what moves, and every bias of a sum."""
 
 import re
+import unicodedata
 from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, document, resting
+from stepping import Stepper, as_formula, document, lecture, resting
 
 from glassgrad import MLP, Backprop, Value, backprop
 from glassgrad.engine.printing import short
@@ -17,6 +18,11 @@ def of_model(model: MLP, **options: Any) -> Backprop:
     loss = (model([1.0, -2.0]) - 1.0) ** 2
     loss.label = "L"
     return backprop(loss, learning_rate=0.1, **options)
+
+
+def typeset(text: str) -> str:
+    """What is read of a formula whose indices are set below the line."""
+    return unicodedata.normalize("NFKC", as_formula(text))
 
 
 def updates(new_page: Pages, steps: Backprop) -> list[tuple[str, str]]:
@@ -164,8 +170,8 @@ def test_the_formula_follows_the_step_into_the_neurons(new_page: Pages) -> None:
         is_inside = bool(_layer_of(steps, step.node)) and bool(node.parents)
         assert (bool(said), is_whole) == (is_inside, not is_inside)
         if is_inside:
-            assert said.startswith(f"{node.name} = ")
-            assert all(steps.diagram[parent].name in said for parent in node.parents)
+            assert said.startswith(f"{typeset(node.name)} = ")
+            assert all(typeset(steps.diagram[parent].name) in said for parent in node.parents)
             inside += 1
         heights.add(height)
     assert inside > 20
@@ -387,3 +393,133 @@ def test_the_box_of_a_frozen_leaf_says_so(new_page: Pages) -> None:
     assert "frozen" in one.box("w0").text_content()
     assert one.numbers()["w0"]["grad"] is None
     assert one.numbers()["x"]["grad"] == w.data * w.data
+
+
+MATRICES = """root => {
+  const box = root.querySelector(".gg-equation"), found = {};
+  for (let i = 0; i < root.stage.count; i += 1) {
+    root.stage.go(i);
+    const { phase, layer } = root.stage.step();
+    if (phase !== "backward") { continue; }
+    const begin = box.scrollLeft, texts = [];
+    for (let page = 0; page < 2; page += 1) {
+      const window = box.getBoundingClientRect();
+      texts.push(...[...box.querySelectorAll(".gg-term")].filter(term => {
+        const { left, right, top, bottom } = term.getBoundingClientRect();
+        return left >= window.left && right <= window.right && top >= window.top
+          && bottom <= window.bottom;
+      }).map(term => [...term.children].map(part => part.textContent)));
+      box.scrollLeft = box.scrollWidth;
+    }
+    found[layer] = { begin, texts: Object.fromEntries(texts) };
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (768, 1024), (360, 640)])
+def test_the_gradients_of_weights_stand_whole_in_the_equation(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    model = MLP(2, [4, 4, 2, 2], seed=1)
+    outs = model([1.0, -2.0])
+    assert isinstance(outs, list)
+    loss = sum((y - 1.0) ** 2 for y in outs)
+    assert isinstance(loss, Value)
+    loss.label = "L"
+    steps = backprop(loss, learning_rate=0.1, parameters=model.parameters())
+    viewport = dict(zip(("width", "height"), size))
+    one = document(new_page, steps, viewport=viewport, reduced_motion="reduce")
+    one.stage("open", "network")
+    found = one.root.evaluate(MATRICES)
+    of = {p: steps.gradients[steps.diagram.values[p]] for p in model.parameters()}
+    for at, layer in enumerate(model.layers, 1):
+        seen = found[f"layer {at}"]
+        rows = [[short(of[w]) for w in neuron.w] for neuron in layer.neurons]
+        shown = seen["texts"][f"∂L/∂W of layer {at}"]
+        assert [row.split("\t") for row in shown.split("\n")] == rows
+        assert seen["begin"] == 0, "a step begins with its first line"
+    weights = [[w.data for w in neuron.w] for neuron in model.layers[3].neurons]
+    turned = "; ".join(", ".join(map(short, column)) for column in zip(*weights))
+    assert found["layer 3"]["texts"]["local: weights of layer 4, transposed"] == f"({turned})"
+
+
+def test_the_page_says_what_can_be_done_on_the_level_that_is_open(new_page: Pages) -> None:
+    one = document(new_page, of_model(MLP(2, [4, 4, 1], seed=1)))
+    hint, levels = one.root.locator(".gg-hint"), one.root.locator(".gg-levels button")
+    assert one.stage("level") == "network"
+    assert not one.root.locator(".gg-handle").count()
+    assert hint.inner_text() == "click a neuron to open it"
+    assert levels.all_inner_texts() == ["network", "neuron", "scalars"]
+    one.stage("go", 2)
+    one.click("unit")
+    assert one.stage("level") == "layer 3, neuron 1", "the first one of the step"
+    assert one.root.locator(".gg-handle").count()
+    assert "drag a number" in hint.inner_text()
+    one.click("scalars")
+    assert "drag a number" in hint.inner_text()
+    one.click("unit")
+    assert one.stage("level") == "layer 3, neuron 1"
+
+
+def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Pages) -> None:
+    model = MLP(2, [3, 1], seed=1)
+    steps = of_model(model, parameters=model.parameters())
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    one.press("e")
+    select = one.root.get_by_label("leaf")
+    groups = select.evaluate("""all => [...all.querySelectorAll("optgroup")]
+      .map(group => [group.label, [...group.children].map(each => [each.text, each.value])])""")
+    right = []
+    for at, layer in enumerate(model.layers, 1):
+        for k, neuron in enumerate(layer.neurons, 1):
+            parts = [(f"w{i}", w) for i, w in enumerate(neuron.w)] + [("b", neuron.b)]
+            group = f"layer {at}, neuron {k}"
+            listed = [[f"{group}, {name}", str(steps.diagram.values[p])] for name, p in parts]
+            right.append([group, listed])
+    assert groups == right
+    select.select_option(right[1][1][0][1])
+    assert "layer 1, neuron 2, w0 + " in one.root.locator(".gg-nudge").inner_text()
+    one.press("m")
+    rows = one.root.locator(".gg-drawer-mistakes tbody tr").evaluate_all(
+        "rows => rows.map(row => row.cells[0]?.textContent)"
+    )
+    places = [re.match(r"layer (\d+), neuron (\d+)", row) for row in rows]
+    order = [(-int(place[1]), int(place[2])) for place in places if place]
+    assert order == sorted(order)
+    assert set(order) == {(-2, 1), (-1, 1), (-1, 2), (-1, 3)}
+    for name in ("layer 2, neuron 1", "layer 2, neuron 1, sum", "layer 1, neuron 3, w1"):
+        assert name in rows
+
+
+def test_the_formula_of_an_open_neuron_is_its_own_in_every_step(new_page: Pages) -> None:
+    model = MLP(2, [4, 4, 1], seed=1)
+    steps = of_model(model, parameters=model.parameters())
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "layer 1, neuron 2")
+    own, names = one.root.locator(".gg-own"), steps.diagram.values
+    neuron = model.layers[0].neurons[1]
+    w0, w1, b = (steps.diagram[names[p]].name for p in (*neuron.w, neuron.b))
+    (activated,) = (n for n in steps.diagram if n.parents == (names[neuron.b] + 1,))
+    right = typeset(f"{activated.name} = tanh({w0} * 1 + {w1} * (-2) + {b})")
+    marked, phases = set(), set()
+    for i in range(one.stage("count")):
+        one.stage("go", i)
+        phases.add(one.stage("step")["phase"])
+        assert own.is_visible()
+        assert own.inner_text() == right
+        marked |= set(own.locator(".gg-now").all_inner_texts())
+    assert phases == {"forward", "backward", "update"}
+    assert marked == {typeset(f"{w0} * 1")}
+
+
+def test_a_node_is_called_by_its_formula_where_all_of_it_has_a_name(new_page: Pages) -> None:
+    one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
+    found = one.root.evaluate("""root => [...root.querySelectorAll(".gg-box")].map(box =>
+      [".gg-name", ".gg-of"].map(part => box.querySelector(part)?.textContent ?? ""))""")
+    assert ["x₁·w₁", "v₁"] in found
+    assert ["v3", "v₁+v₂"] in found
+    one.press("t")
+    edges = one.root.locator(".gg-drawer-table tbody tr td:nth-child(2)").all_inner_texts()
+    assert "v1 → x1" in edges

@@ -651,6 +651,13 @@ def by_hand(model: MLP) -> list[dict[str, Any]]:
     return layers
 
 
+def vector(numbers: list[float], most: int) -> str:
+    """A few numbers of a vector, as an equation shows them."""
+    few = numbers if len(numbers) <= most else numbers[:2]
+    listed = ", ".join(map(short, few)) + ", …" * (len(numbers) > most)
+    return listed if len(numbers) == 1 else f"({listed})"
+
+
 def test_a_network_shows_each_number_where_it_belongs(new_page: Pages) -> None:
     """Every δ, weight and gradient, at its neuron and its source, not only somewhere."""
     steps, model = network(), MLP(2, [4, 3, 1], seed=1)
@@ -686,14 +693,11 @@ def test_a_network_shows_each_number_where_it_belongs(new_page: Pages) -> None:
                 assert row[1:] == [short(x - 0.1 * g) for x, g in zip(before, slopes)]
         if says["phase"] == "backward":
             equation = one.shown()["equations"]
-            few = layer["δ"] if len(layer["δ"]) <= 3 else layer["δ"][:2]
-            listed = ", ".join(map(short, few)) + (", …" if len(layer["δ"]) > 3 else "")
-            shown = listed if len(layer["δ"]) == 1 else f"({listed})"
-            assert f"gradient δ of layer {at + 1}{shown}" in equation[0]
-            assert equation[1].startswith(f"gradient δ of layer {at + 1}{shown}⊗")
-            if len(layer["δ"]) * sources <= 6:
-                outer = "; ".join(", ".join(map(short, row)) for row in layer["∂W"])
-                assert equation[1].endswith(f"∂L/∂W of layer {at + 1}{outer}")
+            assert f"gradient δ of layer {at + 1}{vector(layer['δ'], 3)}" in equation[0]
+            start = f"gradient δ of layer {at + 1}{vector(layer['δ'], 2)}⊗"
+            assert equation[1].startswith(start)
+            outer = "\n".join("\t".join(map(short, row)) for row in layer["∂W"])
+            assert equation[1].endswith(f"∂L/∂W of layer {at + 1}{outer}")
     assert compared == 3 * 2 * len(model.parameters())
     assert phases["forward"] == ["layer 1", "layer 2", "layer 3", None]
     assert phases["backward"] == ["layer 3", "layer 2", "layer 1"]

@@ -311,7 +311,7 @@ def scrolling_table(
 # `python .ci/shorten.py`; where one was changed since, pages have it as it is: right, and longer.
 
 _FOLDER = Path(__file__).parent
-STAGE = "numbers layout camera picture folds network panels experiments stage".split()
+STAGE = "numbers layout camera picture folds network levels panels experiments stage".split()
 """The files of the stage, in the order in which they are joined."""
 OTHERS = ("stage/stage.css", "stage/network.css", "program.css", "program.js")
 """The files that pages have as they are, each for itself."""
@@ -333,7 +333,8 @@ def stage_script(has_network: bool = True, has_folds: bool = True, is_short: boo
     rows of the table as functions, from `stage.javascript`. Where it is not to be short, it is as
     in the files.
     """
-    is_needed = {"network": has_network, "folds": has_folds}
+    has_levels = has_network or has_folds
+    is_needed = {"network": has_network, "folds": has_folds, "levels": has_levels}
     if is_short and _is_kept(stage_files()):
         head, *parts = _kept()["stage"]
     else:

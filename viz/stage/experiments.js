@@ -23,21 +23,25 @@ function nudgeIn(around, graph, names) {
   /* Before the gradient has come in the steps it is not told here either. */
   function draw() {
     const i = Number(leaf.value), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
-    const gradient = graph.gradients[i] ?? 0, { n, f: isFrozen } = graph.nodes[i], isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), result = graph.nodes[graph.root].n;
+    const gradient = graph.gradients[i] ?? 0, name = nameIn(graph, i), isFrozen = graph.nodes[i].f, isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), result = graph.nodes[graph.root].n;
     const moved = graph.evaluate([[i, x + h]]) - y;
     shownSize.textContent = short(h);
-    said.textContent = `${n} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
-      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${n} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${n} has come.`);
+    said.textContent = `${name} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
+      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${name} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${name} has come.`);
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
     const ys = xs.map((at) => graph.evaluate([[i, at]]));
-    plot(`${result} over ${n}` + (isTold ? ", and the straight line of the gradient" : ""), xs, ys,
+    plot(`${result} over ${name}` + (isTold ? ", and the straight line of the gradient" : ""), xs, ys,
       [[x, y], [x + h, y + moved]], isTold ? xs.map((at) => y + gradient * (at - x)) : []);
   }
 }
 
 function leafIn(place, label, graph, names) {
   const field = make("label", "", place, label), select = make("select", "", field);
-  names.forEach(([i, name]) => { make("option", "", select, name).value = i; });
+  let holder = select;
+  names.forEach(([i, name, group]) => {
+    if (group !== holder.label) { holder = group ? make("optgroup", "", select) : select; holder.label = group; }
+    make("option", "", holder, name).value = i;
+  });
   return select;
 }
 
@@ -159,12 +163,12 @@ function mapIn(around, graph, names) {
       paint.arc(...start, 7, 0, 7);
       paint.stroke();
     }
-    const [x, y, result] = [a, b, graph.root].map((i) => graph.nodes[i].n);
+    const [x, y] = [across, up].map((each) => each.selectedOptions[0].text);
     [[upward, [short(high), y, short(low)]], [sideways, [short(left), x, short(right)]]].forEach(([axis, texts]) => {
       clear(axis);
       texts.forEach((text) => make("span", "", axis, text));
     });
-    said.textContent = `${result} over ${x} from ${short(left)} to ${short(right)} and ${y} from ${short(low)} to ` +
+    said.textContent = `${graph.nodes[graph.root].n} over ${nameIn(graph, a)} from ${short(left)} to ${short(right)} and ${nameIn(graph, b)} from ${short(low)} to ` +
       `${short(high)}: ` + (finite.length ? `from ${short(least)} (faint) to ${short(most)} (strong).` : "nowhere finite.") +
       (spots.length > 1 ? " ○ start, ● now." : " ● now.");
     set(canvas, "aria-label", said.textContent);

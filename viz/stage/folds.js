@@ -60,8 +60,9 @@ function foldingOf(graph, series, mostOperands) {
   }
 
   /* Which operands of a node are shown, by their positions: all, or of very many those that contribute
-     most, and last the one that leads to the step, so that the others stay where they are. While a
-     person predicts, the first ones: the contributions are what is asked for. */
+     most, and last the one that leads to the step, so that the others stay where they are; those of a
+     compiled call, which sends to all at once, in the order of the call. While a person predicts, the
+     first ones: the contributions are what is asked for. */
   function operandsAt(step, isPredicting) {
     const leads = [], known = new Map();
     nodes.forEach((node, i) => { leads.push(i === step.node || node.p.some((parent) => leads[parent])); });
@@ -80,7 +81,8 @@ function foldingOf(graph, series, mostOperands) {
       }
       const fixed = order.slice(0, most - 1), isAmong = (k) => fixed.some((each) => p[each] === p[k]);
       const last = own < 0 || isAmong(own) ? order[most - 1] : own, all = p.map((parent, k) => k);
-      return [...all.filter(isAmong), ...all.filter((k) => p[k] === p[last])];
+      const isLast = (k) => p[k] === p[last];
+      return nodes[i].o ? [...all.filter(isAmong), ...all.filter(isLast)] : all.filter((k) => isAmong(k) || isLast(k));
     }
   }
 

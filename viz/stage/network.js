@@ -2,6 +2,7 @@
    Python finds it; a unit is what one neuron computed. A click opens a neuron down to its scalars. */
 
 const DISC = 34, MOST_UNITS = 7, FEWEST_UNITS = 4, COLUMN = 210, ROW = 76, CAPTION = 30, EDGE = 14;
+const MOST_IN_GRID = 4, FEW_COLUMNS = 2; /* rows and columns of a matrix in an equation; beside vectors fewer */
 const SMALLEST_DISC = 0.8; /* of wide layers as many neurons are shown as are not smaller than that */
 
 /* { inputs: [node], layers: [{ name, units }], root } of what Python has found (patterns.py). A unit has
@@ -41,6 +42,39 @@ function scalarsOfLayer(network, full, step) {
 function isOfLayer(network, { layer }, node) {
   const ofLayer = (units) => units.some((unit) => unit.members.has(node) || unit.bias === node);
   return layer === null ? !network.layers.some(({ units }) => ofLayer(units)) : ofLayer(network.layers[layer].units);
+}
+
+/* The nodes as people say them: `said` is "layer 1, neuron 2, w0" of what a neuron has, and "layer 1, neuron 2"
+   of what it gives; `graph.order` goes from the result back, neuron by neuron. Gives the leaves of neurons with
+   their names, by neuron, and the others: [node, name, neuron]. */
+function sayNames(graph, { layers }) {
+  const { nodes } = graph, known = new Set(nodes.map(({ n }) => n)), leaves = [], order = nodes.map(() => 0);
+  /* Of those that are called alike all but the first have a number. */
+  const own = ({ n }) => (known.has(n.replace(/_\d+$/, "")) ? n.replace(/_\d+$/, "") : n);
+  layers.forEach(({ units }, at) => units.forEach((unit, k) => {
+    const parameters = [...unit.weights.values(), ...biases([unit])];
+    [...unit.members, ...parameters].forEach((i) => {
+      nodes[i].said = unit.name + (i === unit.out ? "" : `, ${i === unit.sum ? "sum" : own(nodes[i])}`);
+      order[i] = (layers.length - at) * nodes.length + k;
+    });
+    leaves.push(...parameters.filter((i) => nodes[i].k === "leaf").map((i) => [i, nodes[i].said, unit.name]));
+  }));
+  const listed = new Set(leaves.map(([i]) => i));
+  graph.order = nodes.map((node, i) => i).reverse().sort((a, b) => order[a] - order[b]);
+  return [...leaves, ...nodes.flatMap(({ k, n }, i) => (k === "leaf" && !listed.has(i) ? [[i, n]] : []))];
+}
+
+/* What a neuron computes: "v5 = tanh(w0 * x1 + w1 * x2 + b)". */
+function formulaOfUnit({ nodes, values }, { out, sum, weights, bias }) {
+  const name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : nodes[i].n);
+  const terms = [...weights].map(([source, leaf]) => `${name(leaf)} * ${name(source)}`).concat(bias === null ? [] : name(bias)).join(" + ");
+  return `${name(out)} = ${out === sum ? terms : `${nodes[out].s}(${terms})`}`;
+}
+
+/* The neuron that a node is of; of the loss, and of what else is of none, the last one. */
+function unitAt({ layers }, node) {
+  const units = layers.flatMap((layer) => layer.units);
+  return units.find((unit) => unit.members.has(node)) || units[units.length - 1];
 }
 
 /* The leaves of a layer that an update moves, each once. */
@@ -84,24 +118,26 @@ function toldOfLayer(graph, network, { phase, layer }) {
   const outs = values(units.map((each) => each.out));
   if (phase === "forward") {
     const input = layer ? network.layers[layer - 1].name : "the inputs";
-    return said(name, [[[`weights, ${size}`, weightsIn(graph, units, before) || "W"], "·", [`from ${input}`, values(before)],
+    return said(name, [[[`weights, ${size}`, (before.length <= FEW_COLUMNS && grid(graph.values, units, before)) || "W"], "·", [`from ${input}`, values(before)],
       ...(biases(units).length ? ["+", ["biases", values(biases(units))]] : []),
       "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
     [[bend || "output", `${bend}(sums)`.replace(/^\(sums\)$/, "sums")], "=", [`output of ${name}`, outs, 1]]],
     `Forward: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, [biases(units).length ? "W · x + b" : "W · x", bend, outs]);
   }
-  const deltas = vector(units.map((each) => graph.gradients[each.sum]));
+  const ofSums = units.map((each) => graph.gradients[each.sum]), deltas = vector(ofSums);
   const slopes = vector(units.map((each) => (each.out === each.sum ? 1 : graph.locals[each.out][0])));
   const upstream = vector(units.map((each) => graph.gradients[each.out])), next = network.layers[layer + 1];
   const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
-    [`local: weights of ${next.name}, transposed`, weightsIn(graph, next.units, units.map((each) => each.out)) || "Wᵀ"]] :
+    [`local: weights of ${next.name}, transposed`, inLine(grid(graph.values, next.units, units.map((each) => each.out), true), 4) || "Wᵀ"]] :
     [[`upstream ∂${root}/∂output`, upstream]];
-  const outer = `∂${root}/∂W of ${name}`, isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
+  const outer = `∂${root}/∂W of ${name}`, slopesOfWeights = grid(graph.gradients, units, before), isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, deltas, 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", values(before)], "=",
-      [outer, matrix(graph, units, before), 1]]])],
+    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, 2), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), 2)], "=",
+      [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
   `Backward, ${name}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
-  `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." : `∂${root}/∂W is δ times each input: ${matrix(graph, units, before)}.`), [upstream, slopes, deltas]);
+  `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." :
+    `∂${root}/∂W is δ times each input: ${inLine(slopesOfWeights, 6) || `${size} numbers`}.`),
+  [upstream, slopes, deltas]);
 
   /* Only what moves is told: some updates leave out the biases, or the weights. */
   function saidOfUpdate() {
@@ -143,24 +179,25 @@ function sourcesOf(units) { return [...new Set(units.flatMap((unit) => [...unit.
 function biases(units) { return units.map((unit) => unit.bias).filter((i) => i !== null); }
 
 /* A few numbers of a vector: more are in the table. */
-function vector(numbers) {
-  const shown = numbers.length > 3 ? [...numbers.slice(0, 2).map(short), "…"] : numbers.map(short);
+function vector(numbers, most = 3) {
+  const shown = numbers.length > most ? [...numbers.slice(0, 2).map(short), "…"] : numbers.map(short);
   return shown.length === 1 ? shown[0] : "(" + shown.join(", ") + ")";
 }
 
-function matrix(graph, units, sources) {
-  if (units.length * sources.length > 6) { return `${units.length} × ${sources.length} numbers: see Steps`; }
-  return rowsOf(graph.gradients, units, sources);
+/* A number for each weight: a row a neuron, a column a source, or transposed. Few can stand in an equation;
+   "" for more. */
+function grid(numbers, units, sources, isTransposed = false) {
+  if (max(units.length, sources.length) > MOST_IN_GRID) { return ""; }
+  const number = (unit, source) => short(numbers[unit.weights.get(source)]);
+  return (isTransposed ? sources.map((source) => units.map((unit) => number(unit, source))) :
+    units.map((unit) => sources.map((source) => number(unit, source)))).map((row) => row.join("\t")).join("\n");
 }
 
-/* A number for each weight: rows of neurons, columns of sources. */
-function rowsOf(numbers, units, sources) {
-  return units.map((unit) => sources.map((i) => short(numbers[unit.weights.get(i)])).join(", ")).join("; ");
-}
-
-/* A few weights can stand in the equation; "" for more. */
-function weightsIn(graph, units, sources) {
-  return units.length * sources.length > 4 ? "" : "(" + rowsOf(graph.values, units, sources) + ")";
+/* A matrix on one line, where it is of so few numbers; "" for more. */
+function inLine(matrix, most) {
+  const rows = matrix.split("\n").map((row) => row.split("\t")), count = rows.length * rows[0].length;
+  const text = rows.map((row) => row.join(", ")).join(rows[0].length > 1 ? "; " : ", ");
+  return count > most ? "" : count > 1 ? `(${text})` : text;
 }
 
 /* The weights of a layer and their gradients as a table: a row a neuron, a column a source. */

@@ -250,6 +250,9 @@ function digitsOf(graph, [kind, node, operand]) {
   }
 }
 
+/* What a node is called: of a neuron's, with the neuron. */
+function nameIn(graph, i) { return graph.nodes[i].said || graph.nodes[i].n; }
+
 function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
 
 /* A text with its numbers as they are now; "()" asks for brackets around negative ones. The formula of

@@ -87,9 +87,10 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
     });
     on(box, "blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
   }
-  return { show(step, node, text) {
-    put(own, text);
-    tell(box, "gg-inner", isOwn(step.node) && !(html && step.isLayer));
+  return { show(step, node, text, part, of) {
+    const isInner = isOwn(of) && !(html && step.isLayer);
+    tell(box, "gg-inner", isInner);
+    typeset(own, asFormula(text), isInner && asFormula(part));
     all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
     mark(step.node, "gg-now");
     (step.edges || []).forEach(([sender, k]) => markUse(sender, node(sender).p, k));
@@ -141,6 +142,18 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
   }
 
   function mark(i, name) { (parts.get(i) || []).forEach((part) => part.classList.add(name)); }
+}
+
+/* A formula with its indices below, its letters as those of mathematics, and a part of it marked. */
+function typeset(place, text, part) {
+  const at = part ? text.indexOf(part) : -1;
+  clear(place);
+  if (at >= 0) {
+    typeset(make("span", "", place), text.slice(0, at));
+    typeset(make("span", "gg-now", place), part);
+    text = text.slice(at + part.length);
+  }
+  text.split(/([₀-₉]+(?:,[₀-₉]+)?)|\b([A-Za-z])\b/).forEach((part, i) => { if (part) { make(["span", "sub", "i"][i % 3], "", place, i % 3 === 1 ? part.normalize("NFKC") : part); } });
 }
 
 /* Where more of a part is hidden it fades out: rows to their sides, all of them above and below. All are
@@ -235,6 +248,7 @@ function timelineIn(place, go, first, all) {
 /* The step as one or two equations. For readers of the screen the sentence says the same. */
 function equationIn(box) {
   set(box, "aria-hidden", "true");
+  slidable(box); /* on a phone the two lines of a layer are beside each other */
   return (graph, step, isAsked, beside = null) => {
     clear(box);
     box.className = "gg-equation" + (step.isLayer ? " gg-layer" : "");
@@ -249,10 +263,10 @@ function equationIn(box) {
         const [caption, text, isAnswer] = term;
         const said = written(graph, caption);
         const kind = /^upstream|^gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
-        const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : ""), bound);
         const shown = isAnswer && isAsked ? "?" : written(graph, text, step);
-        make("small", "", card, said).title = said;
-        make("b", "", card, shown);
+        const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : "") + (shown.includes("\t") ? " gg-grid" : ""), bound);
+        make("small", "", card, asFormula(said)).title = said;
+        make("b", "", card, asFormula(shown));
         card.classList.toggle("gg-wide", shown.length > 16);
       });
     });
@@ -299,7 +313,7 @@ function guessIn(place, { reveal, next, leave }) {
     verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
   });
   return { input, show(number, of, isPredicting, isAsked, isNew, isBeforeLast) {
-    put(wish, of);
+    put(wish, asFormula(of));
     if (!isPredicting && form.contains(document.activeElement)) { leave(); } /* the keys would go with the field */
     form.hidden = !isPredicting;
     hasNext = isBeforeLast;
@@ -571,10 +585,10 @@ function mistakesIn(place, choose) {
       table.hide(k + 2, chosen !== null && name !== chosen);
     });
     const before = order.length;
-    nameAt = (i) => graph.nodes[i].n;
+    nameAt = (i) => nameIn(graph, i);
     receiver = arrives;
     results = compared(graph, names, count);
-    order = graph.nodes.map((node, i) => i).filter((i) => graph.gradients[i] !== null).reverse();
+    order = (graph.order || graph.nodes.map((node, i) => i).reverse()).filter((i) => graph.gradients[i] !== null);
     const at = order.indexOf(receiver);
     table.show(order.length, at < 0 ? null : at, before !== order.length);
   };

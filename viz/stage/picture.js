@@ -65,10 +65,17 @@ function labelled(place, name, attributes, room) {
   return min(room, full * size);
 }
 
+/* A text of the engine as the formula writes it: indices below, powers above, products with a dot. */
+function asFormula(text) {
+  const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replace("_", ",");
+  return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")
+    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)(?![\w(])/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
+}
+
 /* How wide a name is as it is set in a box: asked of a canvas, since the page would be laid out. */
-function widthOfName(text, font = "650 15px system-ui, sans-serif") {
+function widthOfName(text, size = "650 15") {
   pen = pen || document.createElement("canvas").getContext("2d");
-  pen.font = font;
+  pen.font = size + "px system-ui, sans-serif";
   return pen.measureText(text).width;
 }
 
@@ -76,7 +83,7 @@ function widthOfName(text, font = "650 15px system-ui, sans-serif") {
    of them are in the title. */
 function putNumber(line, text, number, room, size, after = "") {
   if (line.textNow === text + after) { return; }
-  const width = (each) => (each.length * size < room ? 0 : widthOfName(each + after, `${size}px system-ui, sans-serif`));
+  const width = (each) => (each.length * size < room ? 0 : widthOfName(each + after, size));
   const fits = (each) => SMALLEST_NUMBER * width(each) <= room;
   const shown = fits(text) || !isFinite(number) ? text : fewerDigits(number, text, fits);
   line.textNow = text + after;
@@ -208,8 +215,9 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
       box.value = drawn("text", { "class": "gg-value", x: width / 2, y: height / 2 + 6, "text-anchor": "middle" }, group);
     } else {
       const free = width - 26 - (node.k === "leaf" && graph.isLive ? HANDLES : 0);
-      const used = labelled(group, node.n, { "class": "gg-name", x: 13, y: 23 }, free);
-      if (node.p.length && node.of && used + widthOfName(node.of, "11px system-ui, sans-serif") + 8 <= free) { drawn("text", { "class": "gg-of", x: width - 13, y: 22, "text-anchor": "end" }, group, node.of); }
+      const [name, of] = nameOfBox(node, free);
+      const used = labelled(group, name, { "class": "gg-name", x: 13, y: 23 }, free);
+      if (of && used + widthOfName(of, 11) + 8 <= free) { drawn("text", { "class": "gg-of", x: width - 13, y: 22, "text-anchor": "end" }, group, of); }
       box.value = drawn("text", { "class": "gg-value", x: 13, y: 48 }, group);
       drawn("path", { "class": "gg-rule", d: `M13 57H${width - 13}` }, group);
       box.gradient = drawn("text", { "class": "gg-gradient", x: 13, y: 75 }, group);
@@ -218,6 +226,13 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     on(group, "click", (event) => { if (!event.defaultPrevented) { pick(i); } });
     if (node.k === "leaf" && graph.isLive) { box.adjusted = adjust(group, i, [width - 31, 15], { x: 5, y: 28, width: width - 10, height: 27 }); }
     return box;
+  }
+
+  /* What stands large in a box, and small beside it: of a node without a name of its own, whose operands have
+     one, its formula is its name. */
+  function nameOfBox({ n, of, p }, room) {
+    const isTold = of && p.every((parent) => !graph.nodes[parent].of) && widthOfName(of) + 30 <= room;
+    return isTold ? [of, asFormula(n)] : [n, of];
   }
 
   /* What of a step is to be in the window; not all of very many operands, of which none could be read. */
@@ -454,7 +469,7 @@ function flowIn(place, layout) {
   function sideOf(course) { return course.at(course.length()).y < course.at(0).y - 1 ? 1 : -1; }
 
   function pill(text, kind) {
-    const group = drawn("g", { "class": "gg-token " + kind }, place), width = widthOfName(text, "650 14.5px system-ui, sans-serif") + 16;
+    const group = drawn("g", { "class": "gg-token " + kind }, place), width = widthOfName(text, "650 14.5") + 16;
     drawn("rect", { x: -width / 2, y: -12, width, height: 24, rx: 12 }, group);
     drawn("text", { y: 5, "text-anchor": "middle" }, group, text);
     return { group, width, put: ([x, y]) => set(group, "transform", `translate(${tenth(x)},${tenth(y)})`) };

@@ -19,7 +19,7 @@ function setUp(root, moved) {
   DIGITS = data.digits;
   const graph = graphIn(data, operations), allSteps = unpacked(data, graph.nodes), first = data.first || 0;
   const names = graph.nodes.map((node, i) => [i, node.n]).filter(([i]) => graph.nodes[i].k === "leaf");
-  const network = data.network ? networkOf(graph, data.network) : null;
+  const network = data.network ? networkOf(graph, data.network) : null, leaves = network ? sayNames(graph, network) : names;
   const folding = data.folds ? foldingOf(graph, network ? [] : data.series || [], data.operands) : null;
   const folded = network ? "network" : folding && folding.hasSeries ? "repeats" : null; /* the level above scalars */
   /* What is seen: the network, repetitions, all scalars, or those of one neuron. */
@@ -42,7 +42,7 @@ function setUp(root, moved) {
   const page = make("div", "gg-stage", root);
   const top = make("header", "gg-top", page);
   const aside = make("div", "gg-aside", top), formula = formulaIn(top, aside, root.querySelector(".gg-math").textContent, data.lines, formulas, { point, pick: jump });
-  const levels = folded ? levelsIn(aside) : () => undefined;
+  const levels = folded ? levelsIn(aside, folded, network, folding, openLevel) : () => undefined;
   const timeline = timelineIn(page, leap, first, data.all || allSteps.length);
   const middle = make("div", "gg-middle", page);
   const frame = make("div", "gg-frame", middle);
@@ -81,7 +81,7 @@ function setUp(root, moved) {
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
   const showFactors = factors ? factorsIn(factors) : () => undefined;
   const guess = guessIn(controls, { reveal, next: () => leap(now + 1), leave: takeKeys });
-  if (canChange) { make("span", "gg-hint", controls, "drag a number with ◂ ▸: everything follows"); }
+  const hint = make("span", "gg-hint", controls);
   const saying = make("p", "gg-sentence", page);
   const note = make("p", "gg-note", page, data.live === true ? "" : data.live);
   if (data.outdated) { set(make("p", "gg-note gg-alarm", page, data.outdated), "role", "note"); }
@@ -334,23 +334,6 @@ function setUp(root, moved) {
     return unit ? all.filter((step) => unit.members.has(step.node) && step.phase !== "seed") : all;
   }
 
-  function levelsIn(place) {
-    const box = make("nav", "gg-levels", place);
-    set(box, "aria-label", "Levels");
-    const about = network ? "The network, a layer a step" : "Of what repeats, only the repetition of the step is open";
-    const toFolded = buttonIn(box, folded, about, () => openLevel(folded), folded);
-    const here = buttonIn(box, "unit", network ? "A neuron, down to its scalars" : "The repetition that is open", () => undefined);
-    const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => openLevel("scalars"), "scalars");
-    return () => {
-      const name = unit ? unit.name : level === "repeats" ? folding.nameAt(steps[now].node) : "";
-      set(toFolded, "aria-pressed", level === folded);
-      set(toScalars, "aria-pressed", level === "scalars" && !unit);
-      here.hidden = !name;
-      put(here, name);
-      set(here, "aria-pressed", true);
-    };
-  }
-
   /* Opens a level at the step that is nearest to the one that was seen. */
   function openLevel(to, toUnit = null) {
     pause();
@@ -411,10 +394,12 @@ function setUp(root, moved) {
     const known = isNetwork() ? null : knownAfter(graph, full, at, hidden);
     const sentence = written(graph, step.asks, step) + (hidden ? "what?" : written(graph, step.tells, step));
     if (saying.textContent !== sentence) { saying.textContent = sentence; }
-    formula.show(step, (i) => graph.nodes[i], ownFormula(step.node));
+    formula.show(step, (i) => graph.nodes[i], ownFormula(step.node),
+      unit ? written(graph, formulas.get(step.node) || "") : "", unit ? unit.out : step.node);
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
     timeline(steps, now, isNetwork() || unit, throwsSoFar);
-    levels();
+    levels(level, unit, step.node);
+    put(hint, isNetwork() ? "click a neuron to open it" : canChange ? "drag a number with ◂ ▸: everything follows" : "");
     const beside = equate();
     guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew, now < steps.length - 1);
     page.classList.toggle("gg-updated", step.phase === "update");
@@ -438,6 +423,7 @@ function setUp(root, moved) {
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
       const room = camera.room();
       formula.center();
+      equation.scrollLeft = 0;
       const { width, height } = camera.measure();
       if (width !== room.width || height !== room.height) { arrange(); }
     }
@@ -466,13 +452,13 @@ function setUp(root, moved) {
 
   /* What a node without a name of its own is, in a few characters. */
   function shortFormula(i) {
-    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? written(graph, formulas.get(i)).replace(/ \* /g, "·").replace(/ /g, "") : "";
+    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? asFormula(written(graph, formulas.get(i))).replace(/ /g, "") : "";
     return text.length <= 9 ? text : "";
   }
 
-  /* Where the whole expression is too long, that of the node. */
+  /* Where the whole expression is too long, that of the node, or of the neuron that is open. */
   function ownFormula(i) {
-    return graph.nodes[i].n + (formulas.has(i) ? " = " + written(graph, formulas.get(i)) : "");
+    return unit ? formulaOfUnit(graph, unit) : graph.nodes[i].n + (formulas.has(i) ? " = " + written(graph, formulas.get(i)) : "");
   }
 
   /* How many edges have been sent along; null for all, before the first and after the last. */
@@ -712,8 +698,8 @@ function setUp(root, moved) {
   var nudge; /* made below, used by `select` */
 
   function experimentsIn(place) {
-    nudge = nudgeIn(place, graph, names);
-    const showThrows = canThrow ? throwsIn(place) : () => undefined, showMap = mapIn(place, graph, names);
+    nudge = nudgeIn(place, graph, leaves);
+    const showThrows = canThrow ? throwsIn(place) : () => undefined, showMap = mapIn(place, graph, leaves);
     if (selected !== null) { nudge.select(selected); }
     return () => {
       nudge.show(knownNow().gradients);

@@ -1,0 +1,23 @@
+/* The buttons of the levels, on pages that have some: the network or what repeats, the neuron or the
+   repetition that is open, and all scalars. A step of the network is a layer, so layers need none. */
+
+/* `open` opens a level, and a neuron of it. Gives how to show which one is open, at which node. */
+function levelsIn(place, folded, network, folding, open) {
+  const box = make("nav", "gg-levels", place);
+  let seen = null;
+  set(box, "aria-label", "Levels");
+  const about = network ? "The network, a layer a step" : "Of what repeats, only the repetition of the step is open";
+  const toFolded = buttonIn(box, folded, about, () => open(folded), folded);
+  const here = buttonIn(box, "unit", network ? "A neuron, down to its scalars" : "The repetition that is open",
+    () => { if (network && !seen.unit) { open("scalars", unitAt(network, seen.node)); } });
+  const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => open("scalars"), "scalars");
+  return (level, unit, node) => {
+    const name = unit ? unit.name : network ? "neuron" : level === "repeats" ? folding.nameAt(node) : "";
+    seen = { unit, node };
+    set(toFolded, "aria-pressed", level === folded);
+    set(toScalars, "aria-pressed", level === "scalars" && !unit);
+    here.hidden = !name;
+    put(here, name);
+    set(here, "aria-pressed", !network || unit !== null);
+  };
+}
