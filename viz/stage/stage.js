@@ -222,7 +222,7 @@ function setUp(root, moved) {
   /* The equation line keeps one height, so that the picture stands still: that of the tallest of most
      steps, where it is no more than its share. What is taller is set in small, and scrolls. */
   function reserve() {
-    if (equation.widthNow === page.clientWidth + level) { return; }
+    if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; } /* a drawer may hide it */
     equation.widthNow = page.clientWidth + level;
     equation.style.height = "";
     const share = max(LEAST_SHARE, SHARE * page.clientHeight), [common, rare] = longestSteps();
