@@ -34,6 +34,8 @@ PICTURE = """root => {
     for (const pill of pills.map(part => [part, shape(part)])) {
       const others = pills.filter(part => part !== pill[0]).map(shape);
       if (others.some(other => meet(pill[1], other))) { say("over another pill:", pill[0]); }
+      if (all(".gg-box > rect:first-of-type, [data-role=operation] > rect").map(rect)
+        .some(box => meet(pill[1], box))) { say("over a box or the sign:", pill[0]); }
       tips.map(rect).filter(tip => tip.left >= pill[1].left && tip.right <= pill[1].right
         && tip.top >= pill[1].top && tip.bottom <= pill[1].bottom)
         .forEach(() => say("hides an arrow:", pill[0]));

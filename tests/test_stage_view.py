@@ -194,6 +194,19 @@ def test_a_small_window_has_a_minimap_of_what_is_larger(new_page: Pages) -> None
     assert sum(found) > len(found) / 2
 
 
+def test_the_equation_keeps_its_height_though_a_drawer_hid_it(new_page: Pages) -> None:
+    one = document(new_page, BUILDS["lecture"](), reduced_motion="reduce")
+    equation = one.root.locator(".gg-equation")
+    for size, button in (((360, 640), "open-table"), ((400, 800), "close")):
+        one.root.page.set_viewport_size(dict(zip(("width", "height"), size)))
+        one.root.page.evaluate(PAINTED)
+        assert equation.is_hidden() == (button == "close")
+        one.click(button)
+        one.root.page.evaluate(PAINTED)
+    terms = equation.locator(".gg-term").first.bounding_box()
+    assert equation.bounding_box()["height"] >= terms["height"] > 20
+
+
 def seen_at(one: Stepper, sizes: list[tuple[int, int]], read: str) -> Iterator[Any]:
     """What a function of the root reads in windows of these sizes, once the page fits each."""
     for width, height in sizes:

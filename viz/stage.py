@@ -26,7 +26,7 @@ from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol
 from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
-from glassgrad.viz.patterns import FEWEST_NODES, Network, Repeats
+from glassgrad.viz.patterns import Network, Repeats
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.steps import Step, Steps
 from glassgrad.viz.told import (
@@ -49,6 +49,8 @@ of a frame is no limit, since only what the window shows is drawn; see benchmark
 MOST_STEPS = 2_500
 """Of more steps a page shows a part, since tens of thousands would choke a notebook."""
 _BEFORE_SEED = 500  # how many of them are the last forward steps
+MOST_WHOLE = 10
+"""Up to this many nodes a page always shows all of a graph without long edges."""
 _MOST_LEAVES = 40  # a longer expression is not typeset
 _MOST_ON_A_LINE = 16  # of a longer one what modules compute is written as their calls
 
@@ -122,9 +124,20 @@ def network_of(steps: Steps) -> Network | None:
 
 
 def has_folds(steps: Steps) -> bool:
-    """Whether the page may fold a part of the graph: what repeats, or some of many operands."""
-    has_many = any(len(node.parents) > MOST_OPERANDS for node in steps.diagram)
-    return has_many or len(steps.diagram) >= FEWEST_NODES
+    """Whether the page may show a part of the graph: of a larger one, or where an edge is long.
+
+    Repetitions and some of many operands are folded; steps with long edges may be shown alone.
+    """
+    diagram, ranks, uses = steps.diagram, list[int](), [list[int]() for _ in steps.diagram]
+    for node in diagram:
+        ranks.append(1 + max((ranks[parent] for parent in node.parents), default=-1))
+        for parent in node.parents:
+            uses[parent].append(ranks[-1])
+    for node, ends in zip(diagram, uses):
+        start = ranks[node.index] if node.parents else min(ends, default=0) - 1  # as in layout.js
+        if any(end - start > 1 for end in ends):
+            return True
+    return len(diagram) > MOST_WHOLE
 
 
 def shown_steps(steps: Steps) -> list[Step]:

@@ -1,7 +1,8 @@
 /* What part of the picture is in the window. The camera keeps the step in view, whole and readable;
    people zoom and pan by wheel, pinch, drag, keys and buttons. */
 
-const MARGIN = 14, READABLE = 0.66, LARGEST = 1.15;
+const MARGIN = 12, READABLE = 0.75, LARGEST = 1.15;
+const LEGIBLE = 0.35; /* a view that people have chosen stays as it is, if it is no smaller */
 
 /* `frame` is the window, `picture` what is moved behind it, as a whole: were it a group
    inside of the picture, all texts in it would be laid out anew. `moved` is told of each move. It glides
@@ -10,7 +11,7 @@ function cameraOn(frame, picture, moved, isReady) {
   let size = { width: 1, height: 1 }, view = { x: 0, y: 0, scale: 1 }, pointers = new Map(), pinch = null, travelled = 0;
   let room = { width: frame.clientWidth, height: frame.clientHeight }; /* asked once a step: each time the page would be laid out */
   let isOwn = false; /* whether the person has chosen the view */
-  let isGliding = false;
+  let isGliding = false, isNew = true; /* whether the picture is another one than was framed last */
   on(frame, "wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey && !isReady()) { return; } /* the page around scrolls */
     event.preventDefault();
@@ -63,7 +64,7 @@ function cameraOn(frame, picture, moved, isReady) {
     return { x: (ax + bx) / 2, y: (ay + by) / 2, distance: Math.hypot(ax - bx, ay - by) || 1 };
   }
 
-  function resize(to) { size = to; isGliding = false; }
+  function resize(to) { size = to; isGliding = false; isNew = true; }
 
   function glide(act) {
     isGliding = true;
@@ -78,21 +79,17 @@ function cameraOn(frame, picture, moved, isReady) {
     if (isOwn) { whole(); }
   }
 
-  /* All of the picture in the middle of the window. */
-  function whole() {
-    const scale = min(LARGEST, scaleFor(size));
-    view = centred({ x: 0, y: 0, ...size }, scale);
+  function whole() { centre({ x: 0, y: 0, ...size }, min(LARGEST, scaleFor(size))); }
+
+  function scaleFor(box) { return scaleIn(room, box); }
+
+  /* A box in the middle of the window, as far as the picture still fills it: its margin is not shown for that. */
+  function centre(box, scale) {
+    isNew = false;
+    const along = (length, at, all) => (scale * all <= length - 2 * MARGIN ? (length - scale * all) / 2 :
+      max(length - MARGIN - scale * all, min(MARGIN, length / 2 - scale * at)));
+    view = { scale, x: along(room.width, box.x + box.width / 2, size.width), y: along(room.height, box.y + box.height / 2, size.height) };
     apply();
-  }
-
-  function scaleFor(box) {
-    return max(0.02, min((room.width - 2 * MARGIN) / box.width,
-      (room.height - 2 * MARGIN) / box.height));
-  }
-
-  function centred(box, scale) {
-    return { scale, x: room.width / 2 - scale * (box.x + box.width / 2),
-      y: room.height / 2 - scale * (box.y + box.height / 2) };
   }
 
   /* Bring a step's boxes into view: all of the graph if that is readable, else what is needed. */
@@ -100,12 +97,11 @@ function cameraOn(frame, picture, moved, isReady) {
     if (!room.width || !boxes.length) { return; }
     if (!isOwn && scaleFor(size) >= READABLE) { whole(); return; }
     const box = around(boxes);
-    if (isOwn && isInside(box) && view.scale >= 0.35) { return; }
+    if (isOwn && isInside(box) && view.scale >= LEGIBLE) { return; }
     const wanted = isOwn || view.scale === 1 ? max(view.scale, READABLE) : view.scale;
     const scale = min(scaleFor(box), LARGEST, max(READABLE, min(wanted, 1)));
-    if (scale === view.scale && isInside(box)) { return; }
-    view = centred(box, scale);
-    apply();
+    if (scale === view.scale && isInside(box) && !isNew) { return; }
+    centre(box, scale);
   }
 
   function isInside(box) {
@@ -128,6 +124,11 @@ function cameraOn(frame, picture, moved, isReady) {
     picture.style.transform = `translate(${view.x}px,${view.y}px) scale(${view.scale})`;
     moved(view);
   }
+}
+
+/* How large a box can be in a room. */
+function scaleIn(room, box) {
+  return max(0.02, min((room.width - 2 * MARGIN) / box.width, (room.height - 2 * MARGIN) / box.height));
 }
 
 /* The box around some boxes. */

@@ -3,7 +3,8 @@
    (to the right, or down), `across` is the other. Pure geometry; the picture is in picture.js. */
 
 const BOX = { width: 122, height: 84, low: 46 }; /* `low` is a plain number, which has no gradient */
-const CIRCLE = 22, GAP = 52, APART = 22, LANE = 14, TWINS = 16, LONGEST = 24;
+const CIRCLE = 22, APART = 22, LANE = 14, TWINS = 16, LONGEST = 24;
+const GAP = 56, GAP_DOWN = 40, GAP_EMPTY = 70; /* before and after a sign, on the way to the right and down; of ranks without one */
 
 /* How wide an operation's sign is drawn: a circle, or longer for a name. */
 function circleWidth(sign) { return max(2 * CIRCLE, 9.2 * sign.length + 22); }
@@ -32,9 +33,13 @@ function layoutOf(all, isDown, inside = null) {
 
 function laidOut(nodes, isDown) {
   const ranks = ranksOf(nodes), items = [], layers = [];
-  const widest = nodes.reduce((most, node) => max(most, circleWidth(node.s || "")), 2 * CIRCLE);
-  const sizes = nodes.map(sizeOf);
-  const pitch = isDown ? BOX.height + 2 * CIRCLE + 2 * GAP : BOX.width + widest + 2 * GAP;
+  const sizes = nodes.map(sizeOf), widest = [], gap = isDown ? GAP_DOWN : GAP; /* `widest` sign of each rank, along the flow */
+  nodes.forEach((node, i) => {
+    const sign = !node.p.length || node.isPlain ? 0 : isDown ? 2 * CIRCLE : circleWidth(node.s);
+    widest[ranks[i]] = max(widest[ranks[i]] || 0, sign);
+  });
+  const starts = [0], deep = isDown ? BOX.height : BOX.width;
+  widest.slice(1).forEach((sign, i) => starts.push(starts[i] + deep + (sign ? sign + 2 * gap : GAP_EMPTY)));
   nodes.forEach((node, i) => put({ node: i, rank: ranks[i],
     size: isDown ? sizes[i].width : sizes[i].height, before: [], after: [] }));
   const chains = new Map(), shared = new Map();
@@ -69,22 +74,22 @@ function laidOut(nodes, isDown) {
   function placed() {
     const least = items.reduce((found, item) => min(found, item.at - item.size / 2), Infinity);
     const most = items.reduce((found, item) => max(found, item.at + item.size / 2), -Infinity);
-    const length = (layers.length - 1) * pitch + (isDown ? BOX.height : BOX.width);
+    const length = starts[starts.length - 1] + deep;
     const boxes = nodes.map((node, i) => {
-      const along = ranks[i] * pitch, across = items[i].at - least, { width, height } = sizes[i];
+      const along = starts[ranks[i]], across = items[i].at - least, { width, height } = sizes[i];
       return isDown ? { x: across - width / 2, y: along, width, height } :
         { x: along, y: across - height / 2, width, height };
     });
     const signs = nodes.map((node, i) => {
       if (!node.p.length || node.isPlain) { return null; }
       const width = circleWidth(node.s), height = 2 * CIRCLE, box = boxes[i];
-      return isDown ? { x: box.x + box.width / 2 - width / 2, y: box.y - GAP - height, width, height } :
-        { x: box.x - GAP - widest / 2 - width / 2, y: box.y + box.height / 2 - CIRCLE, width, height };
+      return isDown ? { x: box.x + box.width / 2 - width / 2, y: box.y - gap - height, width, height } :
+        { x: box.x - gap - widest[ranks[i]] / 2 - width / 2, y: box.y + box.height / 2 - CIRCLE, width, height };
     });
     const edges = new Map();
     nodes.forEach((node, i) => node.p.forEach((parent, k) => {
       const lanes = chains.get(i + "_" + k).map((lane) => {
-        const along = lane.rank * pitch, across = lane.at - least;
+        const along = starts[lane.rank], across = lane.at - least;
         return isDown ? [[across, along], [across, along + BOX.height]] :
           [[along, across], [along + BOX.width, across]];
       });

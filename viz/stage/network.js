@@ -1,7 +1,7 @@
 /* A network seen as people draw it: neurons are circles, weights are lines, and one step is a layer.
    Python finds it; a unit is what one neuron computed. A click opens a neuron down to its scalars. */
 
-const DISC = 34, MOST_UNITS = 7, FEWEST_UNITS = 4, COLUMN = 210, ROW = 76, CAPTION = 30, EDGE = 14;
+const DISC = 34, MOST_UNITS = 7, FEWEST_UNITS = 4, COLUMN = 210, CLOSE_COLUMN = 150, ROW = 76, CAPTION = 30, EDGE = 14;
 const MOST_IN_GRID = 4, FEW_COLUMNS = 2; /* rows and columns of a matrix in an equation; beside vectors fewer */
 const SMALLEST_DISC = 0.8; /* of wide layers as many neurons are shown as are not smaller than that */
 
@@ -245,14 +245,20 @@ function unitsShown({ width, height }, isDown) {
   return max(FEWEST_UNITS, min(MOST_UNITS, Math.floor(room / (ROW * SMALLEST_DISC))));
 }
 
+/* How far apart the layers of a network stand: closer where a window is too short for all of them. */
+function columnsApart(network, { width, height }, isDown) {
+  const count = network.layers.length + (isOutput(network) ? 0 : 1);
+  return max(CLOSE_COLUMN, min(COLUMN, ((isDown ? height : width) - 2 * (DISC + EDGE + MARGIN)) / count));
+}
+
 /* The picture of a network, with the interface of a picture of scalars. Of layers of more than `most` a few
-   neurons are shown. The names of layers stand in a row, or a column, of their own, where no line goes.
-   A click opens a neuron; the number of a leaf, as an input is one, is changed as in its box. */
-function networkPictureIn(graph, network, isDown, most, pick, adjust) {
+   neurons are shown; layers stand so far `apart`. Their names stand in a row, or a column, of their own, where no
+   line goes. A click opens a neuron; the number of a leaf, as an input is one, is changed as in its box. */
+function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
   const place = drawn("g", {}), columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
   const shown = columns.map((units) => (units.length <= most ? units : [...units.slice(0, most - 2), null, units[units.length - 1]]));
   const tallest = max(...shown.map((units) => units.length)), discs = new Map(), lines = [], titles = [];
-  const along = (column) => DISC + EDGE + column * COLUMN;
+  const along = (column) => DISC + EDGE + column * apart;
   const spot = (column, row) => {
     const across = DISC + CAPTION + (row + (tallest - shown[column].length) / 2) * ROW;
     return isDown ? [across, along(column)] : [along(column), across];

@@ -212,7 +212,10 @@ function timelineIn(place, go, first, all) {
           tell(tick, "gg-on", i < done);
           tell(tick, "gg-now", i + part.start === now);
         });
-      } else { part.bar.style.width = 100 * done / part.length + "%"; }
+      } else {
+        part.bar.style.width = 100 * done / part.length + "%";
+        tell(part.bar, "gg-here", now >= part.start && now < part.start + part.length);
+      }
     });
   };
 

@@ -217,12 +217,13 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
       const free = width - 26 - (node.k === "leaf" && graph.isLive ? HANDLES : 0);
       const [name, of] = nameOfBox(node, free);
       const used = labelled(group, name, { "class": "gg-name", x: 13, y: 23 }, free);
-      if (of && used + widthOfName(of, 11) + 8 <= free) { drawn("text", { "class": "gg-of", x: width - 13, y: 22, "text-anchor": "end" }, group, of); }
+      if (of && used + widthOfName(of, 13) + 8 <= free) { drawn("text", { "class": "gg-of", x: width - 13, y: 22, "text-anchor": "end" }, group, of); }
       box.value = drawn("text", { "class": "gg-value", x: 13, y: 48 }, group);
       drawn("path", { "class": "gg-rule", d: `M13 57H${width - 13}` }, group);
       box.gradient = drawn("text", { "class": "gg-gradient", x: 13, y: 75 }, group);
       box.mark = drawn("g", { "class": "gg-mark", transform: `translate(${width - 1},1)` }, group);
     }
+    if (layout.cut) { stubsOn(group, layout.cut[i], layout.boxes[i], layout.isDown); }
     on(group, "click", (event) => { if (!event.defaultPrevented) { pick(i); } });
     if (node.k === "leaf" && graph.isLive) { box.adjusted = adjust(group, i, [width - 31, 15], { x: 5, y: 28, width: width - 10, height: 27 }); }
     return box;
@@ -402,7 +403,7 @@ function drawMark(place, status, share) {
 /* What moves in a step carries its number: values to the operation and on; the upstream gradient to the
    operation, where it is multiplied by the local derivative, and its product to the operand. */
 function flowIn(place, layout) {
-  let running = null;
+  let running = null, sign = null, resting = []; /* the operation's sign, and the pills around it */
   return { show, stop };
 
   function stop() {
@@ -416,6 +417,8 @@ function flowIn(place, layout) {
     clear(place);
     if (step.phase !== "backward" && step.phase !== "forward") { return; }
     const stub = courseOf(String(step.node));
+    sign = layout.signs[step.node];
+    resting = [];
     if (!stub) { return; } /* the step is of a part that is not open here */
     if (step.phase === "forward") {
       const { p } = graph.nodes[step.node]; /* an operand that is used twice has one pill: it is one number */
@@ -431,10 +434,12 @@ function flowIn(place, layout) {
     const side = first.length === 1 ? -sideOf(courseOf(first[0].join("_"))) : -1;
     const upstream = moving(stub, true, brief(graph.gradients[step.node]), "gg-grad", -side);
     first.forEach(([node, k], n) => {
-      const text = "× " + bracketed(brief(graph.locals[node][k])), sign = layout.signs[node];
+      const text = "× " + bracketed(brief(graph.locals[node][k]));
       const token = pill(text, "gg-local"), half = token.width / 2;
-      token.put(layout.isDown ? [sign.x - half - 6, sign.y + sign.height / 2 + 28 * n] :
-        [sign.x + (first.length > 1 ? half : sign.width / 2), side < 0 ? sign.y - 17 - 28 * n : sign.y + sign.height + 17]);
+      const at = layout.isDown ? [sign.x - half - 6, sign.y + sign.height / 2 + 28 * n] :
+        [sign.x + (first.length > 1 ? half : sign.width / 2), side < 0 ? sign.y - 17 - 28 * n : sign.y + sign.height + 17];
+      token.put(at);
+      resting.push([...at, token.width]);
     });
     const sent = first.map(([node, k]) => moving(courseOf(node + "_" + k), true,
       isAsked ? "?" : brief(graph.sent[node][k].sent), "gg-grad", sideOf(courseOf(node + "_" + k))));
@@ -442,26 +447,32 @@ function flowIn(place, layout) {
   }
 
   /* A number that moves along a line and rests in its middle; on a short one, of which it would hide all
-     with the arrow, beside it: above for a `side` of -1, below for 1. */
+     with the arrow, beside it: above for a `side` of -1, below for 1. It rests on no box, sign, or other pill. */
   function moving(course, isBack, text, kind, side) {
-    const token = pill(text, kind), length = course.length(), extent = layout.isDown ? 24 : token.width + LEAST_ROOM;
-    const [aside, off] = length < extent ? besideAt(course, token.width, side) : [0, 0];
+    const token = pill(text, kind), length = course.length(), off = layout.isDown || length >= token.width + LEAST_ROOM ? 0 : 19 * side;
     token.to = (share) => {
       const { x, y } = course.at(length * (isBack ? 1 - share : share));
-      token.put([x + aside, y + off]);
+      token.put([x, y + off]);
     };
-    const middle = layout.isDown && course.at(0).x !== course.at(length).x ? NEAR : 0.5;
-    token.rest = () => token.to(isBack ? 1 - middle : middle);
+    const middle = layout.isDown && course.at(0).x !== course.at(length).x ? NEAR : 0.5, { x, y } = course.at(length * middle);
+    const place = free([x, y + off], token.width, side, course);
+    token.rest = () => token.put(place);
     token.rest();
     return token;
   }
 
-  /* How far across the middle of a line a pill touches it no more. */
-  function besideAt(course, width, side) {
-    const middle = course.length() / 2, from = course.at(middle - 1), to = course.at(middle + 1);
-    const along = Math.atan2(to.y - from.y, to.x - from.x), across = [-Math.sin(along), Math.cos(along)];
-    const far = side * Math.sign(across[1] || 1) * (width / 2 * abs(across[0]) + 12 * abs(across[1]) + 7);
-    return across.map((each) => far * each);
+  /* Near the place of a pill, where it touches neither the box at the end of its line, nor the sign, nor another. */
+  function free([x, y], width, side, course) {
+    const half = width / 2 + 2, low = 15, start = course.at(0), end = course.at(course.length());
+    const between = (at, key, by) => (start[key] > sign[key] ? min(at, end[key] - by) : max(at, start[key] + by));
+    if (layout.isDown) { return [x, between(y, "y", low)]; }
+    const at = between(x, "x", half), middle = sign.y + CIRCLE, away = CIRCLE + low;
+    const isOver = abs(at - sign.x - sign.width / 2) < half + sign.width / 2 && abs(y - middle) < away;
+    let across = isOver ? middle + side * away : y;
+    const isTaken = ([left, top, wide]) => abs(left - at) < half + wide / 2 && abs(top - across) < 26;
+    while (resting.some(isTaken)) { across += side * 26; }
+    resting.push([at, across, width]);
+    return [at, across];
   }
 
   /* Above a line that comes from above, or level; below one that comes from below: so those of two

@@ -3,8 +3,7 @@
    up every stage within an element, once, reports each move of a reader to `moved`, and gives back, for
    each, how to go to a step. `operations` are the rows of the table as JavaScript. */
 
-const TOO_SMALL = 0.45; /* below this scale nobody can read */
-const MAP = { width: 132, height: 76 }; /* as in stage.css, where it may be smaller */
+const MAP = { width: 160, height: 76 }; /* so large may it be */
 const CULLED = 150; /* of so many boxes only what the window shows is drawn */
 const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
@@ -29,12 +28,13 @@ function setUp(root, moved) {
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
   const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1]]));
   graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
-  let whole = null; /* the picture of all that is open */
+  const kept = {}; /* what was drawn last: all that is open, a step alone, the network */
   let viewed = null; /* what is folded, as it is drawn */
   const hands = { pick: jump, point, adjust: adjustable };
-  let alone = null; /* the node whose surroundings alone are seen */
-  let drawnKey = null; /* what is drawn */
   let held = null; /* the node that had the keys in a picture that was drawn anew, "" for what is none */
+  let isDown = false, directed = null; /* which way the picture runs, and for which window that was chosen */
+  let mapSize = MAP; /* that of the minimap, which is as long and as high as the picture */
+  let isAll = false; /* whether all is shown, also where a step would be shown alone */
   let brokenNow = brokenIn(); /* which number is the first that is not finite */
   let isTurning = false; /* whether another step is about to be shown */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
@@ -47,6 +47,7 @@ function setUp(root, moved) {
   const middle = make("div", "gg-middle", page);
   const frame = make("div", "gg-frame", middle);
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
+  const alone = data.folds ? aloneIn(graph, frame) : null;
   const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); remember(); },
     () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
@@ -130,16 +131,28 @@ function setUp(root, moved) {
     return own >= 0 ? own : max(0, steps.findIndex(alike));
   }
 
-  /* The picture runs to the right, or down where there is more room that way. */
-  function isDownHere() {
-    const { width, height } = camera.room();
-    return width < 0.9 * height || (width < 560 && height > 0.75 * width);
+  /* The room of the picture while no drawer is open. */
+  function wholeRoom() {
+    const hidden = equation.offsetHeight ? 0 : parseFloat(equation.style.height) || 0; /* on phones, by a drawer */
+    return { width: middle.clientWidth, height: middle.clientHeight + hidden };
+  }
+
+  /* The picture runs to the right or down, as all of it is larger; where it can be read neither way, as the
+     window is shaped. So it stays while the window does: a drawer turns nothing. */
+  function direct() {
+    const key = [page.clientWidth, page.clientHeight, level, unit && unit.name].join();
+    if (key === directed) { return; }
+    directed = key;
+    const room = wholeRoom(), { width, height } = room;
+    isDown = width < 0.9 * height || (width < 560 && height > 0.75 * width);
+    if (allOf(isDown).picture.size >= CULLED) { return; } /* no window shows all of it */
+    const [right, down] = [false, true].map((way) => min(LARGEST, scaleIn(room, allOf(way).layout)));
+    if (max(right, down) >= READABLE) { isDown = down > right; }
   }
 
   /* The window is another one: the step stands elsewhere in it, and the picture may run another way. */
   function arrange() {
     if (!camera.measure().width) { return; }
-    alone = null;
     reserve();
     camera.measure(); /* beside an equation of another height */
     if (settle()) { show(false); }
@@ -147,77 +160,72 @@ function setUp(root, moved) {
 
   /* Draws what is to be seen at the step, and brings the step into view. Gives whether it was drawn anew. */
   function settle() {
-    const step = steps[now], before = picture;
-    if (alone !== step.node) { alone = null; }
-    drawSeen();
-    if (!picture) { return false; }
-    if (isTooFar(step)) { alone = step.node; drawSeen(); } /* it is shown with its operands alone */
+    const before = picture;
+    draw();
     frameStep();
     return picture !== before;
   }
 
-  /* Whether what a step sends to stands so far away that nobody could read both. */
-  function isTooFar(step) {
-    return !isNetwork() && alone === null && step.phase !== "update" && graph.nodes[step.node].p.length > 0 &&
-      camera.needs(picture.boxesOf(step)) < TOO_SMALL;
-  }
-
-  /* The network, a neuron, all scalars, or the surroundings of one node; unless it is drawn already. */
-  function drawSeen() {
+  function draw() {
     if (!camera.room().width) { return; }
-    const isDown = isDownHere(), view = viewNow();
-    const most = isNetwork() && unitsShown(camera.room(), isDown);
-    const key = [level, unit && unit.name, alone, alone === null && isDown, view && view.key, most].join();
-    if (key === drawnKey) { return; }
-    drawnKey = key;
-    viewed = view;
+    viewed = viewNow();
+    direct();
+    const all = allOf(isDown), isWhole = isAll || !alone || isNetwork() || !alone.isNeeded(all, steps, now, [wholeRoom(), camera.room()]);
+    const shown = isWhole ? all : stepAlone(all);
+    if (shown.picture === picture) { return; }
     if (svg.contains(document.activeElement)) { held = document.activeElement.closest("[data-n]")?.dataset.n ?? ""; }
-    ({ layout, picture } = isNetwork() ? networkHere(isDown, most) : alone === null ? wholeOf(isDown) : aroundNode());
+    ({ layout, picture } = shown);
     svg.replaceChildren(picture.place);
     set(svg, "width", layout.width);
     set(svg, "height", layout.height);
     camera.resize({ width: layout.width, height: layout.height });
     cull(camera.view());
-    drawMinimap();
+    drawMinimap(all);
+    if (alone) { alone.tell(shown.picture === all.picture ? null : steps[now].node); }
   }
 
-  function networkHere(isDown, most) {
-    const picture = networkPictureIn(graph, network, isDown, most, openUnit, adjustable);
-    return { picture, layout: { isDown, ...picture.size } };
+  /* What was drawn last of its kind, if that is still right. */
+  function once(kind, key, make) {
+    if (!kept[kind] || kept[kind].key !== key) { kept[kind] = { key, ...make() }; }
+    return kept[kind];
   }
 
-  /* What is folded at this step; null where nothing is. */
-  function viewNow() {
-    return folding && !unit && !isNetwork() ? folding.viewAt(steps[now], { isWhole: level === "scalars", alone, isPredicting }) : null;
+  /* All that is open on the level. */
+  function allOf(isDown) { return isNetwork() ? networkHere(isDown) : wholeOf(isDown); }
+
+  function networkHere(isDown) {
+    const most = unitsShown(camera.room(), isDown), apart = columnsApart(network, wholeRoom(), isDown);
+    return once("network", [isDown, most, apart].join(), () => {
+      const picture = networkPictureIn(graph, network, isDown, most, apart, openUnit, adjustable);
+      return { picture, layout: { isDown, ...picture.size } };
+    });
   }
 
-  /* All that is open: kept, since steps that show a node alone come back to it. */
+  /* What is folded at this step, where of all operations the open ones are shown; null where nothing is. */
+  function viewNow(open = null) {
+    return folding && !unit && !isNetwork() ? folding.viewAt(steps[now], { isWhole: level === "scalars", open, isPredicting }) : null;
+  }
+
   function wholeOf(isDown) {
-    const key = viewed && viewed.key;
-    if (!whole || whole.unit !== unit || whole.key !== key || whole.layout.isDown !== isDown) {
-      whole = { unit, key, ...drawnAs(viewed ? foldedLayout(graph.nodes, isDown, viewed) : layoutOf(graph.nodes, isDown, unit && unit.members)) };
-    }
-    return whole;
+    return once("whole", [unit && unit.name, isDown, viewed && viewed.key].join(), () => pictureOf(isDown, viewed, unit && unit.members));
   }
 
-  /* A node with its operands alone, as large as the window shows them. */
-  function aroundNode() {
-    return drawnAs(larger([true, false].map((way) =>
-      (viewed ? foldedLayout(graph.nodes, way, viewed) : layoutOf(graph.nodes, way, new Set([alone]))))));
+  function stepAlone(all) {
+    const rooms = [wholeRoom(), camera.room()], sizes = rooms.flatMap(({ width, height }) => [width, height]);
+    return once("alone", [now, isDown, ...sizes, unit && unit.name, viewed && viewed.key].join(), () =>
+      alone.pictureAt(steps[now], all, unit && unit.members, rooms, (open) => pictureOf(isDown, viewNow(open), open)));
   }
 
-  function drawnAs(found) { return { layout: found, picture: pictureIn(graph, found, hands) }; }
-
-  /* Of two layouts the one that the window shows larger. */
-  function larger(layouts) {
-    const [first, second] = layouts.map(({ width, height }) => camera.needs([{ x: 0, y: 0, width, height }]));
-    return layouts[first > second ? 0 : 1];
+  /* What is seen in a view of what is folded, or else those nodes of which the operations are open; by default all. */
+  function pictureOf(isDown, view, open) {
+    const layout = view ? foldedLayout(graph.nodes, isDown, view) : layoutOf(graph.nodes, isDown, open);
+    return { layout, picture: pictureIn(graph, layout, hands) };
   }
 
   /* The equation line keeps one height, so that the picture stands still: that of the tallest of most
      steps, where it is no more than its share. What is taller is set in small, and scrolls. */
   function reserve() {
-    if (equation.widthNow === page.clientWidth + level) { return; }
+    if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; } /* a drawer may hide it */
     equation.widthNow = page.clientWidth + level;
     equation.style.height = "";
     const share = max(LEAST_SHARE, SHARE * page.clientHeight), [common, rare] = longestSteps();
@@ -253,9 +261,15 @@ function setUp(root, moved) {
 
   function fit() {
     camera.glide(() => {
+      isAll = true;
+      draw();
       camera.fit();
-      if (!camera.isOwn()) { frameStep(); }
+      if (!camera.isOwn()) {
+        isAll = false;
+        settle();
+      }
     });
+    show(false);
   }
 
   function closer() { camera.glide(() => camera.zoom(1.25)); }
@@ -266,38 +280,44 @@ function setUp(root, moved) {
 
   function frameStep() {
     if (!picture) { return; }
-    const boxes = picture.boxesOf(steps[now]);
-    camera.show(boxes);
-    makeWay(boxes, camera.view());
+    camera.show(picture.boxesOf(steps[now]));
+    makeWay(camera.view());
   }
 
-  /* The minimap stands in a corner where it covers nothing of the step. */
-  function makeWay(boxes, view) {
-    const covered = boxes.map((box) => ({ left: view.x + view.scale * box.x, top: view.y + view.scale * box.y,
-      right: view.x + view.scale * (box.x + box.width), bottom: view.y + view.scale * (box.y + box.height) }));
-    if (minimap.style.display === "none") { return; }
-    const room = camera.room(), { width, height } = MAP;
-    const corner = ["bottom right", "bottom left", "top left", "top right"].find((name) => covered.every((box) =>
-      (name.includes("right") ? box.right < room.width - width - 12 : box.left > width + 12) ||
-      (name.includes("bottom") ? box.bottom < room.height - height - 12 : box.top > height + 12)));
-    minimap.dataset.corner = corner || "bottom right";
-    minimap.style.visibility = corner ? "" : "hidden";
+  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing of it. */
+  function makeWay(view) {
+    const room = camera.room(), gaps = picture.boxesOf(steps[now]).map((box) => {
+      const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
+      return { left, top, right: room.width - left - view.scale * box.width, bottom: room.height - top - view.scale * box.height };
+    });
+    const putIn = (part, { width, height }, corners) => {
+      const size = { left: width, right: width, top: height, bottom: height };
+      const found = corners.find((corner) => gaps.every((gap) => corner.split(" ").some((side) => gap[side] > size[side] + 12)));
+      part.dataset.corner = found || corners[0];
+      part.style.visibility = found ? "" : "hidden";
+    };
+    putIn(minimap, mapSize, ["bottom right", "bottom left", "top left", "top right"]);
+    if (alone) { putIn(alone.note, alone.size(), ["top left", "top right", "bottom left"].filter((corner) => corner !== minimap.dataset.corner)); }
   }
 
-  function drawMinimap() {
+  /* All that is open, and which of it the window shows. */
+  function drawMinimap(all) {
+    const { width, height } = all.layout, scale = min(MAP.width / width, MAP.height / height);
     clear(minimap);
-    set(minimap, "viewBox", `0 0 ${layout.width} ${layout.height}`);
-    drawn("path", { d: outlines(picture.spots || layout.boxes) }, minimap);
-    drawn("rect", { "class": "gg-window" }, minimap);
+    set(minimap, "viewBox", `0 0 ${width} ${height}`);
+    mapSize = { width: scale * width + 8, height: scale * height + 8 };
+    Object.entries(mapSize).forEach(([key, size]) => set(minimap, key, size));
+    drawn("path", { d: outlines(all.picture.spots) }, minimap);
+    if (all.picture === picture) { drawn("rect", { "class": "gg-window" }, minimap); } else { alone.mark(minimap, all, layout); }
   }
 
   function showMinimap(view) {
-    const shown = minimap.querySelector(".gg-window");
-    if (!shown) { return; }
-    const at = insideOf(view);
-    const isWhole = !layout || (at.width >= layout.width && at.height >= layout.height);
+    if (!picture) { return; }
+    const shown = minimap.querySelector(".gg-window"), at = insideOf(view);
+    const isWhole = shown && at.width >= layout.width && at.height >= layout.height;
     minimap.style.display = isWhole ? "none" : "";
-    for (const [key, number] of Object.entries(at)) { set(shown, key, number); }
+    for (const [key, number] of shown ? Object.entries(at) : []) { set(shown, key, number); }
+    makeWay(view);
   }
 
   function cull(view) {
@@ -362,6 +382,7 @@ function setUp(root, moved) {
   function isHidden() { return isPredicting && !isRevealed && steps[now].answer !== null; }
 
   function turn(index) {
+    isAll = isAll && camera.view().scale >= LEGIBLE; /* else this step leaves the picture of all */
     now = max(0, min(steps.length - 1, Math.round(index) || 0));
     isRevealed = false;
     show(true);
@@ -525,7 +546,7 @@ function setUp(root, moved) {
 
   /* With other numbers other operands contribute most; while a box is dragged it stays where it is. */
   function follow(isNew = false) {
-    if (!frame.dataset.busy) { drawSeen(); }
+    if (!frame.dataset.busy) { draw(); }
     show(isNew);
   }
 
