@@ -24,8 +24,8 @@ from glassgrad.viz.markup import HEAD, OTHERS, asset, digest, stage_files  # noq
 MARK = "debugger"
 """A statement that terser leaves where it is: between two files, since pages may leave one out."""
 INNER = (
-    "boxes edges equations evaluate gradients holder known locals made members moved received sent "
-    "textNow uses widthNow"
+    "adjusted boxes boxesOf course directionNow edges equations evaluate gradients holder known "
+    "locals made members moved received roles sent textNow uses widthNow"
 ).split()
 """Fields, as those of "is…", that no data of a page has and nobody outside the stage reads."""
 TERSER = [

@@ -73,6 +73,9 @@ def test_nothing_is_loaded_from_anywhere(build: Callable[[], Value]) -> None:
         assert attributes.get("src", "data:").startswith("data:")
 
 
+FAN, OPERATION = "#858585", "#e8e8e8"
+
+
 def test_the_picture_of_a_page_has_the_boxes_and_looks_of_the_drawing() -> None:
     """Most of them stand once, in rules for shapes that do not say how they look."""
     steps = backprop(lecture_neuron())
@@ -91,8 +94,27 @@ def test_the_picture_of_a_page_has_the_boxes_and_looks_of_the_drawing() -> None:
     whole = ET.fromstring(picture_of(steps.diagram, steps.gradients).svg)
     shapes = [f"{SVG}{shape}" for shape in ("polygon", "path", "ellipse", "rect")]
     drawn, pictured = ([p for p in svg.iter() if p.tag in shapes] for svg in (whole, small))
-    for own, part in zip(drawn, pictured, strict=True):
-        lacks, looks = usual[part.tag.removeprefix(SVG)]
+    heads = [p for p in drawn if p.get("fill") == FAN]
+    edges = [p for p in drawn if p.tag == f"{SVG}path" and p.get("fill") == "none" and p.get("d")]
+    edges = [p for p in edges if p.get("stroke") == FAN]
+    rules = [p for p in drawn if p.get("stroke") == OPERATION]
+    rule, line, head = pictured[-3:]  # all of a kind are one
+    assert rule.get("stroke") == OPERATION
+    assert usual["path"][1] == {"fill": "none", "stroke": FAN}
+    assert {"fill", "stroke"}.isdisjoint(line.attrib)
+    assert (head.get("fill"), head.get("stroke")) == (FAN, "none")
+    starts = [re.findall(r"M(-?[\d.]+),(-?[\d.]+)", each.get("d")) for each in (rule, line, head)]
+    courses = [p.get("d", p.get("points")) for each in (rules, edges, heads) for p in each]
+    own_starts = iter(re.split("[CH ]", course.removeprefix("M"))[0] for course in courses)
+    for found, parts in zip(starts, (rules, edges, heads)):
+        own = [next(own_starts) for _ in parts]
+        wanted = [tuple(map(float, start.split(","))) for start in own]
+        assert len(found) == len(wanted) > 0
+        for place, start in zip(found, wanted):
+            assert tuple(map(float, place)) == pytest.approx(start, abs=0.11)
+    drawn = [p for p in drawn if p not in (*rules, *heads, *edges)]
+    for own, part in zip(drawn, pictured[:-3], strict=True):
+        lacks, looks = usual.get(part.tag.removeprefix(SVG), ("fill", {}))
         look = part.attrib if lacks in part.attrib else looks
         for kind in ("fill", "stroke"):
             assert look.get(kind) == own.get(kind)

@@ -11,6 +11,7 @@ const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the an
 const MEASURED = 8; /* so many equations of each phase are measured */
 const FEW = 0.1; /* of the steps that have the longest equations */
 const SHARE = 0.165, LEAST_SHARE = 118; /* of the height, and in pixels: so tall may the equation line be */
+const TWO_ROWS = 98; /* from this height on the equation line has room for two of full size */
 const NUMERAL = /^[-.0-9]$/; /* a key with which a number may begin */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
 
@@ -48,7 +49,7 @@ function setUp(root, moved) {
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
   const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); remember(); },
-    () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
+    () => Boolean(root.dataset.focus) || hasKeys(root));
   const broken = make("p", "gg-note gg-alarm gg-broken", page);
   set(broken, "role", "status");
   const equation = make("div", "gg-equation", page), showEquation = equationIn(equation);
@@ -64,7 +65,7 @@ function setUp(root, moved) {
   const canThrow = canChange && movable.length > 0 && movable.every((node) => node.k === "leaf");
   if (canChange) { liveControls(); }
   const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), (name) => {
-    page.classList.toggle("gg-has-drawer", name !== null);
+    tell(page, "gg-has-drawer", name !== null);
     if (isPredicting && TELLING.includes(name)) { predict(); }
     camera.release();
     fitLater();
@@ -91,7 +92,7 @@ function setUp(root, moved) {
   root.querySelectorAll(".gg-static").forEach((part) => { part.hidden = true; });
   root.tabIndex = -1; /* a click anywhere gives the stage the keys */
   on(root, "keydown", onKey);
-  on(root, "pointerdown", () => { if (!root.contains(document.activeElement)) { takeKeys(); } });
+  on(root, "pointerdown", () => { if (!hasKeys(root)) { takeKeys(); } });
   new ResizeObserver(fitLater).observe(frame);
   root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
     get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: null }),
@@ -99,7 +100,7 @@ function setUp(root, moved) {
   arrange();
   if (data.state) {
     restore(data.state);
-    if (!root.dataset.focus && root.contains(document.activeElement)) { document.activeElement.blur(); }
+    if (!root.dataset.focus && hasKeys(root)) { document.activeElement.blur(); }
   }
   if (root.dataset.focus) {
     restoreFromAddress();
@@ -217,6 +218,7 @@ function setUp(root, moved) {
     if (equation.widthNow === page.clientWidth + level) { return; }
     equation.widthNow = page.clientWidth + level;
     equation.style.height = "";
+    tell(page, "gg-two", false);
     const share = max(LEAST_SHARE, SHARE * page.clientHeight), [common, rare] = longestSteps();
     const heightOf = (step, isSmall) => {
       showEquation(graph, step, false);
@@ -225,6 +227,7 @@ function setUp(root, moved) {
     };
     const heights = common.map((step) => heightOf(step, false)).map((height, i) => (height > share ? heightOf(common[i], true) : height));
     equation.style.height = max(...heights.concat(rare.map((step) => heightOf(step, true))).map((height) => min(share, height))) + "px";
+    tell(page, "gg-two", parseFloat(equation.style.height) > TWO_ROWS); /* one equation below the other in every step */
     equate();
   }
 
@@ -331,7 +334,8 @@ function setUp(root, moved) {
     const here = buttonIn(box, "unit", network ? "A neuron, down to its scalars" : "The repetition that is open", () => undefined);
     const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => openLevel("scalars"), "scalars");
     return () => {
-      const name = unit ? unit.name : level === "repeats" ? folding.nameAt(steps[now].node) : "";
+      const name = unit ? unit.name : "", repeat = level === "repeats" && folding.nameAt(steps[now].node);
+      put(toFolded.lastChild, repeat || folded);
       set(toFolded, "aria-pressed", level === folded);
       set(toScalars, "aria-pressed", level === "scalars" && !unit);
       here.hidden = !name;
@@ -402,12 +406,11 @@ function setUp(root, moved) {
     if (saying.textContent !== sentence) { saying.textContent = sentence; }
     formula.show(step, (i) => graph.nodes[i], ownFormula(step.node));
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
-    timeline(steps, now, isNetwork() || unit, throwsSoFar);
+    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.nodes[graph.root].n, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
     levels();
     const beside = equate();
     guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew, now < steps.length - 1);
-    page.classList.toggle("gg-updated", step.phase === "update");
-    set(svg, "class", "gg-picture gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
+    tell(page, "at", step.phase === "seed" ? "backward" : step.phase);
     if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden); }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
@@ -441,8 +444,8 @@ function setUp(root, moved) {
   function besides(step, beside) {
     if (step.phase !== "backward") { return null; }
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
-    return `${wrongEngine}: gradient of ${graph.nodes[i].n} is ${short(wrong)} now` +
-      (isOff ? `, right is ${short(right)}` : wrong === right ? ", as it should be" : ", and not complete");
+    return `${wrongEngine}:\ngradient of ${graph.nodes[i].n} is ${short(wrong)} now, ` +
+      (isOff ? `right is ${short(right)}` : wrong !== right ? "and not complete" : graph.uses[i] > 1 ? "the same as right" : "the same as right: it is used once");
   }
 
   /* The node at which a step of scalars arrives, if it is one. */
@@ -477,7 +480,8 @@ function setUp(root, moved) {
     isPredicting = !isPredicting;
     isRevealed = false;
     set(predictor, "aria-pressed", isPredicting);
-    root.classList.toggle("gg-predicting", isPredicting);
+    controls.style.minHeight = isPredicting ? rectOf(controls).height + "px" : ""; /* the picture stands still */
+    tell(root, "gg-predicting", isPredicting);
     if (isPredicting && TELLING.includes(drawers.isOpen())) { drawers.open(null); }
     fitLater();
     show(true);
@@ -486,7 +490,7 @@ function setUp(root, moved) {
   function play() {
     if (timer) { pause(); return; }
     if (now === steps.length - 1 && !isHidden()) { go(0); }
-    timer = window.setInterval(tick, isCalm() ? CALM_PACE : PACE);
+    timer = setInterval(tick, isCalm() ? CALM_PACE : PACE);
     showPlayer("pause", "Pause");
   }
 
@@ -498,7 +502,7 @@ function setUp(root, moved) {
 
   function pause() {
     if (!timer) { return; }
-    window.clearInterval(timer);
+    clearInterval(timer);
     timer = null;
     showPlayer("play", "Play");
   }
@@ -618,11 +622,11 @@ function setUp(root, moved) {
   }
 
   function type(i, key = "") {
-    const box = rectOf(picture.box(i)), around = rectOf(frame), before = spelled(graph.values[i]);
+    const box = rectOf(picture.box(i)), number = rectOf(picture.box(i).querySelector(".gg-value")), around = rectOf(frame), before = spelled(graph.values[i]);
     const input = fieldIn(frame, "New number of " + graph.nodes[i].n, { Enter: () => end(true), Escape: () => end(false) });
     input.className = "gg-typed";
     input.value = NUMERAL.test(key) ? key : before;
-    Object.assign(input.style, { left: box.left - around.left + "px", top: box.top - around.top + 0.3 * box.height + "px",
+    Object.assign(input.style, { left: box.left - around.left + "px", top: number.top - around.top - 2 + "px",
       width: max(90, box.width) + "px" });
     let isDone = false;
     const end = (isEntered) => {
@@ -784,8 +788,8 @@ function setUp(root, moved) {
   /* The address of a page of its own holds the state, so that it can be linked and reloaded. */
   function remember() {
     if (!root.dataset.focus || !root.stage) { return; }
-    window.clearTimeout(remembering);
-    remembering = window.setTimeout(writeAddress, 120);
+    clearTimeout(remembering);
+    remembering = setTimeout(writeAddress, 120);
   }
 
   function writeAddress() {
