@@ -17,7 +17,7 @@ import pytest
 from lecture import lecture_neuron
 from markup import Elements, picture, without_scripts
 
-from glassgrad import Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
+from glassgrad import MLP, Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
 from glassgrad.engine.printing import short
 from glassgrad.viz import stage
 from glassgrad.viz.drawing import picture_of
@@ -124,6 +124,14 @@ def test_the_picture_of_a_page_has_the_boxes_and_looks_of_the_drawing() -> None:
             sizes = [xs[0], ys[0], xs[-1] - xs[0], ys[-1] - ys[0]]
             found = [float(part.get(name)) for name in ("x", "y", "width", "height")]
             assert found == pytest.approx(sizes, abs=0.11)
+
+
+def test_the_picture_of_a_page_has_the_frames_of_modules() -> None:
+    svg = ET.fromstring(picture(backprop(MLP(2, [2, 1], seed=1)([1.0, 2.0])).html()))
+    frames = [p for p in svg.iter(f"{SVG}rect") if p.get("stroke-dasharray")]
+    assert len(frames) == 6  # the network, its two layers, their neurons
+    for frame in frames:
+        assert min(float(frame.get(name)) for name in ("width", "height", "rx")) > 0
 
 
 @pytest.mark.parametrize("strip", [str, without_scripts], ids=["whole", "sanitised"])

@@ -113,9 +113,9 @@ def compact_svg(svg: str) -> str:
         svg = svg.replace(f"<{shape}{usual}", f"<{shape}")
     texts: dict[str, str] = {}
     svg = re.sub(r'<text([^>]*)( x="\S*" y="\S*")([^>]*)>', partial(_classed, texts), svg)
-    usual = "".join(f".{name}{{{look}}}" for look, name in texts.items())
-    dark = re.sub("|".join(DARK), lambda color: DARK[color[0]], usual)
-    style = _looks() + usual + _in_the_dark(_dark_rules(svg) + _looks(DARK) + dark)
+    rules = "".join(f".{name}{{{look}}}" for look, name in texts.items())
+    dark = re.sub("|".join(DARK), lambda color: DARK[color[0]], rules)
+    style = _looks() + rules + _in_the_dark(_dark_rules(svg) + _looks(DARK) + dark)
     svg = svg.replace(">", f"><style>{style}</style>", 1)
     return re.sub(r"""="([^"']*)\"""", r"='\1'", svg)  # which an attribute may have in it
 
@@ -142,8 +142,10 @@ def _looks(colors: Mapping[str, str] = {}) -> str:
 def _boxed(path: re.Match[str]) -> str:
     """The outline of a box with round corners as a rectangle."""
     top, corner, left, bottom, right = map(float, path.groups()[2:])
-    sizes = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    texts = (f' {name}="{_tenths(size)}"' for name, size in {**sizes, "rx": corner - left}.items())
+    radius = abs(corner - left)
+    (left, right), (top, bottom) = sorted((left, right)), sorted((top, bottom))  # of a frame too
+    sizes = {"x": left, "y": top, "width": right - left, "height": bottom - top, "rx": radius}
+    texts = (f' {name}="{_tenths(size)}"' for name, size in sizes.items())
     return f"<rect{path[1]}{''.join(texts)}/>"
 
 
