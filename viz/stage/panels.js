@@ -281,7 +281,7 @@ function equationIn(box) {
 /* A caption where there is little room: of the upstream and the local derivative the place and the colour tell too. */
 function abbreviated(said, root) {
   const text = said.replace(/^gradient of (.+?)( so far)?$/, `∂${root}/∂$1$2`).replace("learning rate", "η").replace(" all updates", "");
-  return text.length > 16 ? text.replace(/^(upstream|local) /, "") : text;
+  return text.length > 15 ? text.replace(/^(upstream|local) /, "") : text;
 }
 
 /* How many of its contributions the receiver of a step has, and will get. */

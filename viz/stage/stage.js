@@ -444,8 +444,9 @@ function setUp(root, moved) {
   function besides(step, beside) {
     if (step.phase !== "backward") { return null; }
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
-    return `${wrongEngine}:\ngradient of ${graph.nodes[i].n} is ${short(wrong)} now, ` +
-      (isOff ? `right is ${short(right)}` : wrong !== right ? "and not complete" : graph.uses[i] > 1 ? "the same as right" : "the same as right: it is used once");
+    const { n } = graph.nodes[i];
+    return `${wrongEngine}:\n` + (wrong === right && !isOff ? "the same as right" + (graph.uses[i] > 1 ? "" : `: ${n} is used once`) :
+      `gradient of ${n} is ${short(wrong)} now, ` + (isOff ? `right is ${short(right)}` : "and not complete"));
   }
 
   /* The node at which a step of scalars arrives, if it is one. */
