@@ -104,10 +104,10 @@ def compact_svg(svg: str) -> str:
     a text of its own, so its title is left out, and nothing reaches the parts of one.
     """
     svg = _rewritten(svg, _COMPACT)
-    for part, look, course in _JOINED:
+    for part, joined, course in _JOINED:
         if courses := "".join(map(course.format, re.findall(part, svg))):
             inside, end, after = re.sub(part, "", svg).rpartition("</g>")
-            svg = f'{inside}<path {look} d="{courses}"/>{end}{after}'
+            svg = f'{inside}<path {joined} d="{courses}"/>{end}{after}'
     for shape, look in _LOOKS.items():
         usual = "".join(f' {name}="{color.lower()}"' for name, color in look.items())
         svg = svg.replace(f"<{shape}{usual}", f"<{shape}")
