@@ -250,11 +250,11 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     tell(box.group, "role", lit.roles.get("n" + i));
     if (!box.gradient) { return; }
     const gradient = isAsked && lit.asked.gradients.has(i) ? "?" : node.f ? "frozen" : short(known.gradients[i]);
-    const isWrong = beside && known.gradients[i] !== null && beside[i].isOff, half = room / 2 - 9; /* beside "≠" */
+    const isWrong = beside && known.gradients[i] !== null && beside[i].isOff, half = room / 2 - 14; /* beside "≠" */
     putNumber(box.gradient, gradient, known.gradients[i], isWrong ? half : room, 15);
     box.wrong?.remove();
     if (isWrong) {
-      box.wrong = drawn("text", { "class": "gg-wrong-gradient", x: room + 10, y: 75, "text-anchor": "end" }, box.group, "≠ ");
+      box.wrong = drawn("text", { "class": "gg-wrong-gradient", x: room + 8, y: 75, "text-anchor": "end" }, box.group, "≠ ");
       putNumber(drawn("tspan", {}, box.wrong), short(beside[i].wrong), beside[i].wrong, half, 15);
     }
     const status = statusOf(i), share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
