@@ -47,9 +47,13 @@ def parsed(drawing: Drawing) -> pygraphviz.AGraph:
     return pygraphviz.AGraph(string=drawing.dot)
 
 
+LEVEL = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
 def lines(label: str) -> list[str]:
-    """The lines of an HTML-like label without its markup."""
-    return [re.sub("<[^>]*>", "", line) for line in label.split("</TR>") if line != "</TABLE>"]
+    """The lines of an HTML-like label without its markup; an index stands on the line."""
+    found = (re.sub("<[^>]*>", "", line) for line in label.split("</TR>") if line != "</TABLE>")
+    return [line.translate(LEVEL) for line in found]
 
 
 def boxes(drawing: Drawing) -> dict[str, list[str]]:
@@ -413,8 +417,8 @@ def in_scope(name: str) -> Value:
             lambda: MLP(2, [2, 1], seed=0)([Value(1.0), Value(2.0)]),
             {
                 "MLP": {
-                    "layers.0 · Layer": {"neurons.0 · Neuron": {}, "neurons.1 · Neuron": {}},
-                    "layers.1 · Layer": {"neurons.0 · Neuron": {}},
+                    "layer 1": {"neuron 1": {}, "neuron 2": {}},
+                    "layer 2": {"neuron 1": {}},
                 }
             },
         ),
@@ -429,7 +433,7 @@ def test_modules_and_scopes_are_frames_that_nest(build: Callable, frames: dict) 
 def test_a_parameter_stands_in_the_frame_of_its_neuron() -> None:
     graph = parsed(draw(*Layer(2, 2, seed=0)([Value(1.0), Value(2.0)])))
     first, second = (names_in(neuron) for neuron in graph.subgraphs()[0].subgraphs())
-    assert (first & {"b", "b_2"}, second & {"b", "b_2"}) == ({"b"}, {"b_2"})
+    assert (first & {"b", "b2"}, second & {"b", "b2"}) == ({"b"}, {"b2"})
 
 
 @pytest.mark.parametrize("sizes", [[16, 1], [16, 16, 1], [200, 1]], ids=str)
@@ -453,14 +457,14 @@ def test_neurons_are_closed_before_layers() -> None:
     y = MLP(2, [16, 16, 1], seed=0)([1.0, 2.0])
     graph = parsed(draw(y))
     titles = set(clusters(graph)["MLP"])
-    assert {title.split(",")[0] for title in titles} == {f"layers.{i} · Layer" for i in range(3)}
-    assert len(re.findall(r"Neuron, \d+ nodes", draw(y).dot)) == 33
-    assert {"layers.0", "layers.1", "layers.2"} == set(modules(draw(y, max_nodes=20)))
+    assert {title.split(",")[0] for title in titles} == {f"layer {i}" for i in (1, 2, 3)}
+    assert len(re.findall(r"neuron \d+</B>", draw(y).dot)) == 33
+    assert {"layer 1", "layer 2", "layer 3"} == set(modules(draw(y, max_nodes=20)))
 
 
 @pytest.mark.parametrize(
     ("depth", "drawn"),
-    [(0, {"MLP"}), (1, {"layers.0", "layers.1"}), (2, {"neurons.0", "neurons.1"})],
+    [(0, {"MLP"}), (1, {"layer 1", "layer 2"}), (2, {"neuron 1", "neuron 2"})],
 )
 def test_depth_says_how_many_levels_are_open(depth: int, drawn: set[str]) -> None:
     y = MLP(2, [2, 1], seed=0)([Value(1.0, label="x1"), Value(2.0, label="x2")])
@@ -474,7 +478,7 @@ def test_the_neurons_of_a_layer_stand_in_their_order(direction: str) -> None:
     outputs = Layer(2, 12, seed=0)([1.0, 2.0])
     drawing = draw(engine.sum(outputs), depth=1, direction=direction)
     texts = [t.text for t in ET.fromstring(drawing.svg).iter(f"{SVG}text")]
-    assert [t for t in texts if t.startswith("neurons.")] == [f"neurons.{i}" for i in range(12)]
+    assert [t for t in texts if t.startswith("neuron ")] == [f"neuron {i + 1}" for i in range(12)]
     graph = parsed(drawing)
     tails = {edge[0] for edge in graph.edges() if edge.attr["tailport"]}
     assert len(tails) == 1, "one table"
@@ -497,7 +501,7 @@ def test_arrows_lead_to_and_from_the_rows_of_a_table() -> None:
 def test_a_module_that_is_called_twice_is_one_box() -> None:
     layer = Layer(2, 2, seed=0)
     drawing = draw(*layer(layer([Value(1.0), Value(2.0)])), depth=1)
-    assert set(modules(drawing)) == {"neurons.0", "neurons.1"}
+    assert set(modules(drawing)) == {"neuron 1", "neuron 2"}
     ET.fromstring(drawing.svg)
 
 
@@ -508,9 +512,9 @@ def test_a_box_says_outputs_gradients_and_what_is_dead() -> None:
     y = engine.sum(layer([Value(1.0)]))
     y.backward()
     assert modules(draw(y, depth=1)) == {
-        "neurons.0": ["Neuron, 5 nodes", "value 2", "grad 1", " "],
-        "neurons.1": ["Neuron, 5 nodes", "value 0", "grad 1", "! dead"],
-        "neurons.2": ["Neuron, 5 nodes", "value 0", "grad 1", "! dead"],
+        "neuron 1": ["5 nodes", "value 2", "grad 1", " "],
+        "neuron 2": ["5 nodes", "value 0", "grad 1", "! dead"],
+        "neuron 3": ["5 nodes", "value 0", "grad 1", "! dead"],
     }
     assert list(clusters(parsed(draw(y, depth=1)))) == ["Layer, 2 dead"]
     assert modules(draw(y, depth=0)) == {
@@ -650,12 +654,18 @@ def test_every_colour_of_a_picture_has_one_for_the_dark() -> None:
                 assert f'[{kind}="{colour}"]{{{kind}:{dark}}}' in style
 
 
-def test_lines_are_anchored_in_the_middle_of_their_box() -> None:
+def test_an_index_is_below_the_line_as_on_the_page_of_the_steps() -> None:
+    y = Value(1.0, label="x1") * Value(2.0, label="w0_2") * Value(3.0, label="w_coffee2")
+    texts = {t.text for t in ET.fromstring(draw(y).svg).iter(f"{SVG}text")}
+    assert {"x₁", "w₀,₂", "w_coffee2", "v₁"} <= texts
+
+
+def test_lines_begin_at_the_left_of_their_box() -> None:
     svg = ET.fromstring(draw(lecture_neuron()).svg)
     for group in svg.iter(f"{SVG}g"):
         if group.get("data-n"):
             texts = group.findall(f"{SVG}text")
-            assert {t.get("text-anchor") for t in texts} == {"middle"}
+            assert {t.get("text-anchor") for t in texts} == {"start"}
             assert len({t.get("x") for t in texts}) == 1
             assert len({t.get("y") for t in texts}) == 3
 

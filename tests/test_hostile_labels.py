@@ -36,6 +36,7 @@ from glassgrad.engine.printers import letters_and_index
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import visible
 from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.dot import indexed
 from glassgrad.viz.formulas import identifier
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.page import OWN
@@ -96,7 +97,7 @@ def shown(diagram: Diagram) -> dict[str, str]:
     return {
         str(
             node.index
-        ): f"{spaced(node.name) or ' '}value {short(node.data)}grad {short(node.gradient)}"
+        ): f"{spaced(indexed(node.name)) or ' '}value {short(node.data)}grad {short(node.gradient)}"
         for node in diagram
     }
 

@@ -18,7 +18,7 @@ import pytest
 from lecture import lecture_neuron
 from markup import Elements, picture, without_scripts
 
-from glassgrad import Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
+from glassgrad import MLP, Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
 from glassgrad.engine.printing import short
 from glassgrad.viz import stage
 from glassgrad.viz.drawing import picture_of
@@ -72,6 +72,9 @@ def test_nothing_is_loaded_from_anywhere(build: Callable[[], Value]) -> None:
         assert tag not in ("link", "iframe", "object", "embed", "base")
         assert "href" not in attributes
         assert attributes.get("src", "data:").startswith("data:")
+
+
+FAN, OPERATION = "#858585", "#e8e8e8"
 
 
 def test_the_picture_of_a_page_has_the_boxes_and_looks_of_the_drawing() -> None:
@@ -133,6 +136,14 @@ def test_boxes_in_the_picture_of_a_page_are_where_they_are_drawn(
     for box, right in zip(found, boxes_of(around), strict=True):
         assert box == pytest.approx(right, abs=0.11)
     assert {float(rect.get("rx")) for rect in rects} == {12.0}
+
+
+def test_the_picture_of_a_page_has_the_frames_of_modules() -> None:
+    svg = ET.fromstring(picture(backprop(MLP(2, [2, 1], seed=1)([1.0, 2.0])).html()))
+    frames = [p for p in svg.iter(f"{SVG}rect") if p.get("stroke-dasharray")]
+    assert len(frames) == 6  # the network, its two layers, their neurons
+    for frame in frames:
+        assert min(float(frame.get(name)) for name in ("width", "height", "rx")) > 0
 
 
 @pytest.mark.parametrize("strip", [str, without_scripts], ids=["whole", "sanitised"])

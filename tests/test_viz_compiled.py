@@ -159,7 +159,7 @@ def test_opened_nodes_keep_the_modules_labels_and_lines_they_were_recorded_with(
 
     y = loss([1.0, 2.0])
     drawing = draw(y, depth=3)
-    layers = {"layers.0 · Layer": {}, "layers.1 · Layer": {}}
+    layers = {"layer 1": {}, "layer 2": {}}
     assert clusters(parsed(drawing)) == {"loss · compiled": {"MLP": layers}}
     assert "error" in boxes(drawing)
     assert drawing.diagram[-1].source == "return error**2"

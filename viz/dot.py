@@ -20,6 +20,7 @@ from typing import Any
 import graphviz
 
 from glassgrad.engine import Scope
+from glassgrad.engine.printers import letters_and_index
 from glassgrad.engine.printing import MISSING, short
 from glassgrad.engine.text import visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
@@ -56,6 +57,7 @@ _LINE = 17
 """The height of a line of text, the same for all, so that boxes of one kind are of one size."""
 _RULE = "<HR/>"  # in place of a line of a label: what is below is of another kind
 _MOST_OUTPUTS = 4  # of more a box shows the first
+_BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _ROUND = 5  # operations with longer names than this are wide ellipses and no circles
 
 
@@ -178,10 +180,10 @@ class _Parts:
 
     def _add_frame(self, graph: graphviz.Digraph, scope: Scope) -> None:
         with graph.subgraph(name=f"cluster_{self.picture.scopes.numbers[scope]}") as group:
-            title = scope.name
+            title = _titled(scope)
             if gradient_in(scope):
                 title += f" · {SAVED}" * any(edge.is_saved for edge in self.picture.edges)
-            elif scope.kind not in (scope.name, "Scope"):
+            elif title == scope.name and scope.kind not in (title, "Scope"):
                 title += f" · {scope.kind}"
             framed(group, ", ".join([title, *self.picture.warnings_in(scope)]))
             self._fill(group, scope, self.picture.scopes_in(scope))
@@ -201,12 +203,14 @@ class _Parts:
         scope, count, shown = part.box, len(part.nodes), part.outputs[:_MOST_OUTPUTS]
         assert scope is not None
         more = ", …" if len(part.outputs) > len(shown) else ""
+        title = _titled(scope)
+        kind = scope.kind if title == scope.name else ""
         size = "" if scope in self.picture.scopes.folds else f"{count} node{'s'[: count != 1]}"
         values = ", ".join(short(node.data) for node in shown)
         gradients = ", ".join(short(node.gradient) for node in shown)
         return [
-            text_of(scope.name, bold=True),
-            text_of(", ".join(filter(None, (scope.kind, size, _frozen_in(part.nodes))))),
+            text_of(title, bold=True),
+            text_of(", ".join(filter(None, (kind, size, _frozen_in(part.nodes))))),
             text_of(f"value {values}{more}", color=DATA),
             text_of(f"grad {gradients}{more}", color=GRADIENT),
             *_warned(counted_marks(part.nodes)),
@@ -246,8 +250,8 @@ def framed(group: graphviz.Digraph, title: str, **look: str) -> None:
 def _value_label(node: Node, warnings: Sequence[str]) -> str:
     """An HTML-like label: name, number, gradient and warnings, one line each."""
     if node.is_constant:
-        title = short(node.data) if node.label is None else f"{node.name} = {short(node.data)}"
-        return label_of(text_of(title, color=FAINT))
+        name = "" if node.label is None else f"{indexed(node.name)} = "
+        return label_of(text_of(name + short(node.data), color=FAINT))
     call = []
     if is_compiled(node.operation):  # above its own name: the function, and what it reads
         about = kind_of(node.operation, len(node.parents))
@@ -255,12 +259,25 @@ def _value_label(node: Node, warnings: Sequence[str]) -> str:
     is_named = node.label is not None
     return label_of(
         *call,
-        text_of(node.name, bold=is_named, color=INK if is_named else FAINT),
+        text_of(indexed(node.name), bold=is_named, color=INK if is_named else FAINT),
         text_of(f"value {short(node.data)}", color=DATA),
         _RULE,
         text_of("frozen" if node.is_frozen else f"grad {short(node.gradient)}", color=GRADIENT),
         *_warned(warnings),
     )
+
+
+def indexed(name: str) -> str:
+    """A name with its index below the line, as on the page of the steps: "w₀,₂" for w0_2."""
+    stem, index = letters_and_index(name)
+    return stem + index.translate(_BELOW)
+
+
+def _titled(scope: Scope) -> str:
+    """What a module is called: "layer 1" for the first of `layers`, as on the page of the steps."""
+    kind, (many, _, place) = scope.kind.lower(), scope.name.partition(".")
+    is_listed = many == f"{kind}s" and place.isdecimal()
+    return f"{kind} {int(place) + 1}" if is_listed else scope.name
 
 
 def _frozen_in(nodes: Sequence[Node]) -> str:
@@ -289,7 +306,7 @@ def text_of(text: str, *, bold: bool = False, color: str = INK) -> str:
 def label_of(*lines: str) -> str:
     """An HTML-like label of several lines made by `text_of`, all of the same height."""
     rows = "".join(
-        line if line == _RULE else f'<TR><TD HEIGHT="{_LINE}">{line or " "}</TD></TR>'
+        line if line == _RULE else f'<TR><TD HEIGHT="{_LINE}" ALIGN="LEFT">{line or " "}</TD></TR>'
         for line in lines
     )
     look = f'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" COLOR="{OPERATION}"'

@@ -1,9 +1,9 @@
 """Pictures in pages: Graphviz's SVG made fit for them, images, tables, whole documents.
 
-Graphviz lays out with the fonts it finds, a browser draws with its own. So each line of a box is
-anchored in the middle of its box, and stays there whatever the font and even if a script changes
-it. The dark colours are a rule inside the picture, under the attributes that Graphviz wrote.
-Nothing is loaded from anywhere. Who cannot see a picture reads the table, which says the same.
+Graphviz lays out with the fonts it finds, a browser draws with its own. So each line of a box
+begins at its left edge, and stays there whatever the font and even if a script changes it. The dark
+colours are a rule inside the picture, under the attributes that Graphviz wrote. Nothing is loaded
+from anywhere. Who cannot see a picture reads the table, which says the same.
 """
 
 from __future__ import annotations
@@ -34,9 +34,6 @@ DARK = {
 }
 """What each colour becomes where the reader prefers the dark."""
 
-_BOX = re.compile(r'<g data-n="\d+" class="node">.*?</g>', re.DOTALL)
-_LINE = re.compile(r'(<text [^>]*)text-anchor="start" x="[^"]*"( y="([^"]*)")')
-
 Rewrite = tuple[str, str | Callable[[re.Match[str]], str]]
 _TIDY: Sequence[Rewrite] = (
     (r"^.*?(?=<svg)", ""),
@@ -60,29 +57,12 @@ def _rewritten(text: str, rules: Sequence[Rewrite]) -> str:
 
 def page_svg(svg: bytes, title: str, description: str) -> str:
     """Graphviz's picture to put inside a page, with what screen readers say of it."""
-    text = _BOX.sub(_centred, _rewritten(svg.decode("utf-8", "replace"), _TIDY))
+    text = _rewritten(svg.decode("utf-8", "replace"), _TIDY)
     end = text.index(">")
     spoken = f"<title>{title}</title><desc>{html.escape(description)}</desc>"
     head = f'{text[:end]} class="{CLASS}" role="img">{spoken}'
     dark = _in_the_dark(_dark_rules(text, f".{CLASS} "))
     return f"{head}<style>{dark}</style>{text[end + 1 :]}"
-
-
-def _centred(box: re.Match[str]) -> str:
-    """A box with its lines anchored in the middle; a line of several runs stays as it is."""
-    outline = re.search(r'<(?:path|polygon)[^>]* (?:d|points)="([^"]*)"', box[0])
-    heights = [line[3] for line in _LINE.finditer(box[0])]
-    if outline is None:
-        return box[0]
-    across = [float(x) for x in re.findall(r"(-?[\d.]+),", outline[1])]
-    middle = f"{(min(across) + max(across)) / 2:.2f}".rstrip("0").rstrip(".")
-
-    def anchored(line: re.Match[str]) -> str:
-        if heights.count(line[3]) > 1:
-            return line[0]
-        return f'{line[1]}text-anchor="middle" x="{middle}"{line[2]}'
-
-    return _LINE.sub(anchored, box[0])
 
 
 def _in_the_dark(rules: str) -> str:
@@ -101,7 +81,7 @@ def _dark_rules(svg: str, within: str = "") -> str:
 
 # The same picture in fewer bytes, for a page in which it is an image of its own.
 
-_USUAL = ' text-anchor="middle" font-size="12.00" font-family="Helvetica,Arial,sans-serif"'
+_USUAL = ' font-size="12.00" font-family="Helvetica,Arial,sans-serif"'
 """What most texts of a picture have."""
 _LOOKS = {
     "rect": {"fill": PAPER, "stroke": FAN},
@@ -198,6 +178,7 @@ _COMPACT: Sequence[Rewrite] = (
     (r'<g data-\w+="[^"]*" class="\w+">([^\n]*?)</g>', r"\1"),
     (r' (?:xml:space="preserve"|xmlns:xlink="[^"]*"|class="graph")', ""),
     (f' class="{CLASS}" role="img"', ""),
+    (' text-anchor="start"', ""),
     (_USUAL.replace('" ', '"| ').replace(".", r"\."), ""),
     ("<svg", f"<svg{_USUAL}"),
     ("&#45;", "-"),

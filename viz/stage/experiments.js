@@ -85,13 +85,13 @@ function throwsIn(around) {
   const place = make("section", "gg-throws", around);
   make("h2", "", place, "Throws");
   const said = make("p", "", place);
-  const plot = plotIn(place, 110);
+  const plot = plotIn(place, 80);
   return (results, name) => {
     const last = results[results.length - 1];
     said.textContent = results.length < 2 ? `Press "Throw again": an update, then forward with the new numbers.` :
       `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
       (isFinite(last) ? "" : " It has exploded: start again with a smaller learning rate.");
-    around.classList.toggle("gg-thrown", results.length > 1); /* then they stand first */
+    tell(around, "gg-thrown", results.length > 1); /* then they stand first */
     plot(`${name} over the throws`, results.map((_, k) => k), results, results.length > 80 ? [] : results.map((y, k) => [k, y]));
   };
 }
@@ -99,9 +99,8 @@ function throwsIn(around) {
 /* A map of the result over two leaves, with the way that the throws have gone. */
 function mapIn(around, graph, names) {
   if (names.length < 2) { return () => undefined; }
-  const place = make("section", "gg-mapped", around);
-  make("h2", "", place, "Map");
-  const row = make("div", "gg-fields", place);
+  const place = make("section", "gg-mapped", around), row = make("div", "gg-fields", place);
+  make("h2", "", row, "Map");
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
   const axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
   const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes), said = make("p", "gg-small", place);
@@ -112,8 +111,8 @@ function mapIn(around, graph, names) {
   return (way) => { /* it takes many forward passes, so it follows when the hand rests */
     walked = way;
     if (way[0] && way[0] !== thrown && !isChosen) { thrown = way[0]; choose(); }
-    window.clearTimeout(timer);
-    timer = window.setTimeout(draw, 80);
+    clearTimeout(timer);
+    timer = setTimeout(draw, 80);
   };
 
   /* The two leaves that the first throw moves most: over one that rests the way would be a straight line. */
@@ -144,11 +143,22 @@ function mapIn(around, graph, names) {
       for (let u = 0; u < pixels; u += 1) { bands.push(bandOf(between(cells, side, (u + 0.5) / 6 - 0.5, (v + 0.5) / 6 - 0.5))); }
     }
     const [data, ink] = ["--data", "--ink"].map((name) => colour(name).match(/[\d.]+/g).slice(0, 3));
+    const marks = []; /* of the line below each band a place for its number: the higher, the more to the right */
     bands.forEach((band, k) => { /* a line where one band ends and the next begins */
-      const isEnd = (k % pixels) + 1 < pixels && bands[k + 1] !== band, isAbove = k + pixels < bands.length && bands[k + pixels] !== band;
+      const x = k % pixels, y = (k - x) / pixels, isEnd = x + 1 < pixels && bands[k + 1] !== band, isAbove = k + pixels < bands.length && bands[k + pixels] !== band;
+      const upper = max(band, bands[k + (isEnd ? 1 : pixels)]), off = abs(x - pixels * (0.15 + 0.7 * upper / levels));
+      if ((isEnd || isAbove) && min(y, pixels - y) > 12 && !(marks[upper]?.off < off)) { marks[upper] = { x, y, off }; }
       image.data.set(isEnd || isAbove ? [...ink, 160] : [...data, band < 0 ? 0 : 20 + 184 * band / levels], 4 * k);
     });
     paint.putImageData(image, 0, 0);
+    paint.font = "600 16px system-ui, sans-serif";
+    paint.textAlign = "center";
+    paint.fillStyle = colour("--ink");
+    marks.forEach(({ x, y }, upper) => {
+      if (marks.some((other, i) => i < upper && other.isShown && abs(other.x - x) < 50 && abs(other.y - y) < 16)) { return; }
+      marks[upper].isShown = true;
+      paint.fillText((least + (most - least) * (upper / levels) ** 2).toPrecision(2), x, y + 5);
+    });
     paint.strokeStyle = paint.fillStyle = colour("--grad");
     paint.lineWidth = 2;
     let start = null;

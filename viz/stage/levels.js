@@ -8,16 +8,15 @@ function levelsIn(place, folded, network, folding, open) {
   set(box, "aria-label", "Levels");
   const about = network ? "The network, a layer a step" : "Of what repeats, only the repetition of the step is open";
   const toFolded = buttonIn(box, folded, about, () => open(folded), folded);
-  const here = buttonIn(box, "unit", network ? "A neuron, down to its scalars" : "The repetition that is open",
-    () => { if (network && !seen.unit) { open("scalars", unitAt(network, seen.node)); } });
+  const here = buttonIn(box, "unit", "A neuron, down to its scalars", () => { if (!seen.unit) { open("scalars", unitAt(network, seen.node)); } });
   const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => open("scalars"), "scalars");
   return (level, unit, node) => {
-    const name = unit ? unit.name : network ? "neuron" : level === "repeats" ? folding.nameAt(node) : "";
     seen = { unit, node };
+    put(toFolded.lastChild, (level === "repeats" && folding.nameAt(node)) || folded);
     set(toFolded, "aria-pressed", level === folded);
     set(toScalars, "aria-pressed", level === "scalars" && !unit);
-    here.hidden = !name;
-    put(here, name);
-    set(here, "aria-pressed", !network || unit !== null);
+    here.hidden = !network;
+    put(here, unit ? unit.name : "neuron");
+    set(here, "aria-pressed", unit !== null);
   };
 }

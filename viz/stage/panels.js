@@ -68,7 +68,7 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
     on(part, "click", (event) => { event.stopPropagation(); pick(i); });
   });
   const all = [...parts.values()].flat(), isOwn = (i) => !html || (operations.has(i) && !box.querySelector(`[data-n="${i}"] [data-n]`)); /* whether its operands are not written */
-  box.classList.toggle("gg-of-step", [...operations.keys()].some(isOwn));
+  tell(box, "gg-of-step", [...operations.keys()].some(isOwn));
   if (all.length) {
     box.tabIndex = 0;
     box.dataset.lmSuppressShortcuts = true;
@@ -187,14 +187,16 @@ function slidable(part) {
 function timelineIn(place, go, first, all) {
   const row = make("div", "gg-timeline", place), track = make("div", "gg-track", row);
   const ticks = make("div", "gg-ticks", track), slider = make("input", "", track);
-  const count = make("span", "gg-count", row);
+  const tally = make("div", "gg-tally", row), outcome = make("div", "gg-outcome", tally), count = make("span", "gg-count", tally);
+  const name = make("span", "", outcome), change = make("span", "", outcome);
+  set(outcome, "role", "status");
   set(ticks, "aria-hidden", "true");
   slider.type = "range";
   set(slider, "aria-label", "Step");
   on(slider, "input", () => go(Number(slider.value) - Number(slider.min)));
   let drawnFor = "", parts = [], shown = null;
-  new ResizeObserver(fitNames).observe(ticks); /* the count beside it may become longer */
-  return (steps, now, isOwn = false, before = "") => {
+  new ResizeObserver(measureNames).observe(ticks); /* the count beside it may become longer */
+  return (steps, now, isOwn = false, before = "", changed = ["", ""]) => {
     const start = isOwn ? 0 : first, phases = steps === shown ? drawnFor : steps.map((step) => step.phase).join();
     shown = steps;
     if (drawnFor !== phases) { draw(steps); drawnFor = phases; }
@@ -203,10 +205,12 @@ function timelineIn(place, go, first, all) {
     slider.value = start + now + 1;
     const total = isOwn || !first ? steps.length : max(all, first + steps.length);
     put(count, `${before}step ${start + now + 1} of ${total}`);
+    [name, change].forEach((each, i) => put(each, changed[i]));
     count.title = total > start + steps.length || start ? `Steps ${start + 1} to ${start + steps.length} of ${total} are on this page` : "";
     set(slider, "aria-valuetext", count.textNow + ", " + steps[now].phase);
     parts.forEach((part) => {
       const done = max(0, min(part.length, now + 1 - part.start));
+      part.isHere = done > 0 && now < part.start + part.length;
       if (part.ticks.length) {
         part.ticks.forEach((tick, i) => {
           tell(tick, "gg-on", i < done);
@@ -217,12 +221,19 @@ function timelineIn(place, go, first, all) {
         tell(part.bar, "gg-here", now >= part.start && now < part.start + part.length);
       }
     });
+    fitNames();
   };
 
-  /* A name that is wider than its part is left out. All are measured before any is hidden. */
+  function measureNames() {
+    parts.forEach((part) => { part.isTight = part.name.offsetWidth > part.box.clientWidth; });
+    fitNames();
+  }
+
+  /* A name that is wider than its part is left out; that of the step then stands alone. */
   function fitNames() {
-    const areCut = parts.map(({ name }) => name.scrollWidth > name.clientWidth);
-    parts.forEach(({ name }, i) => { name.style.visibility = areCut[i] ? "hidden" : ""; });
+    const isAlone = parts.some(({ isHere, isTight }) => isHere && isTight);
+    parts.forEach(({ name, isHere, isTight }, i) => Object.assign(name.style,
+      { visibility: (isAlone ? isHere : !isTight) ? "" : "hidden", alignSelf: i && isTight ? "flex-end" : "" }));
   }
 
   function draw(steps) {
@@ -237,14 +248,14 @@ function timelineIn(place, go, first, all) {
       part.length += 1;
     });
     parts.forEach((part) => {
-      const box = make("div", "gg-part gg-phase-" + part.phase, ticks);
+      const box = part.box = make("div", "gg-part gg-phase-" + part.phase, ticks);
       box.style.flexGrow = part.length;
       part.name = make("span", "gg-phase-name", box, part.phase);
       const line = make("div", "gg-line", box);
       if (steps.length > 160) { part.bar = make("i", "gg-on gg-bar", line); return; }
       for (let i = 0; i < part.length; i += 1) { part.ticks.push(make("i", "", line)); }
     });
-    requestAnimationFrame(fitNames);
+    requestAnimationFrame(measureNames);
   }
 }
 
@@ -255,6 +266,7 @@ function equationIn(box) {
   return (graph, step, isAsked, beside = null) => {
     clear(box);
     box.className = "gg-equation" + (step.isLayer ? " gg-layer" : "");
+    const isNarrow = matchMedia("(max-width: 700px)").matches;
     step.equations.forEach((equation, n) => {
       const line = make("div", n ? "gg-second" : "gg-first", box);
       let pair = null, sign = "";
@@ -265,22 +277,28 @@ function equationIn(box) {
         if (sign) { make("b", "gg-sign-between", bound, sign); }
         const [caption, text, isAnswer] = term;
         const said = written(graph, caption);
-        const kind = /^upstream|^gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
+        const kind = /^upstream|gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
         const shown = isAnswer && isAsked ? "?" : written(graph, text, step);
         const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : "") + (shown.includes("\t") ? " gg-grid" : ""), bound);
-        make("small", "", card, asFormula(said)).title = said;
+        make("small", "", card, asFormula(isNarrow ? abbreviated(said, graph.nodes[graph.root].n) : said)).title = said;
         make("b", "", card, asFormula(shown));
-        card.classList.toggle("gg-wide", shown.length > 16);
+        tell(card, "gg-wide", shown.length > 16);
       });
     });
     const last = box.lastChild;
-    if (beside) { make("div", "gg-beside", box, beside); }
-    if (step.phase === "backward" && step.edges.length === 1 && !isAsked) {
+    if (beside) { make("div", "gg-uses gg-beside", last, beside); }
+    else if (step.phase === "backward" && step.edges.length === 1 && !isAsked) {
       const [received, uses] = usesOf(graph, step);
-      make("div", "gg-uses", last, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
-        (received < uses ? ": not complete yet" : ": complete"));
+      if (uses > 1 || !isNarrow) { make("div", "gg-uses", last, `${received} of ${uses} ${uses > 1 ? "uses" : "use"} received` +
+        (received < uses ? ": not complete yet" : ": complete")); }
     }
   };
+}
+
+/* A caption where there is little room: of the upstream and the local derivative the place and the colour tell too. */
+function abbreviated(said, root) {
+  const text = said.replace(/^gradient of (.+?)( so far)?$/, `∂${root}/∂$1$2`).replace("learning rate", "η").replace(" all updates", "");
+  return text.length > 15 ? text.replace(/^(upstream|local) /, "") : text;
 }
 
 /* How many of its contributions the receiver of a step has, and will get. */
@@ -313,11 +331,11 @@ function guessIn(place, { reveal, next, leave }) {
     if (!input.value.trim()) { reveal(); return; }
     if (isRight(input.value, wanted)) { reveal(); verdict.textContent = "Right." + (hasNext ? " Enter goes on." : ""); return; }
     const isNumber = !isNaN(typed(input.value)) || isNaN(wanted);
-    verdict.textContent = isNumber ? "Not yet. Try again, or press Show." : "That is no number.";
+    verdict.textContent = isNumber ? "Not yet: try again, or Show." : "That is no number.";
   });
   return { input, show(number, of, isPredicting, isAsked, isNew, isBeforeLast) {
     put(wish, asFormula(of));
-    if (!isPredicting && form.contains(document.activeElement)) { leave(); } /* the keys would go with the field */
+    if (!isPredicting && hasKeys(form)) { leave(); } /* the keys would go with the field */
     form.hidden = !isPredicting;
     hasNext = isBeforeLast;
     isDone = !isAsked;
@@ -358,7 +376,7 @@ function drawersIn(place, bar, opened) {
   function toggle(name) { open(now === name ? null : name); }
 
   function open(name) {
-    const opener = now && box.contains(document.activeElement) ? drawers.get(now).opener : null;
+    const opener = now && hasKeys(box) ? drawers.get(now).opener : null;
     now = name;
     drawers.forEach(({ content, opener, label }, each) => {
       content.hidden = each !== name;
@@ -582,9 +600,9 @@ function mistakesIn(place, choose) {
   });
   return (graph, count, arrives = null) => {
     buttons.forEach((button, i) => set(button, "aria-pressed", names[i] === chosen));
-    why.textContent = chosen ? WHY[chosen] : "";
+    why.textContent = chosen ? WHY[chosen] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "";
     names.forEach((name, k) => {
-      table.head.cells[k + 2].classList.toggle("gg-chosen", name === chosen);
+      tell(table.head.cells[k + 2], "gg-chosen", name === chosen);
       table.hide(k + 2, chosen !== null && name !== chosen);
     });
     const before = order.length;

@@ -19,6 +19,8 @@ function rectOf(element) { return element.getBoundingClientRect(); }
 
 function clear(element) { element.textContent = ""; }
 
+function hasKeys(element) { return element.contains(document.activeElement); }
+
 function giveKeys(element) { if (element) { element.focus({ preventScroll: true }); } }
 
 /* An event that is answered here, and by nobody else. */
@@ -82,11 +84,12 @@ function widthOfName(text, size = "650 15") {
 /* Sets a number in `room`: smaller where it is too wide, and in fewer digits where that is not enough; all
    of them are in the title. */
 function putNumber(line, text, number, room, size, after = "") {
-  if (line.textNow === text + after) { return; }
+  const all = [text, after, room].join();
+  if (line.textNow === all) { return; }
   const width = (each) => (each.length * size < room ? 0 : widthOfName(each + after, size));
   const fits = (each) => SMALLEST_NUMBER * width(each) <= room;
   const shown = fits(text) || !isFinite(number) ? text : fewerDigits(number, text, fits);
-  line.textNow = text + after;
+  line.textNow = all;
   line.textContent = shown + after;
   line.style.fontSize = width(shown) > room ? tenth(size * max(SMALLEST_NUMBER, room / width(shown))) + "px" : "";
 }
@@ -185,7 +188,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   function isWanted(part) {
     return now.lit.roles.has(part.key) || now.lit.edges.has(part.key) || (!isFar && (!region ||
       (part.left < region.x + region.width && part.right > region.x && part.top < region.y + region.height && part.bottom > region.y))) ||
-      (part.isSeen && part.made.group.contains(document.activeElement)); /* it would lose the keys */
+      (part.isSeen && hasKeys(part.made.group)); /* it would lose the keys */
   }
 
   function stubOf(i) {
@@ -263,10 +266,13 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     tell(box.group, "role", lit.roles.get("n" + i));
     if (!box.gradient) { return; }
     const gradient = isAsked && lit.asked.gradients.has(i) ? "?" : node.f ? "frozen" : short(known.gradients[i]);
-    const wrong = beside && known.gradients[i] !== null && beside[i].isOff ? "≠ " + short(beside[i].wrong) : "";
-    putNumber(box.gradient, gradient, known.gradients[i], room, 15);
-    if (wrong) { box.wrong = box.wrong || drawn("text", { "class": "gg-wrong-gradient", x: 9, y: layout.boxes[i].height + 12 }, box.group); }
-    if (box.wrong) { put(box.wrong, wrong); }
+    const isWrong = beside && known.gradients[i] !== null && beside[i].isOff, half = room / 2 - 14; /* beside "≠" */
+    putNumber(box.gradient, gradient, known.gradients[i], isWrong ? half : room, 15);
+    box.wrong?.remove();
+    if (isWrong) {
+      box.wrong = drawn("text", { "class": "gg-wrong-gradient", x: room + 8, y: 75, "text-anchor": "end" }, box.group, "≠ ");
+      putNumber(drawn("tspan", {}, box.wrong), short(beside[i].wrong), beside[i].wrong, half, 15);
+    }
     const status = statusOf(i), share = graph.uses[i] ? known.received[i] / graph.uses[i] : 1;
     tell(box.group, "status", status);
     drawMark(box.mark, status, status === "waiting" ? 0 : status === "partial" ? share : 1);
@@ -508,4 +514,4 @@ function flowIn(place, layout) {
 
 function eased(share) { return share * share * (3 - 2 * share); }
 
-function isCalm() { return window.matchMedia("(prefers-reduced-motion: reduce)").matches; }
+function isCalm() { return matchMedia("(prefers-reduced-motion: reduce)").matches; }

@@ -10,6 +10,7 @@ const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the an
 const MEASURED = 8; /* so many equations of each phase are measured */
 const FEW = 0.1; /* of the steps that have the longest equations */
 const SHARE = 0.165, LEAST_SHARE = 118; /* of the height, and in pixels: so tall may the equation line be */
+const TWO_ROWS = 98; /* from this height on the equation line has room for two of full size */
 const NUMERAL = /^[-.0-9]$/; /* a key with which a number may begin */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
 
@@ -50,7 +51,7 @@ function setUp(root, moved) {
   const alone = data.folds ? aloneIn(graph, frame) : null;
   const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); remember(); },
-    () => Boolean(root.dataset.focus) || root.contains(document.activeElement));
+    () => Boolean(root.dataset.focus) || hasKeys(root));
   const broken = make("p", "gg-note gg-alarm gg-broken", page);
   set(broken, "role", "status");
   const equation = make("div", "gg-equation", page), showEquation = equationIn(equation);
@@ -66,7 +67,7 @@ function setUp(root, moved) {
   const canThrow = canChange && movable.length > 0 && movable.every((node) => node.k === "leaf");
   if (canChange) { liveControls(); }
   const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), (name) => {
-    page.classList.toggle("gg-has-drawer", name !== null);
+    tell(page, "gg-has-drawer", name !== null);
     if (isPredicting && TELLING.includes(name)) { predict(); }
     camera.release();
     fitLater();
@@ -94,7 +95,7 @@ function setUp(root, moved) {
   root.querySelectorAll(".gg-static").forEach((part) => { part.hidden = true; });
   root.tabIndex = -1; /* a click anywhere gives the stage the keys */
   on(root, "keydown", onKey);
-  on(root, "pointerdown", () => { if (!root.contains(document.activeElement)) { takeKeys(); } });
+  on(root, "pointerdown", () => { if (!hasKeys(root)) { takeKeys(); } });
   new ResizeObserver(fitLater).observe(frame);
   root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
     get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: null }),
@@ -102,7 +103,7 @@ function setUp(root, moved) {
   arrange();
   if (data.state) {
     restore(data.state);
-    if (!root.dataset.focus && root.contains(document.activeElement)) { document.activeElement.blur(); }
+    if (!root.dataset.focus && hasKeys(root)) { document.activeElement.blur(); }
   }
   if (root.dataset.focus) {
     restoreFromAddress();
@@ -228,6 +229,7 @@ function setUp(root, moved) {
     if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; } /* a drawer may hide it */
     equation.widthNow = page.clientWidth + level;
     equation.style.height = "";
+    tell(page, "gg-two", false);
     const share = max(LEAST_SHARE, SHARE * page.clientHeight), [common, rare] = longestSteps();
     const heightOf = (step, isSmall) => {
       showEquation(graph, step, false);
@@ -236,6 +238,7 @@ function setUp(root, moved) {
     };
     const heights = common.map((step) => heightOf(step, false)).map((height, i) => (height > share ? heightOf(common[i], true) : height));
     equation.style.height = max(...heights.concat(rare.map((step) => heightOf(step, true))).map((height) => min(share, height))) + "px";
+    tell(page, "gg-two", parseFloat(equation.style.height) > TWO_ROWS); /* one equation below the other in every step */
     equate();
   }
 
@@ -418,13 +421,12 @@ function setUp(root, moved) {
     formula.show(step, (i) => graph.nodes[i], ownFormula(step.node),
       unit ? written(graph, formulas.get(step.node) || "") : "", unit ? unit.out : step.node);
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
-    timeline(steps, now, isNetwork() || unit, throwsSoFar);
+    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.nodes[graph.root].n, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
     levels(level, unit, step.node);
     put(hint, isNetwork() ? "click a neuron to open it" : canChange ? "drag a number with ◂ ▸: everything follows" : "");
     const beside = equate();
     guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew, now < steps.length - 1);
-    page.classList.toggle("gg-updated", step.phase === "update");
-    set(svg, "class", "gg-picture gg-at-" + (step.phase === "seed" ? "backward" : step.phase === "update" ? "forward" : step.phase));
+    tell(page, "at", step.phase === "seed" ? "backward" : step.phase);
     if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden); }
     if (held !== null) { giveKeys((held && picture.box(Number(held))) || root); held = null; }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
@@ -461,8 +463,9 @@ function setUp(root, moved) {
   function besides(step, beside) {
     if (step.phase !== "backward") { return null; }
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
-    return `${wrongEngine}: gradient of ${graph.nodes[i].n} is ${short(wrong)} now` +
-      (isOff ? `, right is ${short(right)}` : wrong === right ? ", as it should be" : ", and not complete");
+    const { n } = graph.nodes[i];
+    return `${wrongEngine}:\n` + (wrong === right && !isOff ? "the same as right" + (graph.uses[i] > 1 ? "" : `: ${n} is used once`) :
+      `gradient of ${n} is ${short(wrong)} now, ` + (isOff ? `right is ${short(right)}` : "and not complete"));
   }
 
   /* The node at which a step of scalars arrives, if it is one. */
@@ -497,7 +500,8 @@ function setUp(root, moved) {
     isPredicting = !isPredicting;
     isRevealed = false;
     set(predictor, "aria-pressed", isPredicting);
-    root.classList.toggle("gg-predicting", isPredicting);
+    controls.style.minHeight = isPredicting ? rectOf(controls).height + "px" : ""; /* the picture stands still */
+    tell(root, "gg-predicting", isPredicting);
     if (isPredicting && TELLING.includes(drawers.isOpen())) { drawers.open(null); }
     fitLater();
     show(true);
@@ -506,7 +510,7 @@ function setUp(root, moved) {
   function play() {
     if (timer) { pause(); return; }
     if (now === steps.length - 1 && !isHidden()) { go(0); }
-    timer = window.setInterval(tick, isCalm() ? CALM_PACE : PACE);
+    timer = setInterval(tick, isCalm() ? CALM_PACE : PACE);
     showPlayer("pause", "Pause");
   }
 
@@ -518,7 +522,7 @@ function setUp(root, moved) {
 
   function pause() {
     if (!timer) { return; }
-    window.clearInterval(timer);
+    clearInterval(timer);
     timer = null;
     showPlayer("play", "Play");
   }
@@ -640,11 +644,11 @@ function setUp(root, moved) {
   }
 
   function type(i, key = "") {
-    const box = rectOf(picture.box(i)), around = rectOf(frame), before = spelled(graph.values[i]);
+    const box = rectOf(picture.box(i)), number = rectOf(picture.box(i).querySelector(".gg-value")), around = rectOf(frame), before = spelled(graph.values[i]);
     const input = fieldIn(frame, "New number of " + graph.nodes[i].n, { Enter: () => end(true), Escape: () => end(false) });
     input.className = "gg-typed";
     input.value = NUMERAL.test(key) ? key : before;
-    Object.assign(input.style, { left: box.left - around.left + "px", top: box.top - around.top + 0.3 * box.height + "px",
+    Object.assign(input.style, { left: box.left - around.left + "px", top: number.top - around.top - 2 + "px",
       width: max(90, box.width) + "px" });
     let isDone = false;
     const end = (isEntered) => {
@@ -807,8 +811,8 @@ function setUp(root, moved) {
   /* The address of a page of its own holds the state, so that it can be linked and reloaded. */
   function remember() {
     if (!root.dataset.focus || !root.stage) { return; }
-    window.clearTimeout(remembering);
-    remembering = window.setTimeout(writeAddress, 120);
+    clearTimeout(remembering);
+    remembering = setTimeout(writeAddress, 120);
   }
 
   function writeAddress() {

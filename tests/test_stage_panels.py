@@ -1,0 +1,172 @@
+"""What stands around the picture: it fits small windows, and leaves the picture where it is."""
+
+from typing import Any
+
+import pytest
+from browsing import PAINTED, Pages
+from stepping import Stepper, document, with_loss
+
+from glassgrad import Backprop, Value, backprop
+
+DESK, PHONE = {"width": 1280, "height": 720}, {"width": 360, "height": 640}
+SIZES = [DESK, {"width": 768, "height": 1024}, PHONE]
+
+
+def neuron() -> Backprop:
+    x1, x2, w1, w2 = (Value(n, s) for n, s in ((2.0, "x1"), (0.5, "x2"), (-3.0, "w1"), (1.0, "w2")))
+    b = Value(6.88, "b")
+    o = (x1 * w1 + x2 * w2 + b).tanh()
+    o.label = "o"
+    return backprop(o, learning_rate=0.1, parameters=[w1, w2, b])
+
+
+def repeated() -> Backprop:
+    h, w = Value(0.1, "h0"), Value(0.9, "w")
+    for i in range(24):
+        h = (w * h + Value(0.1 * i, f"x{i}")).tanh()
+    return backprop(h)
+
+
+def opened(new_page: Pages, steps: Backprop, size: dict[str, int], **look: Any) -> Stepper:
+    return document(new_page, steps, viewport=size, reduced_motion="reduce", **look)
+
+
+FRAME = """root => { const {top, height} = root.querySelector(".gg-frame").getBoundingClientRect();
+  return [top, height]; }"""
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("build", [neuron, repeated])
+def test_a_guess_leaves_the_picture_where_it_is(
+    build: Any, size: dict[str, int], new_page: Pages
+) -> None:
+    one = opened(new_page, build(), size)
+    one.go(one.root.evaluate("root => root.stage.count") * 2 // 3)
+    before = one.root.evaluate(FRAME)
+    one.press("p")
+    one.root.page.evaluate(PAINTED)
+    assert one.root.evaluate(FRAME) == before
+    one.root.locator(".gg-guess input").fill("123")
+    one.root.locator(".gg-guess input").press("Enter")
+    one.root.page.evaluate(PAINTED)
+    assert one.shown()["verdict"]
+    assert one.root.evaluate(FRAME) == before
+
+
+def test_with_forced_colours_the_timeline_tells_done_now_and_to_come(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), DESK, forced_colors="active")
+    one.go(7)
+    done, now, future = one.root.evaluate("""root => [5, 6, 7].map(i =>
+      getComputedStyle(root.querySelectorAll(".gg-ticks i")[i]).backgroundColor)""")
+    paper = one.root.evaluate("root => getComputedStyle(root).backgroundColor")
+    assert len({done, now, future}) == 3
+    assert future == paper
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_what_a_throw_has_changed_stands_beside_the_counter(
+    size: dict[str, int], new_page: Pages
+) -> None:
+    one = opened(new_page, neuron(), size)
+    assert one.root.locator(".gg-outcome").inner_text() == ""
+    before = f"{one.root.evaluate('root => root.stage.go(4) || root.stage.numbers().o.value'):.4g}"
+    one.go(1)
+    height = one.root.locator(".gg-timeline").evaluate("part => part.clientHeight")
+    one.press("n")
+    one.press("n")
+    o = one.root.evaluate("root => root.stage.numbers().o.value")
+    told = one.root.locator(".gg-outcome").inner_text().split()
+    assert told == ["o", before, "→", f"{o:.4g}"]
+    assert one.shown()["count"] == "throw 2 · step 1 of 18"
+    assert one.root.locator(".gg-timeline").evaluate("part => part.clientHeight") == height
+    one.press("p")
+    assert one.root.locator(".gg-outcome").inner_text() == "", "it would tell the answer"
+
+
+PHASES = """root => Array.from({ length: root.stage.count }, (_, i) => {
+  root.stage.go(i);
+  const track = root.querySelector(".gg-track").getBoundingClientRect();
+  return [root.stage.step().phase, [...root.querySelectorAll(".gg-phase-name")]
+    .filter(name => getComputedStyle(name).visibility === "visible").filter(name => {
+      const {left, right} = name.getBoundingClientRect();
+      return left >= track.left - 1 && right <= track.right + 1;
+    }).map(name => name.textContent)];
+})"""
+
+
+def test_on_a_phone_the_phase_of_the_step_is_named(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), PHONE)
+    one.root.page.evaluate(PAINTED)
+    for phase, names in one.root.evaluate(PHASES):
+        assert phase in names
+
+
+CUT = """root => Array.from({ length: root.stage.count }, (_, i) => {
+  root.stage.go(i);
+  return [...root.querySelectorAll(".gg-term small")]
+    .filter(part => part.scrollWidth > part.clientWidth).map(part => part.textContent);
+}).flat()"""
+
+
+@pytest.mark.parametrize("build", [neuron, with_loss, repeated])
+def test_on_a_phone_captions_are_whole(build: Any, new_page: Pages) -> None:
+    one = opened(new_page, build(), PHONE)
+    assert one.root.evaluate(CUT) == []
+
+
+def test_of_the_levels_one_is_pressed(new_page: Pages) -> None:
+    one = opened(new_page, repeated(), DESK)
+    one.go(100)
+    pressed = one.root.locator(".gg-levels [aria-pressed=true]:visible").all_inner_texts()
+    assert len(pressed) == 1
+    assert pressed[0].startswith("repeat ")
+
+
+def test_the_field_for_a_number_leaves_the_name_to_be_read(new_page: Pages) -> None:
+    for size in SIZES:
+        one = opened(new_page, neuron(), size)
+        one.box("x1").focus()
+        one.root.page.keyboard.press("Enter")
+        name, field = (
+            one.root.locator(part).bounding_box()
+            for part in (".gg-box[data-n='0'] .gg-name", ".gg-typed")
+        )
+        assert name["y"] + 0.8 * name["height"] <= field["y"]
+
+
+def test_an_update_has_its_own_colour_and_the_gradient_keeps_its_own(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), DESK)
+    colours = """root => {
+      const style = (part, name) => getComputedStyle(root.querySelector(part))[name];
+      return [style("[data-role=receiver] > rect", "stroke"),
+        style("[data-role=receiver] .gg-gradient", "fill"),
+        style(".gg-term.gg-grad b", "color"), style(".gg-ticks i.gg-now", "backgroundColor")];
+    }"""
+    one.go(12)
+    backward = one.root.evaluate(colours)
+    assert len(set(backward)) == 1
+    one.go(16)
+    stroke, gradient, factor, tick = one.root.evaluate(colours)
+    assert gradient == factor == backward[0]
+    assert stroke == tick != gradient
+
+
+def test_after_a_throw_the_map_is_seen_without_scrolling(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), DESK)
+    one.press("n")
+    one.root.page.wait_for_timeout(200)
+    axes = one.root.locator(".gg-axes").bounding_box()
+    body = one.root.locator(".gg-drawer-body").bounding_box()
+    assert axes["y"] + axes["height"] <= body["y"] + body["height"]
+
+
+def test_a_wrong_engine_that_is_right_here_says_why(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), DESK)
+    one.go(12)
+    one.press("m")
+    one.root.get_by_role("button", name="= instead of +=").click()
+    assert "no node is used twice" in one.root.locator(".gg-why").inner_text()
+    said = one.root.locator(".gg-beside").inner_text()
+    assert said == "= instead of +=:\nthe same as right: x2 is used once"
+    assert one.root.locator(".gg-uses:not(.gg-beside)").count() == 0
+    assert not one.root.locator(".gg-equation.gg-small").count()
