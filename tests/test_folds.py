@@ -159,7 +159,7 @@ SEEN = """root => ({
   folds: Array.from(root.querySelectorAll(".gg-fold"), fold => fold.querySelector(".gg-name").textContent),
   boxes: root.querySelectorAll(".gg-box").length,
   elements: root.querySelectorAll("*").length,
-  here: root.querySelector(".gg-levels [aria-pressed=true]").textContent,
+  here: root.querySelector(".gg-levels [aria-pressed=true]")?.textContent,
 })"""  # noqa: E501
 
 

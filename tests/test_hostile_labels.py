@@ -40,7 +40,7 @@ from glassgrad.viz.dot import indexed
 from glassgrad.viz.formulas import identifier
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.page import OWN
-from glassgrad.viz.stage import has_folds, network_of
+from glassgrad.viz.stage import scripts_of
 
 LABELS = hostile.corpus("labels")
 BATCH = 40
@@ -122,9 +122,7 @@ def check_page(steps: Backprop, usual: Backprop) -> tuple[Html, Html]:
     assert not acting(html)
     assert page.parts == plain.parts
     markup, data, code = page.texts["script"]
-    assert code.startswith(
-        f"{stage_script(network_of(steps) is not None, has_folds(steps))}({OWN},null,"
-    )
+    assert code.startswith(f"{stage_script(scripts_of(steps))}({OWN},null,")
     assert code == plain.texts["script"][2]
     assert not set(data) & set("<>&")
     check_data(strict_json(data), steps)

@@ -10,7 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from glassgrad import MLP, Backprop, Neuron, Value, backprop, compiled, engine, 
 from glassgrad.engine.printing import short
 from glassgrad.viz import stage
 from glassgrad.viz.drawing import picture_of
-from glassgrad.viz.markup import DARK, compact, stage_script
+from glassgrad.viz.markup import DARK, OPTIONAL, compact, stage_script
 from glassgrad.viz.page import FORM, USUAL, Page, packed, with_texts
 from glassgrad.viz.told import tell
 
@@ -39,8 +39,8 @@ NEURONS = pytest.mark.parametrize("build", [lecture_neuron, module_neuron])
 
 def size_of(page: str) -> int:
     """How many bytes a page has without what every page has."""
-    kinds = product((True, False), repeat=2)
-    scripts = [script for kind in kinds if (script := stage_script(*kind)) in page]
+    kinds = [frozenset(c) for n in range(6) for c in combinations(sorted(OPTIONAL), n)]
+    scripts = [script for kind in kinds if (script := stage_script(kind)) in page]
     assert len(scripts) == 1
     for always in (*scripts, compact("stage/stage.css")):
         page = page.replace(always, "")
@@ -93,7 +93,7 @@ def test_the_picture_of_a_page_has_the_boxes_and_looks_of_the_drawing() -> None:
         shown = {kind: DARK[colour] for kind, colour in looks.items() if colour in DARK}
         assert darkened[shape] == (lacks, shown)
     whole = ET.fromstring(picture_of(steps.diagram, steps.gradients).svg)
-    shapes = [f"{SVG}{shape}" for shape in ("polygon", "path", "ellipse", "rect")]
+    shapes = [f"{SVG}{shape}" for shape in ("polygon", "path", "ellipse", "circle", "rect")]
     drawn, pictured = ([p for p in svg.iter() if p.tag in shapes] for svg in (whole, small))
     looks_of: list[Counter[tuple[str, ...]]] = [Counter(), Counter()]
     for found, parts in zip(looks_of, (drawn, pictured)):
@@ -235,17 +235,19 @@ def test_a_complete_gradient_is_checked_by_differences() -> None:
     y = x * x
     y.label = "y"
     steps = backprop(y)
-    assert record_of(steps, 2)["check"] == ""
-    assert record_of(steps, 3)["check"] == "Check by differences: ∂y/∂x ≈ 6, the same."
-    kink = record_of(backprop(Value(0.0, label="x").relu()), 2)["check"]
-    assert "no single slope" in kink
+    checks = [each.check for each in stage.all_told(steps)]
+    assert checks == ["", "", "", "Check by differences: ∂y/∂x ≈ 6, the same."]
+    assert "no single slope" in stage.all_told(backprop(Value(0.0, label="x").relu()))[2].check
+    assert data_of(steps)["checked"]  # the page computes them, unless it does not compute
+    words = str(data_of(backprop(in_python()))["texts"])
+    assert "Check by differences" in words
 
 
 def test_a_large_graph_is_not_checked() -> None:
     x = Value(1.0)
     for _ in range(300):
         x = x * 1.001
-    assert {step["check"] for step in unpacked(data_of(backprop(x)))["steps"]} == {""}
+    assert "checked" not in data_of(backprop(x))
 
 
 def test_the_last_update_tells_the_new_loss() -> None:

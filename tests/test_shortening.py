@@ -12,7 +12,7 @@ from glassgrad import Backprop
 from glassgrad.viz import markup
 from glassgrad.viz.markup import asset, compact, digest, stage_files, stage_script
 from glassgrad.viz.page import Page
-from glassgrad.viz.stage import has_folds, network_of
+from glassgrad.viz.stage import scripts_of
 
 RULES = """() => [...[...document.styleSheets].at(-1).cssRules]
   .map(rule => rule.cssText.replaceAll(", ", ","))"""
@@ -97,8 +97,7 @@ def test_the_stage_does_the_same_with_short_names(
     for is_short in (True, False):
         shown = new_page.show(f"{HEAD}<main>{page.element}</main>")
         shown.emulate_media(reduced_motion="reduce")
-        parts = network_of(steps) is not None, has_folds(steps)
-        script = stage_script(*parts, is_short=is_short)
+        script = stage_script(scripts_of(steps), is_short=is_short)
         shown.evaluate(f"() => {script}(document, null, {page.functions}).length")
         shown.evaluate(PAINTED)
         seen.append(shown.evaluate(WALK))

@@ -148,6 +148,7 @@ LINES = """root => {
       cut: [...box.children].filter(line => line.scrollWidth > line.clientWidth).length,
       apart: parts.filter((part, i) => {
         const [a, b] = [part, parts[i + 1] || part].map(rect);
+        if (isTurned && part.textContent === "=") { return false; } // it ends a line
         return part.matches(".gg-sign-between") && (a.bottom < b.top || a.top > b.bottom);
       }).length,
       broken: parts.filter((part, i) => { // a line that begins with "="

@@ -86,7 +86,7 @@ _USUAL = ' font-size="12.00" font-family="Helvetica,Arial,sans-serif"'
 _LOOKS = {
     "rect": {"fill": PAPER, "stroke": FAN},
     "path": {"fill": "none", "stroke": FAN},
-    "ellipse": {"fill": OPERATION, "stroke": FAN},
+    "circle": {"fill": OPERATION, "stroke": FAN},
 }
 """How most shapes look: boxes, lines and operations."""
 
@@ -184,6 +184,7 @@ _COMPACT: Sequence[Rewrite] = (
     ("&#45;", "-"),
     (r"scale\(1 1\) rotate\(0\) ", ""),
     (r' (?:d|points|[cr]?[xy]|width|height|viewBox|font-size)="[^"]*"', _shortened),
+    (r'<ellipse([^>]*) rx="(\S+)" ry="\2"', r'<circle\1 r="\2"'),
     (r'<path([^>]*?) d="M(\S+),(\S+)L(\S+),\3C\S+ (\S+),\S+ \5,\S+L\5,\S+C\5,\S+ \S+,(\S+) \4,'
      r'\6L\2,\6C\S+,\6 (\S+),\S+ \7,\S+L\7,\S+C\7,\S+ \S+,\3 \2,\3"/>', _boxed),
 )  # fmt: skip
@@ -292,9 +293,13 @@ def scrolling_table(
 # `python .ci/shorten.py`; where one was changed since, pages have it as it is: right, and longer.
 
 _FOLDER = Path(__file__).parent
-STAGE = "numbers layout camera picture folds network levels panels experiments stage".split()
+STAGE = (
+    "numbers layout camera picture alone folds network levels panels factors experiments stage"
+).split()
 """The files of the stage, in the order in which they are joined."""
-OTHERS = ("stage/stage.css", "stage/network.css", "program.css", "program.js")
+OPTIONAL = frozenset(("alone", "folds", "network", "levels", "factors"))
+"""Those that only some pages need; see `page.py` and `stage.scripts_of`."""
+OTHERS = ("stage/stage.css", "stage/alone.css", "stage/network.css", "program.css", "program.js")
 """The files that pages have as they are, each for itself."""
 HEAD = 'function(within,moved,operations){"use strict"'
 """How the function begins that the scripts of the stage are the body of; see `stage_script`."""
@@ -307,21 +312,19 @@ def compact(name: str) -> str:
 
 
 @cache
-def stage_script(has_network: bool = True, has_folds: bool = True, is_short: bool = True) -> str:
-    """The scripts of the stage as one function; without networks and folds where there are none.
+def stage_script(needed: frozenset[str] = OPTIONAL, is_short: bool = True) -> str:
+    """The scripts of the stage as one function, of the optional ones those that are needed.
 
     It takes an element that has stages in it; what to call when a reader moves, or null; and the
     rows of the table as functions, from `stage.javascript`. Where it is not to be short, it is as
     in the files.
     """
-    has_levels = has_network or has_folds
-    is_needed = {"network": has_network, "folds": has_folds, "levels": has_levels}
     if is_short and _is_kept(stage_files()):
         head, *parts = _kept()["stage"]
     else:
         head, parts = HEAD, [asset(name) for name in stage_files()]
-    needed = [part for name, part in zip(STAGE, parts) if is_needed.get(name, True)]
-    return f"({';'.join([head, *needed])}}})"
+    taken = [part for name, part in zip(STAGE, parts) if name in needed or name not in OPTIONAL]
+    return f"({';'.join([head, *taken])}}})"
 
 
 def stage_files() -> list[str]:

@@ -54,10 +54,11 @@ class Page:
             data["state"] = state
             if state["level"] == "scalars":
                 self.start = max(self.start, min(state["step"], told[-1].step.index))
-        has_network, has_folds = "network" in data, "folds" in data
-        self._script = stage_script(has_network, has_folds)
-        style = compact("stage/stage.css")
-        style += compact("stage/network.css") if has_network or has_folds else ""
+        scripts = stage.scripts_of(steps)
+        scripts |= {"factors"} if "data-factors" in more else set()
+        self._script = stage_script(scripts)
+        styles = {"stage": True, "alone": "alone" in scripts, "network": "levels" in scripts}
+        style = "".join(compact(f"stage/{name}.css") for name, has in styles.items() if has)
         self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         below = f'<div class="gg-more">{more}</div>' if more else ""
         expression, kept = data.pop("formula"), markup.json_inside(packed(data))

@@ -26,7 +26,7 @@ from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol
 from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
-from glassgrad.viz.patterns import Network, Repeats
+from glassgrad.viz.patterns import FEWEST_NODES, Network, Repeats
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.steps import Step, Steps
 from glassgrad.viz.told import (
@@ -64,7 +64,7 @@ def data(
     """
     told = all_told(steps) if told is None else told
     why_not = javascript(steps)[1] if why_not is None else why_not
-    diagram, is_whole, folds = steps.diagram, len(told) >= len(steps), has_folds(steps)
+    diagram, is_whole, scripts = steps.diagram, len(told) >= len(steps), scripts_of(steps)
     opened = kept = set(range(len(diagram)))
     if not is_whole:  # then the nodes are those that the shown steps speak of
         opened = {each.step.node for each in told if each.step.phase != "update"}
@@ -80,6 +80,7 @@ def data(
         "rate": steps.learning_rate,
         "after": None if steps.new_loss is None else _number(steps.new_loss),
         "live": why_not or True,
+        "checked": any(each.check for each in told),
         "outdated": diagram.outdated_note(),
         "broken": not_finite(steps) if why_not else "",
         "first": told[0].step.index,
@@ -89,11 +90,12 @@ def data(
         "lines": lines,
         "series": [{"count": each.count, "around": each.around} for each in repeats.series],
         "network": network and network.record(places),
-        "folds": folds,
-        "operands": MOST_OPERANDS if folds else None,
+        "alone": "alone" in scripts,
+        "folds": "folds" in scripts,
+        "operands": MOST_OPERANDS if "folds" in scripts else None,
         "steps": [_step(steps, each, places, is_live=not why_not) for each in told],
     }
-    left_out = ("outdated", "broken", "series", "network", "folds", "operands")
+    left_out = ("checked", "outdated", "broken", "series", "network", "alone", "folds", "operands")
     return {key: each for key, each in found.items() if each or key not in left_out}
 
 
@@ -123,12 +125,23 @@ def network_of(steps: Steps) -> Network | None:
     return steps.network if _is_short(steps) else None
 
 
-def has_folds(steps: Steps) -> bool:
-    """Whether the page may show a part of the graph: of a larger one, or where an edge is long.
+def scripts_of(steps: Steps) -> frozenset[str]:
+    """The optional scripts that the page needs."""
+    found = {"network"} if network_of(steps) else set[str]()
+    found |= {"folds"} if _has_folds(steps.diagram) else set()
+    found |= {"levels"} if found else set()
+    return frozenset(found | {"alone"} if _is_wide(steps.diagram) else found)
 
-    Repetitions and some of many operands are folded; steps with long edges may be shown alone.
-    """
-    diagram, ranks, uses = steps.diagram, list[int](), [list[int]() for _ in steps.diagram]
+
+def _has_folds(diagram: Diagram) -> bool:
+    """Whether a part of the graph may be folded: what repeats, or some of many operands."""
+    has_many = any(len(node.parents) > MOST_OPERANDS for node in diagram)
+    return has_many or len(diagram) >= FEWEST_NODES
+
+
+def _is_wide(diagram: Diagram) -> bool:
+    """Whether steps may be shown alone: of a larger graph, or where an edge is long."""
+    ranks, uses = list[int](), [list[int]() for _ in diagram]
     for node in diagram:
         ranks.append(1 + max((ranks[parent] for parent in node.parents), default=-1))
         for parent in node.parents:
@@ -305,7 +318,7 @@ def _step(steps: Steps, said: Told, places: Mapping[int, int], *, is_live: bool)
         "equations": [[*map(term, equation)] for equation in said.equations],
         "cells": [text(cell) for cell in said.cells],
         "answer": [kind, places[node], *operand],
-        "check": said.check,
+        "check": "" if is_live else said.check,  # a live page computes it
     }
     if step.parent is not None and not is_live:
         found["uses"] = [step.received, step.uses]

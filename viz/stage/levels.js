@@ -1,5 +1,5 @@
-/* The buttons of the levels, on pages that have some: the network or what repeats, the neuron or the
-   repetition that is open, and all scalars. A step of the network is a layer, so layers need none. */
+/* The buttons of the levels, on pages that have some: what repeats, or the network and a neuron, and all
+   scalars. A step of the network is a layer, so layers need none. */
 
 /* `open` opens a level, and a neuron of it. Gives how to show which one is open, at which node. */
 function levelsIn(place, folded, network, folding, open) {
@@ -8,14 +8,14 @@ function levelsIn(place, folded, network, folding, open) {
   set(box, "aria-label", "Levels");
   const about = network ? "The network, a layer a step" : "Of what repeats, only the repetition of the step is open";
   const toFolded = buttonIn(box, folded, about, () => open(folded), folded);
-  const here = buttonIn(box, "unit", "A neuron, down to its scalars", () => { if (!seen.unit) { open("scalars", unitAt(network, seen.node)); } });
+  const here = network && buttonIn(box, "unit", "A neuron, down to its scalars", () => { if (!seen.unit) { open("scalars", unitAt(network, seen.node)); } });
   const toScalars = buttonIn(box, "scalars", "All scalars, an edge a step", () => open("scalars"), "scalars");
   return (level, unit, node) => {
     seen = { unit, node };
     put(toFolded.lastChild, (level === "repeats" && folding.nameAt(node)) || folded);
     set(toFolded, "aria-pressed", level === folded);
     set(toScalars, "aria-pressed", level === "scalars" && !unit);
-    here.hidden = !network;
+    if (!here) { return; }
     put(here, unit ? unit.name : "neuron");
     set(here, "aria-pressed", unit !== null);
   };

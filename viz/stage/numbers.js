@@ -111,7 +111,7 @@ function graphIn(data, operations) {
   const stored = nodes.map((node) => numberOf(node.v));
   const given = new Map(); /* the leaves that were changed, and their numbers */
   const graph = { nodes, root, rate: data.rate, isLive: data.live === true, change, restore, evaluate,
-    isChecked: data.steps.some(([, , , check]) => check), isChanged: () => given.size > 0, given: () => new Map(given), setRate };
+    isChecked: data.checked, isChanged: () => given.size > 0, given: () => new Map(given), setRate };
   compute();
   return graph;
 

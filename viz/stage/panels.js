@@ -225,15 +225,18 @@ function timelineIn(place, go, first, all) {
   };
 
   function measureNames() {
-    parts.forEach((part) => { part.isTight = part.name.offsetWidth > part.box.clientWidth; });
+    parts.forEach((part) => {
+      part.isTight = part.name.offsetWidth > part.box.clientWidth;
+      part.isApart = part.bar && part.phase === "seed" && row.clientWidth > 700; /* forward is long, and its name far away */
+    });
     fitNames();
   }
 
-  /* A name that is wider than its part is left out; that of the step then stands alone. */
+  /* A name that is wider than its part is left out, if it stands near others; that of the step then stands alone. */
   function fitNames() {
-    const isAlone = parts.some(({ isHere, isTight }) => isHere && isTight);
-    parts.forEach(({ name, isHere, isTight }, i) => Object.assign(name.style,
-      { visibility: (isAlone ? isHere : !isTight) ? "" : "hidden", alignSelf: i && isTight ? "flex-end" : "" }));
+    const isAlone = parts.some(({ isHere, isTight, isApart }) => isHere && isTight && !isApart);
+    parts.forEach(({ name, isHere, isTight, isApart }, i) => Object.assign(name.style,
+      { visibility: (isAlone ? isHere : !isTight || isApart) ? "" : "hidden", alignSelf: i && isTight ? "flex-end" : "" }));
   }
 
   function draw(steps) {
@@ -269,12 +272,14 @@ function equationIn(box) {
     const isNarrow = matchMedia("(max-width: 700px)").matches;
     step.equations.forEach((equation, n) => {
       const line = make("div", n ? "gg-second" : "gg-first", box);
-      let pair = null, sign = "";
+      let pair = null, sign = "", bound = null;
       equation.forEach((term) => {
         if (typeof term === "string") { sign = term; return; }
         pair = make("span", "gg-pair", sign === "=" ? pair : line); /* a line breaks before a sign, but never before "=" */
-        const bound = make("span", "gg-pair", pair);
-        if (sign) { make("b", "gg-sign-between", bound, sign); }
+        const before = bound;
+        bound = make("span", "gg-pair", pair);
+        /* Matrices on a phone have lines of their own, which end with it. */
+        if (sign) { make("b", "gg-sign-between", sign === "=" && step.isLayer && isNarrow ? before : bound, sign); }
         const [caption, text, isAnswer] = term;
         const said = written(graph, caption);
         const kind = /^upstream|gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
@@ -539,10 +544,9 @@ function wordsIn(place, lines, canThrow) {
   };
 }
 
-/* What differences say of a gradient that is complete: as stored, or computed here as `checks` in steps.py
-   does. With other numbers another step may complete it. */
+/* What differences say of a gradient that is complete: as stored, or computed here as `checks` in steps.py does. */
 function checked(graph, step) {
-  if (!graph.isChanged()) { return step.check; }
+  if (!graph.isLive) { return step.check; }
   const [received, uses] = graph.isChecked && step.edges.length === 1 ? usesOf(graph, step) : [];
   if (!uses || received < uses) { return ""; }
   const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], gradient = graph.gradients[i];
@@ -551,24 +555,6 @@ function checked(graph, step) {
   return "Check by differences: " + (isKink ? `there is no single slope ${slope} here.` :
     isDoubtful ? `they tell nothing of ${slope} here.` :
       `${slope} ≈ ${short(value)}, ${isSame ? "the same" : "not " + short(gradient)}.`);
-}
-
-/* The chain rule of a neuron's weights in three factors, a row each, with the numbers as they are: in the
-   table of neuron.py each cell ends in one. What is written before that of the activation may hold for
-   the numbers of the program only. */
-function factorsIn(place) {
-  const [output, sum, terms, isBranch] = JSON.parse(place.dataset.factors);
-  const rows = [...place.querySelectorAll("tbody tr")].map(({ cells }) => [...cells].slice(1)
-    .map((cell) => [cell, cell.textContent.slice(0, cell.textContent.lastIndexOf(" ") + 1)]));
-  return (graph) => rows.forEach((cells, row) => {
-    const [node, k] = terms[row], product = graph.sent[node][k]?.sent;
-    const factors = [graph.gradients[output], slopeOf(graph, output, sum), graph.locals[node][k]];
-    const digits = product === undefined ? DIGITS : digitsOfRow(factors, product, (a, b, c) => a * b * c);
-    [...factors.map((number) => shortIn(number, digits)), short(product)].forEach((number, column) => {
-      const [cell, before] = cells[column], isStale = column === 1 && isBranch && graph.isChanged();
-      put(cell, (isStale ? "× " : before) + number);
-    });
-  });
 }
 
 const WHY = {

@@ -48,7 +48,7 @@ function setUp(root, moved) {
   const middle = make("div", "gg-middle", page);
   const frame = make("div", "gg-frame", middle);
   const svg = drawn("svg", { "class": "gg-picture", role: "group", "aria-label": "Graph" }, frame);
-  const alone = data.folds ? aloneIn(graph, frame) : null;
+  const alone = data.alone ? aloneIn(graph, frame) : null;
   const tools = make("div", "gg-tools", aside), minimap = drawn("svg", { "class": "gg-minimap", "aria-hidden": true }, frame);
   const camera = cameraOn(frame, svg, (view) => { showMinimap(view); cull(view); remember(); },
     () => Boolean(root.dataset.focus) || hasKeys(root));
