@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
 import hostile
@@ -35,7 +36,7 @@ from glassgrad import Backprop, Value, backprop, draw, engine, scope
 from glassgrad.engine.printers import letters_and_index
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import visible
-from glassgrad.viz.diagram import Diagram
+from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.dot import indexed
 from glassgrad.viz.formulas import identifier
 from glassgrad.viz.markup import stage_script
@@ -94,12 +95,12 @@ def check_names(diagram: Diagram, labels: list[str]) -> None:
 
 def shown(diagram: Diagram) -> dict[str, str]:
     """What the box of each node says."""
-    return {
-        str(
-            node.index
-        ): f"{spaced(indexed(node.name)) or ' '}value {short(node.data)}grad {short(node.gradient)}"
-        for node in diagram
-    }
+    return {str(node.index): "".join(lines_of(node)) for node in diagram}
+
+
+def lines_of(node: Node) -> list[str]:
+    name = spaced(indexed(node.name)) or " "
+    return [name, f"value {short(node.data)}", f"grad {short(node.gradient)}"]
 
 
 def check_picture(svg: str, plain: str, diagram: Diagram, labels: list[str]) -> None:
@@ -142,10 +143,10 @@ def check_image(page: Html, plain: Html, steps: Backprop, labels: list[str]) -> 
     assert page.values["alt"] == f"Graph of {root.name} in {len(steps.diagram)} nodes."
     image, usual = (svg_in(each.values["src"] or "") for each in (page, plain))
     assert svg_parts(image) == svg_parts(usual)
-    boxes = shown(steps.diagram.with_gradients(steps.gradients)).values()
+    nodes = steps.diagram.with_gradients(steps.gradients)
     left = svg_text(image)
-    for said in sorted((*boxes, *frames(labels)), key=len, reverse=True):  # one may end another
-        assert said in left
+    for said in sorted(chain(frames(labels), *map(lines_of, nodes)), key=len, reverse=True):
+        assert said in left  # the longest first: one may end another
         left = left.replace(said, "", 1)
     assert re.fullmatch(SIGNS, left)
 

@@ -273,7 +273,7 @@ def test_a_guess_is_typed_and_judged(live: laboratory.Notebook, stepper: "Locato
     before = live.selection()
     click(stepper, "Predict")
     stepper.get_by_label("Your guess").click()
-    for guess, verdict in (("7", "Not yet."), ("-1.5", "Right. Enter goes on.")):
+    for guess, verdict in (("7", "Not yet: try again"), ("-1.5", "Right. Enter goes on.")):
         stepper.get_by_label("Your guess").fill("")
         live.page.keyboard.type(guess)
         live.page.keyboard.press("Enter")

@@ -238,9 +238,7 @@ def test_a_complete_gradient_is_checked_by_differences() -> None:
     checks = [each.check for each in stage.all_told(steps)]
     assert checks == ["", "", "", "Check by differences: ∂y/∂x ≈ 6, the same."]
     assert "no single slope" in stage.all_told(backprop(Value(0.0, label="x").relu()))[2].check
-    assert data_of(steps)["checked"]  # the page computes them, unless it does not compute
-    words = str(data_of(backprop(in_python()))["texts"])
-    assert "Check by differences" in words
+    assert data_of(steps)["checked"]  # the page computes them
 
 
 def test_a_large_graph_is_not_checked() -> None:

@@ -46,7 +46,7 @@ HAND = {"inf": math.inf, "nan": math.nan, **{name: called(name) for name in TABL
 
 
 def by_hand(text: str) -> float:
-    text = re.sub(r"(?<![\w.])(?<!e[-+])(\d+)(?![\w.])", r"\1.0", text.replace("×", "*"))
+    text = re.sub(r"(?<![\w.])(?<!e[-+])(\d+)(?![\w.])", r"\1.0", re.sub("[×·]", "*", text))
     return float(eval(text.replace("\N{MINUS SIGN}", "-"), dict(HAND)))
 
 
