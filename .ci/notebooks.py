@@ -43,6 +43,11 @@ def said(output) -> str:
     return output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
+def cells_of(output) -> str:
+    """What the cells of tables in an output say: of a long page the text is its repr alone."""
+    return " ".join(re.findall("<td[^>]*>([^<]*)", output.get("data", {}).get("text/html", "")))
+
+
 def executed(saved):
     """A fresh copy of a notebook with the outputs of this run."""
     fresh = nbformat.from_dict(saved)
@@ -83,7 +88,8 @@ def unfounded(notebook) -> list[str]:
     A minus may be that of a formula, so that of a negative number in the prose the size counts too.
     """
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    printed = [said(output) for cell in notebook.cells for output in cell.get("outputs", [])]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    printed = [f"{said(output)} {cells_of(output)}" for output in outputs]
     known = {float(n) for text in sources + printed for n in numbers_in(text)}
     found = []
     for place, cell in enumerate(notebook.cells):
