@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import partial, update_wrapper, wraps
+from functools import partial, wraps
 from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
-from typing import Any, NamedTuple, NoReturn, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from weakref import ref
 
 from glassgrad.engine.text import describe, function_name, with_article
@@ -252,26 +252,6 @@ class Block(AbstractContextManager[Any]):
         return cast(_Function, inside)
 
 
-class Opener:
-    """A function that makes blocks, as `no_grad`; without its brackets it says what is missing."""
-
-    def __init__(self, function: Callable[[], Block]) -> None:
-        update_wrapper(self, function)
-        self._function = function
-
-    def __reduce__(self) -> str:  # it is pickled by its name, as a function is
-        return function_name(self)
-
-    def __call__(self, *misplaced: Any) -> Block:
-        return self._refuse() if misplaced else self._function()
-
-    def _refuse(self, *fault: Any) -> NoReturn:
-        call = f"{function_name(self)}()"
-        raise TypeError(f"{call} is written with its brackets: `with {call}:`, or @{call}.")
-
-    __enter__ = __exit__ = _refuse
-
-
 @contextmanager
 def _opened(
     title: str, change: Callable[[Context], Context], observer: Observer | None
@@ -323,7 +303,6 @@ def _take_back(context: Context, is_failing: bool) -> bool:
     return True
 
 
-@Opener
 def no_grad() -> Block:
     """During a `with` block, results are constants: nothing is recorded, nothing differentiated.
 
@@ -340,7 +319,6 @@ def no_grad() -> Block:
     return Block("no_grad()", lambda now: Context(False, now.observers, now.scope, now.caller))
 
 
-@Opener
 def recording() -> Block:
     """During a `with` block, results are recorded even inside `no_grad`."""
     return Block("recording()", lambda now: Context(True, now.observers, now.scope, now.caller))

@@ -243,7 +243,7 @@ class Habit:
 
 
 class Barred(Habit):
-    """One that is no attribute of one's own either."""
+    """One that cannot be set either: the class has no attributes of one's own."""
 
     def __set__(self, node: object, thing: object) -> NoReturn:
         self.__get__(node, type(node))
@@ -251,8 +251,15 @@ class Barred(Habit):
 
 def know_habits(kind: _Class) -> _Class:
     """Let a class answer for what people look for on it, as a decorator."""
-    for habit, remedy in HABITS[kind.__name__].items():
-        setattr(kind, habit, Barred(habit, remedy))
+    table = HABITS[kind.__name__]
+    made = Barred if "__slots__" in vars(kind) else Habit  # else it may be one's own
+    for habit, remedy in table.items():
+        setattr(kind, habit, made(habit, remedy))
+
+    def names_there(self: object) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in table]
+
+    kind.__dir__ = names_there  # type: ignore[assignment, method-assign]
     return kind
 
 
@@ -263,10 +270,6 @@ class Refusals:
     """
 
     __slots__ = ()
-
-    def __dir__(self) -> Any:
-        """The names that are there, without the habits."""
-        return [name for name in super().__dir__() if name not in HABITS["Value"]]
 
     def __float__(self) -> float:
         return _number_for_test(self, _CUT_OFF.format("float", name(self)) + _STORING)

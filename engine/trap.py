@@ -6,7 +6,7 @@ from math import isfinite
 from types import FrameType
 from typing import Any
 
-from glassgrad.engine.context import Block, Observer, Opener, current, observing
+from glassgrad.engine.context import Block, Observer, current, observing
 from glassgrad.engine.errors import NonFiniteError
 from glassgrad.engine.misuse import name, names
 from glassgrad.engine.op import Operation
@@ -56,7 +56,6 @@ def is_trapping() -> bool:
     return any(isinstance(observer, Trap) for observer in current().observers)
 
 
-@Opener
 def trap() -> Block:
     """During a `with` block, the first nan or infinity raises an error that says where it arose.
 

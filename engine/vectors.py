@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import count, repeat
 from operator import eq
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -241,6 +242,15 @@ def _tell_used(what: str, values: Sequence[Value]) -> None:
 def _foreign(values: Sequence[Any]) -> TypeError:
     other = next(value for value in values if not isinstance(value, Value))
     return TypeError(f"Among the Values is {describe(other)}. Give Values alone.")
+
+
+def held(values: list[Value], lists: int = 1) -> list[Value]:
+    """Of Values in so many lists, with this one, and in no graph, those that are held elsewhere.
+
+    A new Value, which nothing else holds, tells how often one is counted without these lists.
+    """
+    counts = [*map(getrefcount, [*values, Value(0.0)])]
+    return [value for value, count in zip(values, counts) if count > counts[-1] + lists]
 
 
 # Whether anything has changed.

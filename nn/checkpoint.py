@@ -1,6 +1,6 @@
 """The checkpoint of a training: one JSON file, from which it goes on as if it had never stopped.
 
-    {"schema": "glassgrad-checkpoint/2", "run": {"batch_size": 32, "samples": "5f0c…", …},
+    {"schema": "glassgrad-checkpoint/3", "run": {"batch_size": 32, "samples": "5f0c…", …},
      "why_eager": null, "parameters": […], "best": […] or null, "frozen": [0, 1],
      "others": ["temperature"], "steps": 504, "history": {…}, "optimiser": {…}, "digest": "90ab…"}
 
@@ -28,9 +28,7 @@ from glassgrad.nn.history import History
 from glassgrad.nn.hooks import Hook
 from glassgrad.nn.saving import unsealed
 
-SCHEMA = "glassgrad-checkpoint/2"
-_ADDED = ("trained parameters", "settings of the model", "losses of made-up outputs")
-"""What "run" was given later: a file from before it had them is taken without."""
+SCHEMA = "glassgrad-checkpoint/3"
 
 
 class Checkpoint(Hook):
@@ -98,7 +96,7 @@ class Checkpoint(Hook):
         return [
             f"{key.replace('_', ' ')} {' there and '.join(_shown(there, here))} here"
             for key, (there, here) in both.items()
-            if there != here and (key in theirs or key not in _ADDED)
+            if there != here
         ]
 
     def _refusal(self, why: str) -> ValueError:

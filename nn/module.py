@@ -204,23 +204,26 @@ class Module(Holder):
     def _leaves(self) -> tuple[Value, ...]:
         """The parameters; known to be leaves, where the names are not those of a user's own."""
         if type(self).named_parameters is Module.named_parameters:
-            return self._found().parameters
+            found = self._found()
+            if found.number is not None:
+                raise self._untrained(*found.number)
+            return found.parameters
         return tuple([parameter for _, parameter in self.named_parameters()])
 
     def _found(self) -> Found:
         found = Found.below(self)
-        if found.number is not None:
-            path, number = found.number
-            raise ValueError(
-                f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
-                f"parameter belongs: put Value({told(number)}) there. To give a parameter another "
-                "number write .data = ..."
-            )
         if found.twice is None:
             return found
         raise ValueError(
             f"Two parameters of {type(self).__name__} are named {found.twice!r}. "
             "Rename a key of the dict that holds them."
+        )
+
+    def _untrained(self, path: str, number: Any) -> ValueError:
+        return ValueError(
+            f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
+            f"parameter belongs: put Value({told(number)}) there. To give a parameter another "
+            "number write .data = ..."
         )
 
     def state_dict(self) -> dict[str, float]:

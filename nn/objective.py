@@ -16,7 +16,6 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import product
-from sys import getrefcount
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -40,7 +39,7 @@ from glassgrad.engine.op import Operation
 from glassgrad.engine.provenance import is_ours, place
 from glassgrad.engine.text import counted, describe, function_name, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.engine.vectors import frozen_among, values_of
+from glassgrad.engine.vectors import frozen_among, held, values_of
 from glassgrad.nn.batches import (
     Form,
     Samples,
@@ -63,7 +62,7 @@ Penalty = Callable[[list[Value]], Value]
 
 _MOST_TRIED = 16
 """Samples that are tried before a training; a parameter may take part in some only."""
-_MOST_TARGETS, _SCALES = 64, (1.0, -1.0, 10.0, -10.0, 100.0, -100.0)
+_MOST_TARGETS, _SCALES = 16, (1.0, -1.0, 10.0, -100.0)
 """So many different targets, each with made-up outputs of these sizes, tell a loss from others."""
 _MOST_SHOWN = 4
 """Samples whose outputs show what the model ends in."""
@@ -211,7 +210,7 @@ class Objective(Hook):
         if self.is_compiled and not np.isfinite(found[0]):
             one_by_one()  # eager code may say what is wrong
         if self._is_looking:
-            read = _held(read)
+            read = held(read)
             new = [each for each in self._objective.recordings if each not in self._looked_into]
             self._looked_into = [*self._objective.recordings]
             read += [leaf for recording in new for leaf in recording.captured]
@@ -399,13 +398,6 @@ def left_out(loss: Value, parameters: Iterable[Value]) -> list[Value]:
 def _others(order: Sequence[Value], known: Container[int]) -> list[Value]:
     unknown = [node for node in order if id(node) not in known and is_parameter(node)]
     return [node for node in unknown if not node.is_frozen]
-
-
-def _held(leaves: list[Value]) -> list[Value]:
-    """Of leaves in a list, whose graph is gone, those that something else holds, too."""
-    # A Value that nothing else holds tells the count of one that is here alone.
-    counts = [*map(getrefcount, [*leaves, Value(0.0)])]
-    return [leaf for leaf, count in zip(leaves, counts) if count > counts[-1] + 1]
 
 
 def _run_ours(things: Iterable[Any]) -> bool:

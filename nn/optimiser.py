@@ -131,7 +131,8 @@ class Optimiser:
         if name in self.OPTIONS and name != "learning_rate":
             raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
         if name not in self.OPTIONS and not hasattr(self, name):
-            if remedy := self._meant(name):
+            is_free = name in _HABITS and name != "lr"  # what an optimiser of one's own may keep
+            if not is_free and (remedy := self._meant(name)):
                 raise AttributeError(f"{type(self).__name__} has no {name}. {remedy}")
 
     def _meant(self, name: str) -> str:

@@ -24,7 +24,7 @@ from glassgrad.engine import Value
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.context import ORDINARY, Context, Scope
 from glassgrad.engine.misuse import is_real
-from glassgrad.engine.text import describe, similar, told
+from glassgrad.engine.text import describe, told
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import METHODS, STRUCTURE, hold_same, is_only_itself
 
@@ -82,15 +82,23 @@ class Holder:
     def _check_settable(self, name: str, thing: Any, is_known: bool) -> None:
         """Refuse what nothing would read, and plain numbers in the place of parameters."""
         kind: Any = type(self)
+        if "_arguments" not in vars(kind):  # a class of the user's own may read whatever is set
+            return
         if not is_known:
-            if (fault := _unread(kind, name)) is not None:
-                raise AttributeError(f"{kind.__name__} has no {name}{fault}")
+            if fault := _unread(kind, name):
+                raise AttributeError(f"{kind.__name__}.{name} {fault}")
         elif name in self._weights and _number_in(thing, ""):
-            is_one = isinstance(vars(self)[name], Value)
-            how = f".{name}.data = {told(thing)}" if is_one else "assign(parameters, numbers)"
+            before = vars(self)[name]
+            how = (
+                f".{name}.data = {told(thing)} gives it another number"
+                if isinstance(before, Value)
+                else f"write Value({told(thing)})"
+                if before is None
+                else "assign(parameters, numbers) gives them other numbers"
+            )
             raise TypeError(
-                f"{kind.__name__}.{name} is trained, and {describe(thing)} in its place would not "
-                f"be: write {how} to give it other numbers."
+                f"{kind.__name__}.{name} is for parameters, and {describe(thing)} there would not "
+                f"be trained: {how}."
             )
 
     def __delattr__(self, name: str) -> None:
@@ -100,27 +108,25 @@ class Holder:
 
 @cache
 def _unread(kind: Any, name: str) -> str | None:
-    """What to do instead of setting an attribute that a class of `nn` does not read; None where it
-    is a note of the user's own. Classes of the user's own may read whatever is set.
+    """What to do instead of setting an attribute that a class of `nn` takes where one is made, and
+    does not read afterwards; None for all others, which are notes of the user's own.
     """
     own = getattr(kind, name, None)
     is_read = name in kind._arguments if own is None else getattr(own, "fset", own) is not None
-    if is_read or name[0] == "_" or "_arguments" not in vars(kind):
-        return None
     takes = [*inspect.signature(kind.__init__).parameters][1:]
-    if name not in takes and name != "activation":
-        meant = similar(name, takes)
-        return meant and f". Did you mean {meant}?"
-    ways = [f"give it where one is made, {kind.__name__}(..., {name}=...)"] * (name in takes)
+    if is_read or (name not in takes and name != "activation"):
+        return None
+    ways = [f"give it there, {kind.__name__}(..., {name}=...)"] * (name in takes)
     ways += ["set that of a Layer or Neuron in it"] * ("activation" in name)
-    return f" to be set: {', or '.join(ways)}."
+    return f"decides nothing once one is made: {', or '.join(ways)}."
 
 
 def _number_in(thing: Any, path: str, depth: int = 2) -> tuple[str, Any] | None:
     """A plain number in the place of a parameter, in a list or in rows of such, and its path."""
     if isinstance(thing, np.ndarray):
         thing = thing.tolist()
-    if type(thing) is list and depth and {*map(type, thing)} != {Value}:  # quick, as a rule
+    is_row = type(thing) in (list, tuple) and depth
+    if is_row and {*map(type, thing)} != {Value}:  # quick, as a rule
         below = (_number_in(x, f"{path}.{i}", depth - 1) for i, x in enumerate(thing))
         return next(filter(None, below), None)
     return (path, thing) if is_real(thing) else None

@@ -352,23 +352,13 @@ def test_the_checkpoint_of_another_training_is_refused(name: str, path: Path) ->
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize(
-    "make", [*(CUT[name] for name in ("plain", "a schedule")), partial(in_groups, "ba")]
-)
-def test_one_from_before_more_was_told_of_a_training_is_resumed(
-    make: Callable[[], dict[str, Any]], path: Path
-) -> None:
-    """As all checkpoints of version 2 were at first."""
-    given = {"epochs": 3, "checkpoint": path, "callbacks": []}
-    whole, _ = without_warnings(**{**make(), **given, "checkpoint": None})
-    without_warnings(**{**make(), **given, "callbacks": lambda history: history.epochs == 2})
+def test_one_of_an_earlier_version_is_refused(path: Path) -> None:
+    checkpointed(path)
     data = json.loads(path.read_text())
     del data["digest"]
-    for added in ("trained parameters", "settings of the model", "losses of made-up outputs"):
-        del data["run"][added]
-    path.write_bytes(sealed(data))
-    resumed, history = without_warnings(**{**make(), **given})
-    assert (history.epochs, numbers(resumed).tolist()) == (3, numbers(whole).tolist())
+    path.write_bytes(sealed({**data, "schema": "glassgrad-checkpoint/2"}))
+    with pytest.raises(ValueError, match=r"^run\.json .*glassgrad-checkpoint/2"):
+        checkpointed(path)
 
 
 def test_a_loss_that_takes_no_large_outputs_is_told_from_others_too(path: Path) -> None:

@@ -370,6 +370,7 @@ FRESH: dict[str, Callable[[Any], Any]] = {
     "a factor": lambda x: w * x * Value(3.0),
     "an exponent": lambda x: (w * x) ** Value(2.0),
     "a module": lambda x: MLP(1, [1], seed=1)([x]) * w,
+    "what is compared": lambda x: w * x + Value(1.0) if Value(0.5) * x > 0.0 else w * x,
     "one with a label": lambda x: w * x + Value(1.0, "one"),
 }
 
@@ -385,6 +386,55 @@ def test_a_leaf_that_is_made_on_the_way_is_no_difference(name: str) -> None:
     for _ in range(4):
         assert evaluate([2.0], [1.0, 3.0])[0] == pytest.approx(f.over([1.0, 3.0]).data)
     assert len(f.recordings) <= 2
+
+
+class _Starts(Module):
+    """It begins a sum with a new leaf, in a context that it remembers."""
+
+    def __init__(self) -> None:
+        self.w = [Value(0.5), Value(0.2)]
+
+    def forward(self, x: Any) -> Any:
+        return sum((w * x for w in self.w), Value(0.0))
+
+
+def test_a_training_goes_on_compiled_with_leaves_made_on_the_way() -> None:
+    model, one_by_one = _Starts(), _Starts()
+    data = X.tolist(), X.tolist()
+    history = fit(model, mse, *data, epochs=4, health=False)
+    assert not any("compiled" in note for note in history.notes)
+    fit(one_by_one, mse, *data, epochs=4, health=False, compiled=False)
+    assert model.state_dict() == pytest.approx(one_by_one.state_dict(), rel=1e-12)
+
+
+def test_a_leaf_that_is_made_on_the_way_and_kept_has_its_gradient() -> None:
+    kept: list[Any] = [None]
+
+    def function(x: Any) -> Any:
+        kept[0] = Value(1.0)
+        return kept[0] * x
+
+    f = compiled(function)
+    assert value_and_slopes(f(1.0), kept) == [1.0, 1.0]
+    with pytest.warns(RuntimeWarning, match="as the gradient by 1 compiled"):
+        assert value_and_slopes(f(2.0), kept) == [2.0, 2.0]
+    assert value_and_slopes(f(3.0), kept) == [3.0, 3.0]
+
+
+def test_a_parameter_that_is_made_when_it_is_first_read_may_be_cut_off_later() -> None:
+    held, is_cut = collections.deque[Value](), collections.deque([False])
+
+    def lazy(x: Any) -> Any:
+        if not held:
+            held.append(Value(3.0))
+        return (held[0].detach() if is_cut[0] else held[0]) * x
+
+    f = compiled(lazy)
+    assert [f(2.0).data for _ in range(4)] == [6.0] * 4
+    is_cut[0] = True
+    with pytest.warns(RuntimeWarning, match="as the gradient by 3 compiled"):
+        assert not f.check(2.0)
+    assert value_and_slopes(f(2.0), [held[0]]) in ([6.0, 0.0], None)
 
 
 def test_a_leaf_that_is_made_once_and_then_replaced_is_one() -> None:

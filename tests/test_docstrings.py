@@ -42,7 +42,7 @@ def public_things() -> Iterator[tuple[str, object]]:
             home = getattr(thing, "__module__", None) or ""
             ours = home.startswith(f"{package.__name__}.")
             if not name.startswith("_") and ours and callable(thing):
-                if inspect.isclass(thing) or inspect.isfunction(inspect.unwrap(thing)):
+                if inspect.isclass(thing) or inspect.isfunction(thing):
                     yield f"{package.__name__}.{name}", thing
 
 
@@ -58,8 +58,8 @@ def members(cls: type) -> Iterator[tuple[str, object]]:
 def functions() -> Iterator[tuple[str, object]]:
     """Every public function, method and constructor."""
     for title, thing in public_things():
-        if inspect.isfunction(function := inspect.unwrap(thing)):
-            yield title, function
+        if inspect.isfunction(thing):
+            yield title, inspect.unwrap(thing)
             continue
         if "__init__" in vars(thing):
             yield f"{title}.__init__", vars(thing)["__init__"]

@@ -524,18 +524,16 @@ UNREAD = [
       for name, meant in (("lr", "Adam("), ("learning_rate", "Adam(model.parameters(), 0.1)?"),
                           ("momentum", "SGD("), ("weight_decay", "AdamW("))),
     *((lambda name=name: setattr(MLP(2, [1]), name, "relu"), AttributeError,
-       f"MLP has no {name} to be set: give it where one is made, MLP(..., {name}=...), or set that")
+       f"MLP.{name} decides nothing once one is made: give it there, MLP(..., {name}=...), or set")
       for name in ("activation", "output_activation")),
     (lambda: setattr(MLP(2, [1]), "nin", 3), AttributeError, "MLP(..., nin=...)."),
-    (lambda: setattr(Layer(2, 1), "init", "he"), AttributeError, "Layer has no init to be set: "),
-    (lambda: setattr(Layer(2, 1), "activaton", "he"), AttributeError, "Did you mean activation?"),
-    (lambda: setattr(Dropout(0.1), "rat", 0.2), AttributeError, "has no rat. Did you mean rate?"),
+    (lambda: setattr(Layer(2, 1), "init", "he"), AttributeError, "Layer.init decides nothing once"),
     (lambda: setattr(Sequential("relu"), "activation", "tanh"), AttributeError,
-     "Sequential has no activation to be set: set that of a Layer or Neuron in it."),
-    (lambda: having(b=3), TypeError, "Neuron.b is trained, and int 3 in its place would not be: "
-     "write .b.data = 3 to give"),
-    *((lambda w=w: having(w=w), TypeError, "write assign(parameters, numbers) to give it other")
-      for w in ([0.5], np.array([0.5]), [Value(1.0), 0.5])),
+     "Sequential.activation decides nothing once one is made: set that of a Layer or Neuron in"),
+    (lambda: having(b=3), TypeError, "Neuron.b is for parameters, and int 3 there would not be "
+     "trained: .b.data = 3 gives it another number."),
+    *((lambda w=w: having(w=w), TypeError, "assign(parameters, numbers) gives them other numbers.")
+      for w in ([0.5], (0.5,), np.array([0.5]), [Value(1.0), 0.5])),
     (lambda: setattr(Embedding(2, 1), "rows", [[1.0], [2.0]]), TypeError, "Embedding.rows is"),
     (lambda: with_number(Layer(1, 2)).parameters(), ValueError,
      "neurons.0.w.0 of Layer is the plain number 0.5, where a parameter belongs: put Value(0.5)"),

@@ -77,7 +77,7 @@ def has_a_number(thing):
     held = [vars(thing).get(name) for name in ("w", "b")] if type(thing) is Neuron else []
     for _ in range(2):  # in a list, and in a row of one
         held = [x.tolist() if isinstance(x, np.ndarray) else x for x in held]
-        held = [x for each in held for x in (each if type(each) is list else [each])]
+        held = [x for y in held for x in (y if type(y) in (list, tuple) else [y])]
     return any(isinstance(x, float) for x in held)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from inspect import cleandoc, isclass, isroutine, unwrap
+from inspect import cleandoc, isclass, isroutine
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def page(room: str) -> Iterator[str]:
 
 def home_of(thing: Any, name: str, room: str) -> str:
     """The module that says what a name is: of a class or function its own, else where it is set."""
-    if isclass(thing) or isroutine(unwrap(thing)):
+    if isclass(thing) or isroutine(thing):
         return str(thing.__module__)
     is_set = re.compile(rf"^{name}\b.*=", re.MULTILINE)
     for home, module in sys.modules.items():
@@ -54,7 +54,7 @@ def entry(name: str, home: str) -> Iterator[str]:
     if isclass(thing):
         yield f".. autoclass:: glassgrad.{name}"
         yield from ("   :members:", "   :inherited-members: object, float, Exception, list")
-    elif isroutine(unwrap(thing)):
+    elif isroutine(thing):
         yield f".. autofunction:: glassgrad.{name}"
     else:
         yield from (f".. autodata:: {home}.{name}", "   :no-value:")

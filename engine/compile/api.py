@@ -85,11 +85,12 @@ class Compiled:
         """The method of an object that keeps nothing itself; those of the last ones are kept here,
         and they with them.
         """
-        if id(holder) not in self._slotted:
-            if len(self._slotted) == _MOST_SLOTTED:
-                self._slotted.clear()
-            self._slotted[id(holder)] = Compiled(method, self._is_audited, self)
-        return self._slotted[id(holder)]
+        kept = self._slotted.get(id(holder))
+        if kept is None:
+            if len(self._slotted) >= _MOST_SLOTTED:
+                self._slotted = {}  # another thread may look into the one that was
+            kept = self._slotted[id(holder)] = Compiled(method, self._is_audited, self)
+        return kept
 
     def __deepcopy__(self, memo: Any) -> Compiled:
         """A copy without recordings, if what it runs is copied, as the object of a method is."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite, isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.compile.arguments import Arguments, Sample, called_as_written, outputs_of
@@ -18,6 +18,7 @@ from glassgrad.engine.compile.trace import At, Tracer
 from glassgrad.engine.context import Context, Observer, call_in, call_watched, current
 from glassgrad.engine.misuse import name
 from glassgrad.engine.value import NOT_COMPUTED, Value, constant, number_of
+from glassgrad.engine.vectors import held
 
 TOLERANCE = 1e-9
 """By how much, as a share of a number, sums in another order may differ."""
@@ -47,27 +48,16 @@ def difference(
     """A sentence on what a program gave for a sample, `ours`, and what the function gives, if that
     differs.
     """
-    title, several = recording.title, recording.has_several
-    if at is None:
-        auditor = _Auditor()
-        context = Context(True, (auditor,), current().scope)
-        result = call_watched(context, called_as_written, function, sample)
-        values, shape = outputs_of(title, result)
-        written, is_same = [value._number for value in values], False
-        ignored = auditor.fresh
-    else:
-        run = Tracer(title, at).run(function, *sample, several)
-        values, shape, ignored = run.results, run.shape, [*run.inputs, *run.fresh]
-        written = list(map(run.number_of, values))
-        is_same = recording.is_same_as(run.trace())
-    if shape != recording.shape:
+    title, written = recording.title, _run(function, recording, sample, at)
+    if written.shape != recording.shape:
         return f"{title}, compiled, gave results of another shape than as it is written."
-    found = next((both for both in zip(ours, written) if not _are_near(*both, TOLERANCE)), None)
-    what, explained = "", written
+    pairs = zip(ours, written.numbers)
+    found = next((both for both in pairs if not _are_near(*both, TOLERANCE)), None)
+    what, explained = "", written.numbers
     if found is None:
-        if several or is_same:  # what does the same has the same gradients
-            return None
-        slope = _differing_slope(recording, sample, values[0], ignored)
+        slope = None
+        if written.slopes is not None:
+            slope = _differing_slope(recording, sample, written.slopes)
         if slope is None:
             return None
         found, explained = slope[1:], []
@@ -75,6 +65,48 @@ def difference(
     if _is_explained(recording, sample, explained, at):
         return None
     return f"{title} gave {found[0]:.12g}{what} compiled, and {found[1]:.12g} as it is written."
+
+
+class _Written(NamedTuple):
+    """What the function gave as it is written: numbers, their shape, and the gradients by leaves;
+    None where these need no look, as what does the same has the same ones.
+    """
+
+    numbers: list[float]
+    shape: tuple[int, ...]
+    slopes: dict[Value, float] | None
+
+
+def _run(function: Callable[..., Any], recording: Recording, sample: Sample, at: At) -> _Written:
+    found, stand_ins, fresh = _run_observed(function, recording, sample, at)
+    slopes = found.slopes
+    if slopes is not None:  # the graph is gone now, and with it what nothing else holds
+        for leaf in stand_ins:
+            slopes.pop(leaf, None)
+        made = {id(leaf): slopes.pop(leaf) for leaf in fresh if leaf in slopes}
+        slopes.update({leaf: made[id(leaf)] for leaf in held(fresh) if id(leaf) in made})
+    return found
+
+
+def _run_observed(
+    function: Callable[..., Any], recording: Recording, sample: Sample, at: At
+) -> tuple[_Written, list[Value], list[Value]]:
+    """Beside it what stood for the arguments, and the leaves that were made on the way."""
+    if at is None:
+        auditor = _Auditor()
+        context = Context(True, (auditor,), current().scope)
+        result = call_watched(context, called_as_written, function, sample)
+        values, shape = outputs_of(recording.title, result)
+        numbers, is_same = [value._number for value in values], False
+        stand_ins, fresh = list[Value](), auditor.fresh
+    else:
+        run = Tracer(recording.title, at).run(function, *sample, recording.has_several)
+        values, shape, stand_ins, fresh = run.results, run.shape, [*run.inputs], [*run.fresh]
+        numbers, is_same = list(map(run.number_of, values)), recording.is_same_as(run.trace())
+    slopes = None if recording.has_several or is_same else _slopes(values[0])
+    if at is not None:
+        run.forget()
+    return _Written(numbers, shape, slopes), stand_ins, fresh
 
 
 def _is_explained(recording: Recording, sample: Sample, written: list[float], at: At) -> bool:
@@ -97,25 +129,20 @@ def _is_explained(recording: Recording, sample: Sample, written: list[float], at
 
 
 def _differing_slope(
-    recording: Recording, sample: Sample, written: Value, ignored: Sequence[Value]
+    recording: Recording, sample: Sample, theirs: dict[Value, float]
 ) -> tuple[Value, float, float] | None:
     """The first Value the gradients by which differ, of the recorded scalars and of the function.
 
     A result may be right while a gradient is not: of what was detached, or of a parameter in whose
-    place is another one with the same number. Both are computed with the numbers that Values have;
-    those by leaves that either made on the way, which nobody else holds, count on neither side, nor
-    do those by what stood for the arguments.
+    place is another one with the same number. Both are computed with the numbers that Values have.
+    What either made on the way, and nothing holds, counts on neither side.
     """
     given = Arguments.of(*sample)
     numbers = [given.values.get(place, number) for place, number in enumerate(given.numbers)]
     context = Context(True, (), current().scope)
     nodes = call_in(context, recording.replayed, recording.known(numbers))
-    mine, theirs = _slopes(nodes[recording.graph.roots[0]]), _slopes(written)
-    for leaf in mine.keys() - theirs.keys():
-        if id(leaf) in recording.fresh:
-            del mine[leaf]
-    for leaf in ignored:
-        theirs.pop(leaf, None)
+    mine = _slopes(nodes[recording.graph.roots[0]])
+    mine = {leaf: slope for leaf, slope in mine.items() if id(leaf) not in recording.fresh}
     least = TOLERANCE * max((abs(x) for x in theirs.values() if isfinite(x)), default=0.0)
     for leaf in {**mine, **theirs}:
         ours, its = mine.get(leaf, 0.0), theirs.get(leaf, 0.0)

@@ -32,6 +32,7 @@ from glassgrad.engine.printers import number_text
 from glassgrad.engine.provenance import place
 from glassgrad.engine.text import counted
 from glassgrad.engine.value import Value
+from glassgrad.engine.vectors import held
 
 _LEAVES = {INPUT: "input", CAPTURED: "captured"}
 _MOST = 8
@@ -46,6 +47,7 @@ class Recording(Trace):
 
     Attributes:
         simplified: the graph without what is not needed; see `passes.py`.
+        fresh: the addresses of leaves that were made on the way, and that nothing else holds.
         nodes_after: how many computed nodes there were after each pass.
         seconds: how long it took to record, and to write the programs.
         run_seconds: how long the function itself kept the processor busy.
@@ -71,7 +73,10 @@ class Recording(Trace):
                 again = Tracer(title, at).run(function, args, named, has_several).trace()
                 _check_found(title, [*self.captured, *tracer.nodes], again.captured)
             self.simplified, self.nodes_after = simplified(self.graph)
-            del tracer  # before the collector looks at all nodes
+            made = set(map(id, tracer.fresh))
+            tracer.forget()  # before the collector looks at all nodes
+            fresh = [value for value in self.captured if id(value) in made]
+            self.fresh = made.difference(map(id, held(fresh, lists=2)))
         self._programs: dict[Any, Program] = {}
         self.seconds = perf_counter() - began
 

@@ -112,7 +112,6 @@ class Trace:
         guards: the comparisons that have to come out the same for it to hold.
         shape: that of the result; () for one Value.
         has_several: whether it may return several numbers, for `map`.
-        fresh: the addresses of captured Values that were made on the way.
         origins: where each computed node was made, in their order; None where nobody can say.
         reads: what it does that no program repeats, such as to read a text; None if nothing.
     """
@@ -126,7 +125,6 @@ class Trace:
     has_several: bool = False
     origins: Sequence[Origin | None] = ()
     reads: str | None = None
-    fresh: frozenset[int] = frozenset()
     _redefined: int = field(default_factory=lambda: len(redefined))
 
     @cached_property
@@ -248,6 +246,12 @@ class Tracer(Observer):
         self.results, self.shape = outputs_of(self.title, one_or_several)
         return self
 
+    def forget(self) -> None:
+        """Let go of all nodes: a module keeps the context of its last call, and that keeps this."""
+        for things in (self.inputs, self.fresh, self.operands, self.nodes, self.results):
+            things.clear()
+        self._others.clear()
+
     def _as_input(self, number: Any) -> Value:
         label = number.label if isinstance(number, Value) else None
         own = number_of(number)
@@ -368,12 +372,11 @@ class Tracer(Observer):
             graph,
             captured,
             constants,
-            self.guards,
+            [guard._replace(left=None, right=None) for guard in self.guards],
             self.shape,
             self.has_several,
             self._origins(),
             self.reads,
-            frozenset(map(id, self.fresh)) & frozenset(map(id, captured)),
         )
 
     def _origins(self) -> list[Origin | None]:
