@@ -22,8 +22,10 @@ import textwrap
 import unicodedata
 import webbrowser
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from inspect import signature
+from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -327,10 +329,14 @@ def _assignment(text: str) -> tuple[str, float]:
 
 def _number(text: str) -> float:
     """A number, which may be computed of numbers and constants: 1/2, -pi."""
-    try:
+    with suppress(ValueError):
         return float(text)
-    except ValueError:
-        return Expression(text).value({}).data
+    if "[" in text:
+        raise ValueError(text)
+    found = Expression(text).value({}).data
+    if not isfinite(found):  # that of 1/0 was hardly meant
+        raise ValueError(text)
+    return found
 
 
 def _files(steps: Backprop, kind: str) -> tuple[dict[str, bytes], list[str]]:

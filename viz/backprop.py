@@ -62,7 +62,8 @@ class Backprop(Steps):
         - `numbers`: new ones for leaves, by name;
         - `rate`: the learning rate;
         - `drawer`: the one that is open;
-        - `view`: the x, y and scale of the picture, as a dict.
+        - `view`: the x, y and scale of the picture, as a dict; `all`, where a graph that is too
+          large for the window is shown whole.
 
         >>> from glassgrad import Value, backprop
         >>> steps = backprop(Value(3.0, label="x") * 2.0)
@@ -357,12 +358,12 @@ def _numbers(steps: Steps, numbers: Any) -> dict[str, str]:
 def _view(view: Any) -> dict[str, float] | None:
     if view is None:
         return None
-    if not isinstance(view, Mapping) or set(view) != {"x", "y", "scale"}:
+    if not isinstance(view, Mapping) or {*view} - {"all"} != {"x", "y", "scale"}:
         raise TypeError(f"view is a dict with x, y and scale, not {describe(view)}.")
-    found = {key: real(number, f"{key} of the view") for key, number in view.items()}
+    found = {key: real(view[key], f"{key} of the view") for key in ("x", "y", "scale")}
     if not all(map(isfinite, found.values())) or found["scale"] <= 0.0:
         raise ValueError(f"view has finite numbers and a scale above 0, not {told(found)}.")
-    return found
+    return {**found, "all": True} if view.get("all") else found
 
 
 # The widget.

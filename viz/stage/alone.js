@@ -44,7 +44,7 @@ function aloneIn(graph, frame) {
 
   function tell(node) {
     note.hidden = node === null;
-    put(note, note.hidden ? "" : `${nodes[node].n} and what is beside it, alone. F: all of the graph`);
+    put(note, note.hidden ? "" : innerWidth > 700 ? `${nodes[node].n} and what is beside it, alone. F: all of the graph` : "a part; F: all");
   }
 }
 
@@ -59,11 +59,11 @@ function edgesCut(nodes, { signs, edges }) {
   return cut;
 }
 
-/* They are told at the side of the box. */
+/* They are told at a corner of the box. */
 function stubsOn(group, cut, { width, height }, isDown) {
   cut.forEach((count, isAfter) => {
     if (!count) { return; }
-    const [x, y] = isDown ? [width + 5, isAfter ? height - 16 : 32] : [isAfter ? width + 5 : -5, height - 16];
+    const x = isAfter ? width - 22 : 22, y = isDown && !isAfter ? 0 : height;
     const stub = drawn("g", { "class": "gg-stub", transform: `translate(${x},${y})` }, group);
     drawn("rect", { x: -12, y: -8, width: 24, height: 16, rx: 8 }, stub);
     drawn("text", { y: 4.5, "text-anchor": "middle" }, stub, "+" + count);

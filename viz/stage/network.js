@@ -49,8 +49,8 @@ function isOfLayer(network, { layer }, node) {
    their names, by neuron, and the others: [node, name, neuron]. */
 function sayNames(graph, { layers }) {
   const { nodes } = graph, known = new Set(nodes.map(({ n }) => n)), leaves = [], order = nodes.map(() => 0);
-  /* Of those that are called alike all but the first have a number. */
-  const own = ({ n }) => (known.has(n.replace(/_\d+$/, "")) ? n.replace(/_\d+$/, "") : n);
+  /* Of those that are called alike all but the first have a number, and w2 may be that of another layer first. */
+  const own = ({ n }) => n.replace(/_\d+$/, (number, at) => (known.has(n.slice(0, at)) || /^(w\d+|b)_/.test(n) ? "" : number));
   layers.forEach(({ units }, at) => units.forEach((unit, k) => {
     const parameters = [...unit.weights.values(), ...biases([unit])];
     [...unit.members, ...parameters].forEach((i) => {

@@ -464,7 +464,7 @@ function setUp(root, moved) {
     if (step.phase !== "backward") { return null; }
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
     const { n } = graph.nodes[i];
-    return `${wrongEngine}:\n` + (wrong === right && !isOff ? "the same as right" + (graph.uses[i] > 1 ? "" : `: ${n} is used once`) :
+    return `${wrongEngine}:\n` + (wrong === right && !isOff ? "the same as right" + (wrongEngine[0] === "=" ? `: ${n} is used once` : "") :
       `gradient of ${n} is ${short(wrong)} now, ` + (isOff ? `right is ${short(right)}` : "and not complete"));
   }
 
@@ -777,7 +777,7 @@ function setUp(root, moved) {
   function state() {
     return { level: unit ? unit.name : level, step: now + first, /* as texts: JSON has no infinity */
       numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, spelled(number)])),
-      rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? camera.view() : null };
+      rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? { ...camera.view(), ...(isAll && { all: true }) } : null };
   }
 
   function spelled(number) { return Object.is(number, -0) ? "-0" : String(number).replace("Infinity", "inf").replace("NaN", "nan"); }
@@ -805,6 +805,7 @@ function setUp(root, moved) {
     if (from.view === null) { camera.release(); }
     if (from.step !== null) { turn((Number(from.step) || 0) - first); } /* else where the level has opened */
     const { view } = from;
+    if (view && view.all) { isAll = true; show(true); }
     if (view && [view.x, view.y, view.scale].every(isFinite) && view.scale > 0) { camera.set(view); }
   }
 
