@@ -104,7 +104,6 @@ function mapIn(around, graph, names) {
   const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
   const axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
   const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes), said = make("p", "gg-small", place);
-  set(canvas, "role", "img");
   let walked = [], timer = null, thrown = null, isChosen = false;
   [across, up].forEach((each) => on(each, "input", () => { isChosen = true; draw(); }));
   choose();
@@ -181,6 +180,7 @@ function mapIn(around, graph, names) {
     said.textContent = `${graph.nodes[graph.root].n} over ${nameIn(graph, a)} from ${short(left)} to ${short(right)} and ${nameIn(graph, b)} from ${short(low)} to ` +
       `${short(high)}: ` + (finite.length ? `from ${short(least)} (faint) to ${short(most)} (strong).` : "nowhere finite.") +
       (spots.length > 1 ? " ○ start, ● now." : " ● now.");
+    set(canvas, "role", "img"); /* with a label at once: it is drawn a little later than all else */
     set(canvas, "aria-label", said.textContent);
 
     function bandOf(value) {
