@@ -11,6 +11,7 @@ from typing import Any
 
 import glassgrad
 from glassgrad.engine import Operation
+from glassgrad.engine.misuse import Habit
 
 ROOMS = ("engine", "nn", "viz")
 
@@ -71,6 +72,12 @@ def bars_as_text(*event: Any) -> None:
             lines[place] = re.sub(r"(`[^`]*`)|\|", lambda found: found[1] or r"\|", line)
 
 
+def without_habits(*event: Any) -> bool | None:
+    """What a class does not have, and only says what to write instead, is no member of it."""
+    return True if isinstance(event[3], Habit) else None
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", bars_as_text)
+    app.connect("autodoc-skip-member", without_habits)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
