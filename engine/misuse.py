@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import Signature, signature
 from math import isfinite
 from numbers import Complex, Number, Rational
@@ -249,15 +249,17 @@ class Barred(Habit):
         self.__get__(node, type(node))
 
 
-def know_habits(kind: _Class) -> _Class:
-    """Let a class answer for what people look for on it, as a decorator."""
-    table = HABITS[kind.__name__]
+def know_habits(kind: _Class, habits: Mapping[str, str] | None = None) -> _Class:
+    """Let a class answer for what people look for on it, as a decorator; by its name in `HABITS`,
+    if it is of no other room.
+    """
+    table = HABITS[kind.__name__] if habits is None else habits
     made = Barred if "__slots__" in vars(kind) else Habit  # else it may be one's own
     for habit, remedy in table.items():
         setattr(kind, habit, made(habit, remedy))
 
     def names_there(self: object) -> list[str]:
-        return [name for name in object.__dir__(self) if name not in table]
+        return [each for each in object.__dir__(self) if each not in table or hasattr(self, each)]
 
     kind.__dir__ = names_there  # type: ignore[assignment, method-assign]
     return kind

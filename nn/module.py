@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from glassgrad.engine import Value, assign, zero_grad
 from glassgrad.engine.context import Context, Scope, call_in, current, set_context
-from glassgrad.engine.misuse import Habit, is_real, real
+from glassgrad.engine.misuse import is_real, know_habits, real
 from glassgrad.engine.provenance import is_of_library, made_by
 from glassgrad.engine.text import counted, describe, function_name, named, some_of, told
 from glassgrad.engine.tree import scalar_of
@@ -315,10 +315,6 @@ class Module(Holder):
             scopes[parent] = Scope(_name(self, parent), type(self).__name__, parent, self)
         return scopes[parent]
 
-    def __dir__(self) -> Any:
-        """The names that are there, without the habits."""
-        return [name for name in super().__dir__() if name not in _HABITS or hasattr(self, name)]
-
     def __repr__(self) -> str:
         text = "\n".join(lines_of(self))
         return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
@@ -328,8 +324,7 @@ class Module(Holder):
         return {name: x for name, x in vars(self).items() if name != "_memory"}
 
 
-for _sought, _remedy in _HABITS.items():
-    setattr(Module, _sought, Habit(_sought, _remedy))
+know_habits(Module, _HABITS)
 
 
 def lines_of(module: Module, seen: set[int] | None = None) -> list[str]:
