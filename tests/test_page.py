@@ -211,10 +211,6 @@ def data_in(page: str) -> dict:
     return json.loads(re.search(r'class="gg-data">(.*?)</script>', page, re.DOTALL)[1])
 
 
-def record_of(steps: Backprop, index: int) -> dict:
-    return unpacked(data_of(steps))["steps"][index]
-
-
 def test_the_page_tells_the_line_of_the_user_without_its_folder() -> None:
     y = Value(2.0, label="x") * 3.0  # "<b>" this very line
     (line,) = data_of(backprop(y))["lines"]

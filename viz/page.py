@@ -48,13 +48,13 @@ class Page:
         functions, why_not = stage.javascript(steps)
         self.functions = re.sub(r"(?s)/\*.*?\*/|\n *", "", functions)  # some hosts join lines
         told = stage.all_told(steps)
-        data = stage.data(steps, told, why_not)
+        scripts = stage.scripts_of(steps)
+        data = stage.data(steps, told, why_not, scripts)
         self.start = told[0].step.index
         if state is not None:
             data["state"] = state
             if state["level"] == "scalars":
                 self.start = max(self.start, min(state["step"], told[-1].step.index))
-        scripts = stage.scripts_of(steps)
         scripts |= {"factors"} if "data-factors" in more else set()
         self._script = stage_script(scripts)
         styles = {"stage": True, "alone": "alone" in scripts, "network": "levels" in scripts}

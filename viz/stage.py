@@ -56,15 +56,20 @@ _MOST_ON_A_LINE = 16  # of a longer one what modules compute is written as their
 
 
 def data(
-    steps: Steps, told: Sequence[Told] | None = None, why_not: str | None = None
+    steps: Steps,
+    told: Sequence[Told] | None = None,
+    why_not: str | None = None,
+    scripts: frozenset[str] | None = None,
 ) -> dict[str, Any]:
     """The graph, its numbers and its steps for the page, as data for JSON.
 
-    What the steps on the page say, and why it does not compute, may be known already.
+    What the steps on the page say, why it does not compute, and which of the optional scripts it
+    needs, may be known already.
     """
     told = all_told(steps) if told is None else told
     why_not = javascript(steps)[1] if why_not is None else why_not
-    diagram, is_whole, scripts = steps.diagram, len(told) >= len(steps), scripts_of(steps)
+    scripts = scripts_of(steps) if scripts is None else scripts
+    diagram, is_whole = steps.diagram, len(told) >= len(steps)
     opened = kept = set(range(len(diagram)))
     if not is_whole:  # then the nodes are those that the shown steps speak of
         opened = {each.step.node for each in told if each.step.phase != "update"}

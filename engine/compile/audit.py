@@ -14,28 +14,14 @@ from typing import Any, NamedTuple
 from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.compile.arguments import Arguments, Sample, called_as_written, outputs_of
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.compile.trace import At, Tracer
-from glassgrad.engine.context import Context, Observer, call_in, call_watched, current
+from glassgrad.engine.compile.trace import At, Tracer, Watcher
+from glassgrad.engine.context import Context, call_in, call_watched, current
 from glassgrad.engine.misuse import name
 from glassgrad.engine.value import NOT_COMPUTED, Value, constant, number_of
 from glassgrad.engine.vectors import held
 
 TOLERANCE = 1e-9
 """By how much, as a share of a number, sums in another order may differ."""
-
-
-class _Auditor(Observer):
-    """With someone who looks on, compiled functions that are called run as written too; and `map`
-    gives Values, as while it is recorded.
-    """
-
-    repeats = True
-
-    def __init__(self) -> None:
-        self.fresh: list[Value] = []
-
-    def begun(self, leaf: Value) -> None:
-        self.fresh.append(leaf)
 
 
 def difference(
@@ -93,7 +79,7 @@ def _run_observed(
 ) -> tuple[_Written, list[Value], list[Value]]:
     """Beside it what stood for the arguments, and the leaves that were made on the way."""
     if at is None:
-        auditor = _Auditor()
+        auditor = Watcher()
         context = Context(True, (auditor,), current().scope)
         result = call_watched(context, called_as_written, function, sample)
         values, shape = outputs_of(recording.title, result)

@@ -190,7 +190,24 @@ class Trace:
         return made
 
 
-class Tracer(Observer):
+class Watcher(Observer):
+    """Someone who looks on while a function runs: compiled functions that it calls run as written
+    too, and `map` gives Values.
+
+    Attributes:
+        fresh: the leaves that were made on the way, as `Value(0.0)` to begin a sum with.
+    """
+
+    repeats = True
+
+    def __init__(self) -> None:
+        self.fresh: list[Value] = []
+
+    def begun(self, leaf: Value) -> None:
+        self.fresh.append(leaf)
+
+
+class Tracer(Watcher):
     """What it sees of one run of a function.
 
     Args:
@@ -199,23 +216,20 @@ class Tracer(Observer):
 
     Attributes:
         inputs: the Values that stand for its arguments.
-        fresh: the leaves that were made on the way, as `Value(0.0)` to begin a sum with.
         rows, operands, nodes: the operations in their order, the operands of each, Values or
             floats, and what stands for its result.
         guards: the comparisons.
         results, shape: what it gave.
     """
 
-    repeats = True
-
     def __init__(self, title: str, at: At = None) -> None:
+        super().__init__()
         self.title = title
         self._at, self._computed = None if at is None else at(), 0
         self._fault: CompilationError | None = None
         self._made: set[int] = set()
         self._others: dict[int, Value] = {}  # alive, so that no address is used twice
         self.inputs: list[Value] = []
-        self.fresh: list[Value] = []
         self.rows: list[Operation] = []
         self.operands: list[tuple[Any, ...]] = []
         self.nodes: list[Any] = []
@@ -257,9 +271,6 @@ class Tracer(Observer):
         own = number_of(number)
         self.inputs.append(Integer(own) if is_whole(own) else Value(own, label))
         return self.inputs[-1]
-
-    def begun(self, leaf: Value) -> None:
-        self.fresh.append(leaf)
 
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
