@@ -21,6 +21,7 @@ from glassgrad import (
     backprop,
     compiled,
     engine,
+    l2,
     step_neuron,
     where,
 )
@@ -430,6 +431,16 @@ def network(sizes: tuple[int, ...] = (4, 3, 1)) -> Backprop:
     return backprop(loss, learning_rate=0.1, parameters=net.parameters())
 
 
+def batch() -> Backprop:
+    """A network on four samples, and a penalty; the first input of the third is a leaf."""
+    net = MLP(2, [4, 3, 1], seed=1)
+    rows = [[1.0, -0.5], [0.25, 2.0], [Value(-1.5, "x"), 1.0], [0.5, 0.5]]
+    loss = sum((net(row) - t) ** 2 for row, t in zip(rows, (1.0, -1.0, 0.5, 0.0)))
+    loss += l2(net.parameters(), 0.01)
+    loss.label = "L"
+    return backprop(loss, learning_rate=0.1, parameters=net.parameters())
+
+
 def in_one() -> Backprop:
     """A compiled node with a loss after it."""
     w, b = Value(0.5, label="w"), Value(-1.0, label="b")
@@ -444,6 +455,7 @@ def in_one() -> Backprop:
 
 BUILDS: dict[str, Callable[[], Backprop]] = {
     **{"lecture": lecture, "with loss": with_loss, "diamond": diamond, "network": network},
+    "batch": batch,
     **{"recurrence": recurrence, "descent": descent},
     **{"chain": chain, "reductions": reductions, "branches": branches, "compiled": in_one},
 }

@@ -7,12 +7,12 @@ in the states that a reader can bring it into, and must find nothing.
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from browsing import Pages
 from lecture import lecture_neuron
-from stepping import HEAD, Stepper, document, fragment, shared, steppers, with_loss
+from stepping import HEAD, Stepper, batch, document, fragment, shared, steppers, with_loss
 
 from glassgrad import MLP, Backprop, Value, backprop, draw
 
@@ -101,10 +101,17 @@ def network_of_leaves() -> Backprop:
     return backprop(y * y, learning_rate=0.1)
 
 
-@pytest.mark.parametrize("level", ["network", "layer 2, neuron 1"])
-def test_axe_finds_nothing_on_a_network(level: str, new_page: Pages) -> None:
-    page = new_page.show(page_of(network_of_leaves), reduced_motion="reduce", viewport=WIDE)
-    (one,) = steppers(page, network_of_leaves())
+@pytest.mark.parametrize(
+    ("build", "level"),
+    [
+        (network_of_leaves, "network"),
+        (network_of_leaves, "layer 2, neuron 1"),
+        (batch, "network, sample 3"),
+    ],
+)
+def test_axe_finds_nothing_on_a_network(build: Any, level: str, new_page: Pages) -> None:
+    page = new_page.show(page_of(build), reduced_motion="reduce", viewport=WIDE)
+    (one,) = steppers(page, build())
     one.stage("open", level)
     one.press("t", "End")
     one.root.get_by_role("spinbutton").first.focus()

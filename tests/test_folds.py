@@ -14,7 +14,7 @@ from stepping import as_formula, document, many_operands, recurrence
 
 from glassgrad import MLP, Value, backprop, compiled, engine
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.patterns import Repeats
+from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.told import MOST_OPERANDS, tell
 
 

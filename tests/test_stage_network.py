@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, as_formula, document, lecture, resting
+from stepping import Stepper, as_formula, batch, document, lecture, resting
 
-from glassgrad import MLP, Backprop, Value, backprop
+from glassgrad import MLP, Backprop, Dropout, Layer, Sequential, Value, backprop
 from glassgrad.engine.printing import short
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.told import tell
@@ -523,3 +523,144 @@ def test_a_node_is_called_by_its_formula_where_all_of_it_has_a_name(new_page: Pa
     one.press("t")
     edges = one.root.locator(".gg-drawer-table tbody tr td:nth-child(2)").all_inner_texts()
     assert "v1 → x1" in edges
+
+
+# A network on several samples.
+
+DISCS = """root => Object.fromEntries([...root.querySelectorAll(".gg-disc")].map(disc =>
+  [disc.dataset.n, [".gg-value", ".gg-gradient"].map(part => disc.querySelector(part).textContent)]
+))"""
+TABLES = """root => Object.fromEntries([...root.querySelectorAll(".gg-drawer-table h2")].map(
+  title => [title.textContent, [...title.nextElementSibling.querySelectorAll("tbody tr")].map(row =>
+    [...row.querySelectorAll("td")].map(cell => cell.textContent))]))"""
+
+
+def on_disc(number: float) -> str:
+    return short(float(f"{number:.3g}"))
+
+
+def test_each_sample_has_its_numbers_in_the_circles(new_page: Pages) -> None:
+    steps = batch()
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    assert one.stage("level") == "network"
+    chooser = one.root.locator(".gg-levels select")
+    for place, layers in enumerate(steps.network.samples):
+        chooser.select_option(str(place))
+        number = place + 1
+        assert one.stage("level") == f"network, sample {number}".removesuffix(", sample 1")
+        one.stage("go", one.stage("count") - 4)  # the last step back
+        discs = one.root.evaluate(DISCS)
+        for unit in (unit for units in layers for unit in units):
+            value, gradient = steps.diagram[unit.out].data, steps.gradients[unit.total]
+            assert discs[str(unit.out)] == [on_disc(value), on_disc(gradient)]
+        assert {str(i) for i in steps.network.inputs[place]} < discs.keys()
+        assert f"(sample {number} of 4)" in one.shown()["says"]
+        title = one.root.locator(".gg-title").first
+        assert title.text_content() == f"sample {number}"
+
+
+def test_the_gradient_of_weights_is_of_all_samples_and_of_the_penalty(new_page: Pages) -> None:
+    """δ times the inputs of the sample seen, and what comes from elsewhere, is all of it."""
+    steps = batch()
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.press("t")
+    for place, layers in enumerate(steps.network.samples):
+        one.stage("open", f"network, sample {place + 1}".removesuffix(", sample 1"))
+        for at, units in enumerate(layers, 1):
+            one.stage("go", 5 + 3 - at)
+            assert one.stage("step") == {"phase": "backward", "layer": f"layer {at}"}
+            assert "from 3 other samples and elsewhere" in one.shown()["says"]
+            tables = one.root.evaluate(TABLES)
+            for k, unit in enumerate(units):
+                leaves = [*unit.weights.values(), unit.bias]
+                totals = [steps.gradients[leaf] for leaf in leaves]
+                assert tables[f"Gradients ∂L/∂W of layer {at}"][k] == list(map(short, totals))
+                delta = steps.gradients[unit.total]
+                own = [delta * steps.diagram[i].data for i in unit.weights] + [delta]
+                others = tables["Of these from 3 other samples and elsewhere"][k]
+                for whole, part, rest in zip(totals, own, map(float, others), strict=True):
+                    assert part + rest == pytest.approx(whole, abs=1e-3 * (abs(rest) + 1e-9))
+
+
+def test_of_a_batch_gradients_come_layer_by_layer(new_page: Pages) -> None:
+    steps = batch()
+    one = document(new_page, steps)
+    leaves = {n.index for n in steps.diagram if n.operation is None and not n.is_constant}
+    layers = steps.network.samples[0]
+    of = {leaf: at for at, units in enumerate(layers) for unit in units for leaf in unit.members}
+    for i in range(one.stage("count")):
+        one.stage("go", i)
+        step, found = one.stage("step"), one.numbers()
+        come = {n for n in leaves if found[steps.diagram[n].name]["grad"] is not None}
+        if step["phase"] == "backward":
+            done = int(step["layer"][-1]) - 1
+            assert come == {n for n in leaves if of.get(n, 0) >= done and (n in of or not done)}
+            for n in come:
+                right = pytest.approx(steps.gradients[n], rel=1e-12)
+                assert found[steps.diagram[n].name]["grad"] == right
+        else:
+            assert come == (leaves if step["phase"] == "update" else set())
+
+
+def test_a_neuron_opens_on_its_sample_and_the_state_has_it(new_page: Pages) -> None:
+    steps = batch()
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network, sample 3")
+    one.stage("go", 6)
+    one.click("unit")
+    assert one.stage("level") == "layer 2, neuron 1, sample 3"
+    unit = steps.network.samples[2][1][0]
+    assert one.stage("step")["sender"] == steps.diagram[unit.out].name
+    at = one.stage("index")
+    one.root.locator(".gg-levels select").select_option("1")
+    assert (one.stage("level"), one.stage("index")) == ("layer 2, neuron 1, sample 2", at)
+    saved = one.stage("state")
+    one.press("Escape")
+    assert one.stage("level") == "network, sample 2"
+    assert one.stage("step") == {"phase": "backward", "layer": "layer 2"}
+    one.click("scalars")
+    node = next(n for n in steps.diagram if n.name == one.stage("step")["sender"])
+    assert node.index in {i for u in steps.network.samples[1][1] for i in u.members}
+    assert not one.root.locator(".gg-levels select").is_visible()
+    steps.state = saved
+    again = document(new_page, steps)
+    assert (again.stage("level"), again.stage("index")) == ("layer 2, neuron 1, sample 2", at)
+    assert again.stage("state") == saved
+
+
+def test_an_input_of_one_sample_changes_what_comes_of_it(new_page: Pages) -> None:
+    steps = batch()
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network, sample 3")
+    before = one.root.evaluate(DISCS)
+    one.stage("set", "x", 0.75)
+    (x,) = (n.index for n in steps.diagram if n.name == "x")
+    right = steps.diagram.evaluate({n.index: n.data for n in steps.diagram if not n.parents}
+                                   | {x: 0.75})  # fmt: skip
+    one.stage("go", 3)
+    discs = one.root.evaluate(DISCS)
+    for unit in (unit for units in steps.network.samples[2] for unit in units):
+        assert discs[str(unit.out)][0] == on_disc(right[unit.out]) != before[str(unit.out)][0]
+    one.stage("open", "network, sample 2")
+    for units in steps.network.samples[1]:
+        for unit in units:
+            value = one.root.evaluate(DISCS)[str(unit.out)][0]
+            assert value == on_disc(steps.diagram[unit.out].data)
+
+
+def test_what_bends_the_sums_is_told_with_its_numbers(new_page: Pages) -> None:
+    first = Layer(2, 3, activation="linear", seed=1)
+    dropout = Dropout(0.5, seed=1)
+    last = Layer(3, 1, activation="linear", seed=2)
+    loss = (Sequential(first, "relu", dropout, last)([1.0, 2.0]) - 1.0) ** 2
+    steps = backprop(loss)
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("go", 0)
+    assert "each onerelu(sums) × (0, 2, 2)" in one.shown()["equations"][1]
+    units = steps.network.samples[0][0]
+    slopes = [steps.gradients[u.total] / steps.gradients[u.out] for u in units]
+    assert slopes == [0.0, 0.0, 2.0]
+    one.stage("go", one.stage("count") - 1)
+    assert "times the slopes (0, 0, 2) gives" in one.shown()["says"]
+    one.stage("open", "layer 1, neuron 3")
+    assert one.root.locator(".gg-own").inner_text().endswith(") × 2")

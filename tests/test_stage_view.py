@@ -160,7 +160,7 @@ LINES = """root => {
 }"""
 
 
-@pytest.mark.parametrize("build", ["lecture", "with loss", "network"])
+@pytest.mark.parametrize("build", ["lecture", "with loss", "network", "batch"])
 def test_the_equations_lie_close_and_keep_their_signs(build: str, new_page: Pages) -> None:
     sizes = [(1280, 720), (800, 600), (736, 900), (360, 640)]
     one = document(new_page, BUILDS[build](), reduced_motion="reduce")

@@ -169,9 +169,8 @@ def some_move() -> Backprop:
     return backprop(loss, learning_rate=0.1, parameters=[x, *net.layers[1].parameters()])
 
 
-def two_samples() -> Backprop:
-    net = MLP(2, [3, 1], seed=0)
-    return backprop(net([1.0, -2.0]) + net([2.0, 1.0]))
+def two_networks() -> Backprop:
+    return backprop(MLP(2, [3, 1], seed=0)([1.0, -2.0]) + MLP(2, [3, 1], seed=1)([2.0, 1.0]))
 
 
 @pytest.mark.parametrize("build", [network, alone, some_move])
@@ -188,7 +187,7 @@ def test_a_page_opens_on_a_level_and_stops_at_its_last_step(
         steps.state = {"level": level, "step": -1}
 
 
-@pytest.mark.parametrize("build", [lecture, two_samples])
+@pytest.mark.parametrize("build", [lecture, two_networks])
 def test_without_a_network_there_is_no_level_of_it(build: Any, new_page: Pages) -> None:
     steps = build()
     for level in ("network", "layer 1, neuron 1"):

@@ -4,7 +4,7 @@
     picture    drawing.py (draw), picture.py, dot.py, render.py, markup.py
     steps      backprop.py, steps.py, told.py (what a step says)
     page       page.py, stage.py; its scripts lie in stage/
-    patterns   patterns.py (networks and repetitions, found in scalars)
+    patterns   network.py (layers of neurons), repeats.py: found in scalars
     teaching   neuron.py, mistakes.py (wrong engines), exercises.py (check, puzzle) with
                questions.py, own_engine.py (check_engine), associations.py
     programs   program.py (draw_program)

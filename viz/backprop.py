@@ -22,7 +22,7 @@ from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes
 from glassgrad.viz.page import Page
-from glassgrad.viz.patterns import Repeats
+from glassgrad.viz.repeats import Repeats
 from glassgrad.viz.stage import MOST_STEPS, javascript, network_of, shown_steps
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import not_finite, tell
@@ -57,7 +57,8 @@ class Backprop(Steps):
         `to_json` has it. Its keys are
 
         - `level`: "scalars", "network", "repeats", the name of a neuron such as "layer 1, neuron
-          2", or None for the one that a page begins with;
+          2", of several samples both with ", sample 3", or None for the one that a page begins
+          with;
         - `step`: counted from 0 on that level, of scalars also from the end as -1;
         - `numbers`: new ones for leaves, by name;
         - `rate`: the learning rate;
@@ -317,7 +318,7 @@ def _shown(steps: Steps) -> range:
 def _check_level(steps: Steps, level: Any) -> None:
     levels = ["scalars"]
     if (network := network_of(steps)) is not None:  # which is seen in place of what repeats
-        levels += ["network", *(unit.name for units in network.layers for unit in units)]
+        levels += network.levels()
     elif level == "repeats" and Repeats(steps.diagram).series:
         levels.append("repeats")
     if level is not None and level not in levels:

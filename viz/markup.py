@@ -294,10 +294,11 @@ def scrolling_table(
 
 _FOLDER = Path(__file__).parent
 STAGE = (
-    "numbers layout camera picture alone folds network levels panels factors experiments stage"
+    "numbers layout camera picture alone folds network circles levels panels factors experiments "
+    "stage"
 ).split()
 """The files of the stage, in the order in which they are joined."""
-OPTIONAL = frozenset(("alone", "folds", "network", "levels", "factors"))
+OPTIONAL = frozenset(("alone", "folds", "network", "circles", "levels", "factors"))
 """Those that only some pages need; see `page.py` and `stage.scripts_of`."""
 OTHERS = ("stage/stage.css", "stage/alone.css", "stage/network.css", "program.css", "program.js")
 """The files that pages have as they are, each for itself."""

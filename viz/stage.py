@@ -26,8 +26,9 @@ from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol
 from glassgrad.viz.dot import SYMBOLS
 from glassgrad.viz.formulas import MATHML
-from glassgrad.viz.patterns import FEWEST_NODES, Network, Repeats
+from glassgrad.viz.network import Network
 from glassgrad.viz.picture import Scopes
+from glassgrad.viz.repeats import FEWEST_NODES, Repeats
 from glassgrad.viz.steps import Step, Steps
 from glassgrad.viz.told import (
     MOST_OPERANDS,
@@ -132,7 +133,7 @@ def network_of(steps: Steps) -> Network | None:
 
 def scripts_of(steps: Steps) -> frozenset[str]:
     """The optional scripts that the page needs."""
-    found = {"network"} if network_of(steps) else set[str]()
+    found = {"network", "circles"} if network_of(steps) else set[str]()
     found |= {"folds"} if _has_folds(steps.diagram) else set()
     found |= {"levels"} if found else set()
     return frozenset(found | {"alone"} if _is_wide(steps.diagram) else found)

@@ -22,7 +22,7 @@ from glassgrad.engine.misuse import name, real
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import counted, describe
 from glassgrad.viz.diagram import Diagram, Node, Records, local_derivative
-from glassgrad.viz.patterns import Network, network_in
+from glassgrad.viz.network import Network, network_in
 
 SCHEMA = "glassgrad-steps/1"
 _MOST_CHECKING = 25_000  # nodes times nodes that may be computed for the checks of one page

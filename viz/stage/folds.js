@@ -1,5 +1,5 @@
 /* What of a large graph is folded, so that the rest can be read. Of repetitions, which Python has found
-   (patterns.py), one is open: that of the step; those before it are one box, and those after it one. Of
+   (repeats.py), one is open: that of the step; those before it are one box, and those after it one. Of
    an operation on very many operands those that contribute most are shown, with the one that the step is
    about, and one box for all others. Every box says what it stands for, and opens when it is clicked.
    Next: picture.js draws it. */

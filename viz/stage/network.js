@@ -1,19 +1,36 @@
-/* A network seen as people draw it: neurons are circles, weights are lines, and one step is a layer.
-   Python finds it; a unit is what one neuron computed. A click opens a neuron down to its scalars. */
+/* A network, of which one step is a layer. Python finds it; a unit is what one neuron computed. A click opens a
+   neuron down to its scalars. Next: circles.js, how it is drawn. */
 
-const DISC = 34, MOST_UNITS = 7, FEWEST_UNITS = 4, COLUMN = 210, CLOSE_COLUMN = 150, ROW = 76, CAPTION = 30, EDGE = 14;
-const MOST_IN_GRID = 4, FEW_COLUMNS = 2; /* rows and columns of a matrix in an equation; beside vectors fewer */
-const SMALLEST_DISC = 0.8; /* of wide layers as many neurons are shown as are not smaller than that */
+const MOST_IN_GRID = 4, FEW_COLUMNS = 2, FEW_ROWS = 2; /* rows and columns of a matrix in an equation; beside others fewer */
 
-/* { inputs: [node], layers: [{ name, units }], root } of what Python has found (patterns.py). A unit has
-   { name, members, sum, out, weights: Map source -> leaf, bias }, where `sum` is what the activation is
-   applied to. */
-function networkOf({ nodes, root }, { inputs, layers }) {
-  const members = new Map();
-  nodes.forEach((node, i) => { members.set(node.path, (members.get(node.path) || new Set()).add(i)); });
-  return { inputs, root, layers: layers.map((units, at) => ({ name: `layer ${at + 1}`,
-    units: units.map(([out, sum, bias, sources, leaves], k) => ({ name: `layer ${at + 1}, neuron ${k + 1}`, out, sum, bias,
-      weights: new Map(sources.map((source, k) => [source, leaves[k]])), members: members.get(nodes[out].path) })) })) };
+/* What Python has found (network.py): { samples: [{ inputs: [node], layers: [{ name, units }] }], root }. What
+   is seen is one of the samples, `at`. A unit is a neuron on a sample: { neuron, name, members, sum, out,
+   weights: Map source -> leaf, bias }, where `sum` is what the activation is applied to. `layerOf` has the place
+   of each node's layer: -1 for the inputs and what they come from, and for the loss one more than for the last;
+   `readers` the edges that start at a node: [node, operand]. */
+function networkOf({ nodes, root }, found) {
+  const ofSample = (s) => (found.length > 1 ? `, sample ${s + 1}` : "");
+  const samples = found.map(([inputs, layers], s) => ({ inputs, layers: layers.map((units, at) => ({ name: `layer ${at + 1}`,
+    units: units.map(([out, sum, bias, sources, leaves], k) => {
+      const neuron = `layer ${at + 1}, neuron ${k + 1}`;
+      return { neuron, name: neuron + ofSample(s), out, sum, bias, members: between(nodes, out, sources),
+        weights: new Map(sources.map((source, i) => [source, leaves[i]])) };
+    }) })) }));
+  const network = { root, samples, at: 0, layerOf: nodes.map(() => samples[0].layers.length), readers: nodes.map(() => []),
+    get name() { return nameOfLevel(network.at); }, get inputs() { return samples[network.at].inputs; }, get layers() { return samples[network.at].layers; } };
+  nodes.forEach(({ p }, i) => p.forEach((parent, k) => network.readers[parent].push([i, k])));
+  samples.forEach(({ inputs, layers }) => {
+    inputs.forEach((input) => between(nodes, input, []).forEach((i) => { network.layerOf[i] = -1; }));
+    layers.forEach(({ units }, at) => units.forEach(({ members }) => members.forEach((i) => { network.layerOf[i] = at; })));
+  });
+  return network;
+}
+
+/* What a node is computed from, back to some sources. */
+function between(nodes, out, sources) {
+  const found = new Set([out]);
+  found.forEach((i) => nodes[i].p.forEach((parent) => { if (!sources.includes(parent)) { found.add(parent); } }));
+  return found;
 }
 
 /* The steps, a layer each. */
@@ -29,52 +46,108 @@ function networkSteps(graph, network) {
   }
   return list.map((step) => {
     const outs = step.layer === null ? [graph.root] : network.layers[step.layer].units.map((unit) => unit.out);
-    return { ...step, node: outs[0], outs, edges: [], isLayer: true, ...toldOfLayer(graph, network, step) };
+    return { ...step, node: outs[0], outs, edges: [], isLayer: true, formula: formulaOfLayer(graph, network, step), ...toldOfLayer(graph, network, step) };
   });
 }
 
-/* The steps of scalars that one of a layer stands for. */
+/* The steps of scalars that one of a layer stands for, on the sample that is seen first. */
 function scalarsOfLayer(network, full, step) {
   const all = full.filter((each) => each.phase === step.phase), own = all.filter(({ node }) => isOfLayer(network, step, node));
-  return own.length ? own : all.length ? all : full.slice(-1); /* an update that only the page knows of */
+  const seen = own.filter(({ node }) => unitsOf(network).some(({ members }) => members.has(node)));
+  return own.length ? [...seen, ...own] : all.length ? all : full.slice(-1); /* an update that only the page knows of */
 }
 
-function isOfLayer(network, { layer }, node) {
-  const ofLayer = (units) => units.some((unit) => unit.members.has(node) || unit.bias === node);
-  return layer === null ? !network.layers.some(({ units }) => ofLayer(units)) : ofLayer(network.layers[layer].units);
+/* Whether a node is of the layer of a step, on whatever sample; or else of none. */
+function isOfLayer({ layerOf, layers }, { layer }, node) {
+  return layer === null ? !layers[layerOf[node]] : layerOf[node] === layer;
+}
+
+/* The steps of scalars in the order of the layers, on all samples, and how many of them have come by a step: what
+   the weights get from elsewhere, as from a penalty, comes with their layer. */
+function scalarsInOrder({ nodes }, { layerOf, layers }, full, steps, now) {
+  const last = layers.length - 1, isSame = (phase, layer) => (each) => each.phase === phase && each.layer === layer;
+  const done = new Set(full.filter(({ phase, node, edges: [edge] }) => {
+    const receiver = edge && nodes[edge[0]].p[edge[1]], at = edge && !nodes[receiver].p.length ? layerOf[receiver] : layerOf[node];
+    const near = phase === "backward" ? max(0, min(last, at)) : phase === "forward" ? max(0, at) : at;
+    const place = steps.findIndex(isSame(phase, layers[near] ? near : null));
+    return place >= 0 ? place <= now : phase === "forward" && steps[now].phase !== "forward";
+  }));
+  return [[...done, ...full.filter((step) => !done.has(step))], done.size - 1];
 }
 
 /* The nodes as people say them: `said` is "layer 1, neuron 2, w0" of what a neuron has, and "layer 1, neuron 2"
    of what it gives; `graph.order` goes from the result back, neuron by neuron. Gives the leaves of neurons with
    their names, by neuron, and the others: [node, name, neuron]. */
-function sayNames(graph, { layers }) {
-  const { nodes } = graph, known = new Set(nodes.map(({ n }) => n)), leaves = [], order = nodes.map(() => 0);
+function sayNames(graph, { samples, layers }) {
+  const { nodes } = graph, known = new Set(nodes.map(({ n }) => n)), leaves = new Map(), order = nodes.map(() => 0);
   /* Of those that are called alike all but the first have a number, and w2 may be that of another layer first. */
   const own = ({ n }) => n.replace(/_\d+$/, (number, at) => (known.has(n.slice(0, at)) || /^(w\d+|b)_/.test(n) ? "" : number));
-  layers.forEach(({ units }, at) => units.forEach((unit, k) => {
-    const parameters = [...unit.weights.values(), ...biases([unit])];
-    [...unit.members, ...parameters].forEach((i) => {
-      nodes[i].said = unit.name + (i === unit.out ? "" : `, ${i === unit.sum ? "sum" : own(nodes[i])}`);
+  layers.forEach(({ units }, at) => units.forEach(({ neuron }, k) => samples.forEach((sample) => {
+    const unit = sample.layers[at].units[k], { members, name, out, sum, bias, weights } = unit;
+    members.forEach((i) => {
+      nodes[i].said = name + (i === out ? "" : `, ${i === sum ? "sum" : own(nodes[i])}`);
       order[i] = (layers.length - at) * nodes.length + k;
     });
-    leaves.push(...parameters.filter((i) => nodes[i].k === "leaf").map((i) => [i, nodes[i].said, unit.name]));
-  }));
-  const listed = new Set(leaves.map(([i]) => i));
+    [...weights.values(), ...biases([unit])].forEach((i) => {
+      nodes[i].said = `${neuron}, ${own(nodes[i])}`;
+      if (nodes[i].k === "leaf") { leaves.set(i, [i, nodes[i].said, neuron]); }
+    });
+  })));
   graph.order = nodes.map((node, i) => i).reverse().sort((a, b) => order[a] - order[b]);
-  return [...leaves, ...nodes.flatMap(({ k, n }, i) => (k === "leaf" && !listed.has(i) ? [[i, n]] : []))];
+  return [...leaves.values(), ...nodes.flatMap(({ k, n }, i) => (k === "leaf" && !leaves.has(i) ? [[i, n]] : []))];
 }
 
 /* What a neuron computes: "v5 = tanh(w0 * x1 + w1 * x2 + b)". */
-function formulaOfUnit({ nodes, values }, { out, sum, weights, bias }) {
-  const name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : nodes[i].n);
-  const terms = [...weights].map(([source, leaf]) => `${name(leaf)} * ${name(source)}`).concat(bias === null ? [] : name(bias)).join(" + ");
-  return `${name(out)} = ${out === sum ? terms : `${nodes[out].s}(${terms})`}`;
+function formulaOfUnit(graph, unit) {
+  const { nodes, values } = graph, name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : nodes[i].n);
+  const terms = [...unit.weights].map(([source, leaf]) => `${name(leaf)} * ${name(source)}`);
+  return `${name(unit.out)} = ${bent(graph, [unit], terms.concat(biases([unit]).map(name)).join(" + "))}`;
+}
+
+/* What a layer computes: "layer 1 = tanh(W * x + b)"; "" of what is none. */
+function formulaOfLayer(graph, { layers }, { layer }) {
+  const { name, units } = layers[layer] ?? {};
+  return name ? `${name} = ${bent(graph, units, biases(units).length ? "W * x + b" : "W * x")}` : "";
+}
+
+/* What units make of their sums, written once for all: "tanh(sums)", and with other numbers each "sums × (0, 2)". */
+function bent({ nodes, values }, units, sums) {
+  const written = (places, isInside) => {
+    const { k, o, s, p } = nodes[places[0]], isSum = places.every((i, at) => i === units[at].sum);
+    const bracketedIn = (text) => (isInside && text.includes(" ") ? `(${text})` : text);
+    if (isSum) { return bracketedIn(sums); }
+    if (k === "constant") {
+      const numbers = places.map((i) => values[i]);
+      return numbers.every((x) => Object.is(x, numbers[0])) ? bracketed(plain(numbers[0])) : vector(numbers);
+    }
+    if (places.some((i) => nodes[i].o !== o)) { return null; }
+    const isNamed = /^\w/.test(s), operands = p.map((operand, at) => written(places.map((i) => nodes[i].p[at]), !isNamed));
+    return operands.includes(null) ? null : isNamed || p.length < 2 ? `${s}(${operands.join(", ")})` : bracketedIn(operands.join(` ${s} `));
+  };
+  return written(units.map(({ out }) => out), false) ?? `f(${sums})`;
 }
 
 /* The neuron that a node is of; of the loss, and of what else is of none, the last one. */
-function unitAt({ layers }, node) {
-  const units = layers.flatMap((layer) => layer.units);
-  return units.find((unit) => unit.members.has(node)) || units[units.length - 1];
+function unitAt(network, node) {
+  const own = unitsOf(network);
+  return [...own, ...network.samples.flatMap(unitsOf)].find(({ members }) => members.has(node)) || own.pop();
+}
+
+function unitsOf({ layers }) { return layers.flatMap(({ units }) => units); }
+
+/* The sample that a node is of: the one that is seen, if it may be, as it is for what no sample has alone. */
+function sampleAt({ samples, at }, node) {
+  const isOf = (sample) => unitsOf(sample).some(({ members }) => members.has(node)), found = samples.findIndex(isOf);
+  return found < 0 || isOf(samples[at]) ? at : found;
+}
+
+/* What the network on a sample is called as a level. */
+function nameOfLevel(at) { return at ? `network, sample ${at + 1}` : "network"; }
+
+/* What is to be opened: a level, a unit, a sample. */
+function levelCalled({ samples }, called) {
+  const at = samples.findIndex((sample, at) => nameOfLevel(at) === called);
+  return at >= 0 ? ["network", null, at] : ["scalars", samples.flatMap(unitsOf).find(({ name }) => name === called)];
 }
 
 /* The leaves of a layer that an update moves, each once. */
@@ -103,40 +176,44 @@ function isOutput(network) {
 /* What a step of a layer says, with the numbers as they are. */
 function toldOfLayer(graph, network, { phase, layer }) {
   const root = graph.nodes[graph.root].n, values = (list) => vector(list.map((i) => graph.values[i]));
+  const { length } = network.samples, ofSample = length > 1 ? ` (sample ${network.at + 1} of ${length})` : "";
   if (phase === "seed") {
     return said("seed", [[[`gradient of ${root}`, `∂${root}/∂${root}`], "=", ["seed", "1", 1]]],
       `Seed: ∂${root}/∂${root} = `, "1.", ["", "", "1"]);
   }
   if (phase === "update") { return saidOfUpdate(); }
   if (layer === null) {
-    const outs = network.layers[network.layers.length - 1].units.map((unit) => unit.out);
-    return said(root, [[["output of the network", values(outs)], "→", [`value of ${root}`, short(graph.values[graph.root]), 1]]],
-      `Forward: from the output ${values(outs)} comes ${root} = `, `${short(graph.values[graph.root])}.`, ["", "", short(graph.values[graph.root])]);
+    const outs = network.samples.flatMap(({ layers }) => layers[layers.length - 1].units.map((unit) => unit.out));
+    const named = length > 1 ? `outputs of ${length} samples` : "output of the network";
+    return said(root, [[[named, values(outs)], "→", [`value of ${root}`, short(graph.values[graph.root]), 1]]],
+      `Forward: from the ${length > 1 ? named : "output"} ${values(outs)} comes ${root} = `, `${short(graph.values[graph.root])}.`, ["", "", short(graph.values[graph.root])]);
   }
   const { name, units } = network.layers[layer], before = sourcesOf(units), [unit] = units;
-  const size = `${units.length} × ${before.length}`, bend = unit.out === unit.sum ? "" : graph.nodes[unit.out].s;
+  const size = `${units.length} × ${before.length}`, bends = bent(graph, units, "sums"), bend = bends.replace(/^(\w+)\(sums\)$|^sums$/, "$1");
   const outs = values(units.map((each) => each.out));
   if (phase === "forward") {
     const input = layer ? network.layers[layer - 1].name : "the inputs";
-    return said(name, [[[`weights, ${size}`, (before.length <= FEW_COLUMNS && grid(graph.values, units, before)) || "W"], "·", [`from ${input}`, values(before)],
+    return said(name, [[[`weights, ${size}`, (before.length <= FEW_COLUMNS && grid(ofWeight(graph.values), units, before)) || "W"], "·", [`from ${input}`, values(before)],
       ...(biases(units).length ? ["+", ["biases", values(biases(units))]] : []),
       "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
-    [[bend || "output", `${bend}(sums)`.replace(/^\(sums\)$/, "sums")], "=", [`output of ${name}`, outs, 1]]],
-    `Forward: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, [biases(units).length ? "W · x + b" : "W · x", bend, outs]);
+    [[bend === bends ? "each one" : bend || "output", bends], "=", [`output of ${name}`, outs, 1]]],
+    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, [biases(units).length ? "W · x + b" : "W · x", bend, outs]);
   }
   const ofSums = units.map((each) => graph.gradients[each.sum]), deltas = vector(ofSums);
-  const slopes = vector(units.map((each) => (each.out === each.sum ? 1 : graph.locals[each.out][0])));
+  const slopes = vector(units.map((each) => slopeOfUnit(graph, each)));
   const upstream = vector(units.map((each) => graph.gradients[each.out])), next = network.layers[layer + 1];
   const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
-    [`local: weights of ${next.name}, transposed`, inLine(grid(graph.values, next.units, units.map((each) => each.out), true), 4) || "Wᵀ"]] :
+    [`local: weights of ${next.name}, transposed`, inLine(grid(ofWeight(graph.values), next.units, units.map((each) => each.out), true), 4) || "Wᵀ"]] :
     [[`upstream ∂${root}/∂output`, upstream]];
-  const outer = `∂${root}/∂W of ${name}`, slopesOfWeights = grid(graph.gradients, units, before), isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
+  const isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
+  const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, FEW_ROWS) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
+  const outer = few.length < units.length && slopesOfWeights ? `${few.length} of ${units.length} rows of ∂${root}/∂W` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source), source);
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, 2), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), 2)], "=",
-      [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
-  `Backward, ${name}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
+    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, 2), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), 2)],
+      ...(from ? ["+", [from, inLine(grid(elsewhere, units, before), 2) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
+  `Backward, ${name}${ofSample}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
   `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." :
-    `∂${root}/∂W is δ times each input: ${inLine(slopesOfWeights, 6) || `${size} numbers`}.`),
+    `∂${root}/∂W is δ times each input${from && `, and what comes from ${from}`}: ${(few.length === units.length && inLine(slopesOfWeights, 6)) || `${size} numbers`}.`),
   [upstream, slopes, deltas]);
 
   /* Only what moves is told: some updates leave out the biases, or the weights. */
@@ -174,6 +251,25 @@ function toldOfLayer(graph, network, { phase, layer }) {
   }
 }
 
+/* How fast a unit's output changes with its sum. */
+function slopeOfUnit(graph, { out, sum }) {
+  const { p } = graph.nodes[out];
+  return out === sum ? 1 : p.length === 1 && p[0] === sum ? graph.locals[out][0] : slopeOf(graph, out, sum);
+}
+
+/* From where the weights and biases of a layer get gradients beside the sample seen; "" for nowhere. */
+function elsewhereFor({ sent }, { samples, layers, layerOf, readers }, layer) {
+  const { units } = layers[layer], others = samples.length - 1, all = [...weightsOf(units), ...biases(units)];
+  const isOther = all.some((leaf) => readers[leaf].some(([reader, k]) => layerOf[reader] !== layer && sent[reader][k]));
+  return [others && `${others} other sample${others > 1 ? "s" : ""}`, isOther && "elsewhere"].filter(Boolean).join(" and ");
+}
+
+/* What a unit's leaf gets beside that: of a weight, beside what comes with its source. */
+function fromElsewhere({ nodes, sent }, { readers }, { members }, leaf, source) {
+  const isOwn = (reader) => members.has(reader) && (source === undefined || nodes[reader].p.includes(source));
+  return readers[leaf].reduce((sum, [reader, k]) => sum + ((!isOwn(reader) && sent[reader][k]?.sent) || 0), 0);
+}
+
 function sourcesOf(units) { return [...new Set(units.flatMap((unit) => [...unit.weights.keys()]))]; }
 
 function biases(units) { return units.map((unit) => unit.bias).filter((i) => i !== null); }
@@ -184,11 +280,14 @@ function vector(numbers, most = 3) {
   return shown.length === 1 ? shown[0] : "(" + shown.join(", ") + ")";
 }
 
+/* The weight's number among those of all nodes. */
+function ofWeight(numbers) { return ({ weights }, source) => numbers[weights.get(source)]; }
+
 /* A number for each weight: a row a neuron, a column a source, or transposed. Few can stand in an equation;
    "" for more. */
-function grid(numbers, units, sources, isTransposed = false) {
+function grid(numberOf, units, sources, isTransposed = false) {
   if (max(units.length, sources.length) > MOST_IN_GRID) { return ""; }
-  const number = (unit, source) => short(numbers[unit.weights.get(source)]);
+  const number = (unit, source) => short(numberOf(unit, source));
   return (isTransposed ? sources.map((source) => units.map((unit) => number(unit, source))) :
     units.map((unit) => sources.map((source) => number(unit, source)))).map((row) => row.join("\t")).join("\n");
 }
@@ -207,13 +306,18 @@ function matricesIn(place, graph, network, step) {
   const at = step.layer === null ? network.layers.length - 1 : step.layer, { name, units } = network.layers[at];
   const sources = sourcesOf(units), root = graph.nodes[graph.root].n;
   const from = sources.map((i) => nameOf(graph, network, i));
+  const elsewhere = elsewhereFor(graph, network, at);
   [["Weights W of " + name, (i) => graph.values[i]], [`Gradients ∂${root}/∂W of ${name}`, (i) => graph.gradients[i]],
+    ...(elsewhere ? [[`Of these from ${elsewhere}`, (i, unit, source) => fromElsewhere(graph, network, unit, i, source)]] : []),
     ...(step.phase === "update" ? [["New weights W of " + name, (i) => graph.moved.get(i) ?? graph.values[i]]] : [])]
     .forEach(([title, number]) => {
       make("h2", "", place, title);
       const { body } = tableIn(place, ["neuron", ...from, "bias"]);
       units.forEach((unit, k) => {
-        rowIn(body, `neuron ${k + 1}`, [...sources.map((i) => unit.weights.get(i)), unit.bias].map((i) => (i === null || i === undefined ? "" : short(number(i)))));
+        rowIn(body, `neuron ${k + 1}`, [...sources, undefined].map((source) => {
+          const i = source === undefined ? unit.bias : unit.weights.get(source);
+          return i === null ? "" : short(number(i, unit, source));
+        }));
       });
     });
 }
@@ -237,164 +341,4 @@ function nameOf(graph, network, i) {
   }
   const { n, k } = graph.nodes[i], at = network.inputs.indexOf(i);
   return k === "constant" ? `x${at + 1}` : n;
-}
-
-/* How many neurons of a layer a window shows, beside each other or one above the other. */
-function unitsShown({ width, height }, isDown) {
-  const room = (isDown ? width : height) - 2 * EDGE - CAPTION * SMALLEST_DISC;
-  return max(FEWEST_UNITS, min(MOST_UNITS, Math.floor(room / (ROW * SMALLEST_DISC))));
-}
-
-/* How far apart the layers of a network stand: closer where a window is too short for all of them. */
-function columnsApart(network, { width, height }, isDown) {
-  const count = network.layers.length + (isOutput(network) ? 0 : 1);
-  return max(CLOSE_COLUMN, min(COLUMN, ((isDown ? height : width) - 2 * (DISC + EDGE + MARGIN)) / count));
-}
-
-/* The picture of a network, with the interface of a picture of scalars. Of layers of more than `most` a few
-   neurons are shown; layers stand so far `apart`. Their names stand in a row, or a column, of their own, where no
-   line goes. A click opens a neuron; the number of a leaf, as an input is one, is changed as in its box. */
-function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
-  const place = drawn("g", {}), columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
-  const shown = columns.map((units) => (units.length <= most ? units : [...units.slice(0, most - 2), null, units[units.length - 1]]));
-  const tallest = max(...shown.map((units) => units.length)), discs = new Map(), lines = [], titles = [];
-  const along = (column) => DISC + EDGE + column * apart;
-  const spot = (column, row) => {
-    const across = DISC + CAPTION + (row + (tallest - shown[column].length) / 2) * ROW;
-    return isDown ? [across, along(column)] : [along(column), across];
-  };
-  const back = drawn("g", {}, place), front = drawn("g", {}, place);
-  shown.forEach((units, column) => {
-    const own = column ? [network.layers[column - 1].name, frozenIn(graph, network.layers[column - 1].units)] : ["inputs"];
-    titled(column, own.filter(Boolean).join(" · "));
-    units.forEach((unit, row) => {
-      const [cx, cy] = spot(column, row);
-      if (!unit) {
-        drawn("text", { x: cx, y: cy + 5, "text-anchor": "middle", "class": "gg-title" }, front, `⋮ ${columns[column].length - most + 1} more`);
-        return;
-      }
-      discs.set(unit.out, discOf(unit, column, cx, cy));
-    });
-  });
-  const ends = network.layers[network.layers.length - 1].units.filter((unit) => discs.has(unit.out));
-  const loss = isOutput(network) ? null : lossOf();
-  shown.slice(1).forEach((units, at) => units.forEach((unit) => {
-    if (!unit) { return; }
-    unit.weights.forEach((leaf, source) => { if (discs.has(source)) { lineBetween(source, unit.out, leaf, at); } });
-  }));
-  if (loss) { ends.forEach((unit) => lineBetween(unit.out, graph.root, null, network.layers.length)); }
-  const length = along(columns.length - (loss ? 0 : 1)) + DISC + EDGE, breadth = CAPTION + 2 * DISC + (tallest - 1) * ROW + EDGE;
-  const size = isDown ? { width: breadth, height: length } : { width: length, height: breadth };
-  return { place, show, boxesOf, size, spots: [...discs.values()].map((disc) => disc.box), box: (i) => discs.get(i)?.group,
-    focus: (unit) => { if (discs.has(unit.out)) { giveKeys(discs.get(unit.out).group); } } };
-
-  function discOf(unit, column, cx, cy) {
-    const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
-    drawn("rect", { "class": "gg-outline", width: 2 * DISC, height: 2 * DISC, rx: DISC }, group);
-    const text = (y, name) => drawn("text", { "class": name, x: DISC, y, "text-anchor": "middle" }, group);
-    const made = { group, unit, column, value: text(DISC, "gg-value"), gradient: text(DISC + 18, "gg-gradient"), old: text(DISC - 17, "gg-old"),
-      title: drawn("title", {}, group), x: cx, y: cy, box: { x: cx - DISC, y: cy - DISC, width: 2 * DISC, height: 2 * DISC } };
-    put(made.title, nameOf(graph, network, unit.out));
-    if (unit.members) {
-      const about = [unit.name, frozenIn(graph, [unit])].filter(Boolean).join(", ");
-      tell(group, "gg-frozen", about.endsWith("frozen"));
-      pressable(group, `Open ${about}`, () => pick(unit));
-      put(made.title, `${about}: click to open it`);
-    } else if (graph.nodes[unit.out].k === "leaf" && graph.isLive) {
-      made.adjusted = adjust(group, unit.out, [DISC - 5, DISC + 13], { width: 2 * DISC, height: 2 * DISC, rx: DISC });
-    }
-    return made;
-  }
-
-  function titled(column, text) {
-    const x = isDown ? CAPTION / 2 + 4 : along(column), y = isDown ? along(column) : CAPTION - 12;
-    const turned = isDown ? { transform: `rotate(-90 ${x} ${y})` } : {}, long = widthOfName(text.toUpperCase()), high = CAPTION - 12;
-    drawn("text", { x, y, ...turned, "text-anchor": "middle", "class": "gg-title" }, front, text);
-    const [width, height] = isDown ? [high, long] : [long, high];
-    titles.push({ column, box: { x: x - width / 2, y: y - height / 2, width, height } });
-  }
-
-  function lossOf() {
-    const mean = (key) => ends.reduce((sum, unit) => sum + discs.get(unit.out)[key], 0) / ends.length;
-    const at = along(columns.length), [cx, cy] = isDown ? [mean("x"), at] : [at, mean("y")];
-    const made = discOf({ out: graph.root, sum: graph.root, weights: new Map() }, columns.length, cx, cy);
-    titled(columns.length, graph.nodes[graph.root].n);
-    made.group.classList.add("gg-result");
-    discs.set(graph.root, made);
-    return made;
-  }
-
-  function lineBetween(from, to, leaf, at) {
-    const a = discs.get(from), b = discs.get(to);
-    const ends = isDown ? [[a.x, a.y + DISC], [b.x, b.y - DISC]] : [[a.x + DISC, a.y], [b.x - DISC, b.y]];
-    const group = drawn("g", { "class": "gg-edge", "data-n": `${from} ${leaf}` }, back), course = courseOf(ends, isDown);
-    lines.push({ group, course, path: drawn("path", { d: course.d }, group), leaf, at, to });
-  }
-
-  function show(step, now, all, isAsked) {
-    const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
-    const isSeeded = seen.some((each) => each.phase === "seed");
-    /* What a moved number leads to is of before: a layer that moved, and all after it. */
-    const moved = seen.filter((each) => each.phase === "update"), first = min(...moved.map((each) => each.layer ?? 0));
-    discs.forEach((disc, i) => {
-      const at = disc.column - 1, isResult = i === graph.root, isLoss = isResult && loss;
-      const isKnown = at < 0 || (isLoss ? seen.some((each) => each.phase === "forward" && each.layer === null) : has("forward", at));
-      const isSent = isLoss ? isSeeded : at >= 0 && (has("backward", at) || (isResult && isSeeded));
-      const role = roleAt(step, i), isHidden = isAsked && role === "receiver";
-      const isOld = moved.length > 0 && (at >= first || isLoss);
-      fit(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
-      tell(disc.group, "gg-stale", isOld);
-      put(disc.old, isOld ? "(old)" : "");
-      fit(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
-        isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
-      tell(disc.group, "role", role);
-      disc.adjusted?.();
-    });
-    const sizes = lines.filter((line) => line.leaf !== null);
-    const most = max(1e-300, ...sizes.map((line) => abs(graph.values[line.leaf])));
-    lines.forEach((line) => {
-      const isBack = step.phase === "backward" && step.layer !== null && line.at === step.layer + 1;
-      const isForth = step.phase === "forward" && line.at === (step.layer ?? network.layers.length);
-      const weight = line.leaf === null ? 0.5 * most : graph.values[line.leaf];
-      const share = abs(weight) / most;
-      tell(line.group, "gg-weight", line.leaf !== null);
-      tell(line.group, "gg-negative", weight < 0);
-      light(line, isBack ? "backward" : isForth ? "forward" : "", 0.6 + 5 * min(1, isFinite(share) ? share : 1));
-    });
-  }
-
-  function fit(text, number) {
-    put(text, number);
-    tell(text, "gg-long", number.length > 7); /* in letters of the usual size it would cross the outline */
-  }
-
-  /* With the discs of a step the names of their layers are seen. */
-  function boxesOf(step) {
-    const lit = [...discs].filter(([i]) => roleAt(step, i)).map(([, disc]) => disc);
-    return [...lit, ...titles.filter(({ column }) => lit.some((disc) => disc.column === column))].map(({ box }) => box);
-  }
-
-  function roleAt(step, i) {
-    const isResult = i === graph.root;
-    return step.phase === "update" && step.layer === null ? roleOfOther(i, isResult) :
-      roleOf(step, discs.get(i).column - 1, Boolean(isResult && loss));
-  }
-
-  /* What moves and is no part of a layer is an input, or stands around the result. */
-  function roleOfOther(i, isResult) {
-    const isInput = network.inputs.includes(i), others = movedElsewhere(graph, network);
-    return (isInput ? others.includes(i) : isResult && others.some((each) => !network.inputs.includes(each))) ? "receiver" : null;
-  }
-
-  function roleOf(step, at, isLoss) {
-    const last = network.layers.length - 1, { layer } = step;
-    if (step.phase === "seed") { return isLoss || (!loss && at === last) ? "receiver" : null; }
-    if (step.phase === "forward") {
-      if (layer === null) { return isLoss ? "receiver" : at === last ? "sender" : null; }
-      return isLoss ? null : at === layer ? "receiver" : at === layer - 1 ? "sender" : null;
-    }
-    if (step.phase === "update") { return !isLoss && at === layer ? "receiver" : null; }
-    if (!isLoss && at === layer) { return "receiver"; }
-    return layer === last ? (isLoss ? "sender" : null) : !isLoss && at === layer + 1 ? "sender" : null;
-  }
 }

@@ -98,7 +98,7 @@ function setUp(root, moved) {
   on(root, "pointerdown", () => { if (!hasKeys(root)) { takeKeys(); } });
   new ResizeObserver(fitLater).observe(frame);
   root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
-    get level() { return unit ? unit.name : level; }, open: (to) => restore({ ...state(), level: to, step: null }),
+    get level() { return levelNow(); }, open: (to) => restore({ ...state(), level: to, step: null }),
     numbers, step: stepShown, state, restore };
   arrange();
   if (data.state) {
@@ -127,8 +127,9 @@ function setUp(root, moved) {
   /* The step on the level that is open which has to do with another. */
   function nearestTo(step) {
     if (steps.includes(step)) { return steps.indexOf(step); }
-    const alike = (each) => each.phase === step.phase, scalars = new Set(scalarsOf(step));
-    const own = steps.findIndex((each) => alike(each) && (each.isLayer ? isOfLayer(network, each, step.node) : scalars.has(each)));
+    const alike = (each) => each.phase === step.phase;
+    const own = isNetwork() ? steps.findIndex((each) => alike(each) && isOfLayer(network, each, step.node)) :
+      steps.indexOf(scalarsOf(step).find((each) => alike(each) && steps.includes(each)));
     return own >= 0 ? own : max(0, steps.findIndex(alike));
   }
 
@@ -195,11 +196,8 @@ function setUp(root, moved) {
   function allOf(isDown) { return isNetwork() ? networkHere(isDown) : wholeOf(isDown); }
 
   function networkHere(isDown) {
-    const most = unitsShown(camera.room(), isDown), apart = columnsApart(network, wholeRoom(), isDown);
-    return once("network", [isDown, most, apart].join(), () => {
-      const picture = networkPictureIn(graph, network, isDown, most, apart, openUnit, adjustable);
-      return { picture, layout: { isDown, ...picture.size } };
-    });
+    const [key, make] = networkPicture(graph, network, isDown, camera.room(), wholeRoom(), openUnit, adjustable);
+    return once("network", key, make);
   }
 
   /* What is folded at this step, where of all operations the open ones are shown; null where nothing is. */
@@ -357,14 +355,15 @@ function setUp(root, moved) {
     return unit ? all.filter((step) => unit.members.has(step.node) && step.phase !== "seed") : all;
   }
 
-  /* Opens a level at the step that is nearest to the one that was seen. */
-  function openLevel(to, toUnit = null) {
+  /* Opens a level, on a sample, at the step that is nearest to the one that was seen. */
+  function openLevel(to, toUnit = null, at = null) {
     pause();
-    const step = steps[now];
+    const step = steps[now], isSame = unit && toUnit && unit.neuron === toUnit.neuron; /* on another sample */
     level = to;
     unit = toUnit;
+    if (network) { network.at = at ?? sampleAt(network, unit ? unit.out : step.node); }
     steps = stepsSeen();
-    now = nearestTo(step);
+    now = isSame ? now : nearestTo(step);
     camera.release();
     reserve();
     show(true);
@@ -418,7 +417,7 @@ function setUp(root, moved) {
     const known = isNetwork() ? null : knownAfter(graph, full, at, hidden);
     const sentence = written(graph, step.asks, step) + (hidden ? "what?" : written(graph, step.tells, step));
     if (saying.textContent !== sentence) { saying.textContent = sentence; }
-    formula.show(step, (i) => graph.nodes[i], ownFormula(step.node),
+    formula.show(step, (i) => graph.nodes[i], step.formula || ownFormula(step.node),
       unit ? written(graph, formulas.get(step.node) || "") : "", unit ? unit.out : step.node);
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
     timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.nodes[graph.root].n, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
@@ -736,7 +735,7 @@ function setUp(root, moved) {
   /* What has come, at all levels: on that of the network, with what its layers have sent and moved. */
   function knownNow() {
     const full = stepsNow(graph, allSteps);
-    return knownAfter(graph, full, full.indexOf(scalarsOf(steps[now]).pop()));
+    return knownAfter(graph, ...(isNetwork() ? scalarsInOrder(graph, network, full, steps, now) : [full, full.indexOf(steps[now])]));
   }
 
   /* For embedding and tests. */
@@ -774,8 +773,10 @@ function setUp(root, moved) {
       upstream: graph.gradients[node], local: found.map((each) => each.local), contribution: found.map((each) => each.contribution) };
   }
 
+  function levelNow() { return unit ? unit.name : isNetwork() ? network.name : level; }
+
   function state() {
-    return { level: unit ? unit.name : level, step: now + first, /* as texts: JSON has no infinity */
+    return { level: levelNow(), step: now + first, /* as texts: JSON has no infinity */
       numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, spelled(number)])),
       rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? { ...camera.view(), ...(isAll && { all: true }) } : null };
   }
@@ -799,8 +800,7 @@ function setUp(root, moved) {
       graph.restore(given);
       startOver();
     }
-    const part = network && network.layers.flatMap(({ units }) => units).find(({ name }) => name === from.level);
-    if (folded && from.level) { openLevel(from.level === folded ? folded : "scalars", part || null); }
+    if (folded && from.level) { openLevel(...(network ? levelCalled(network, from.level) : [from.level === folded ? folded : "scalars"])); }
     if (from.drawer === null || drawers.has(from.drawer)) { drawers.open(from.drawer); }
     if (from.view === null) { camera.release(); }
     if (from.step !== null) { turn((Number(from.step) || 0) - first); } /* else where the level has opened */
@@ -817,7 +817,7 @@ function setUp(root, moved) {
   }
 
   function writeAddress() {
-    const now = state(), isPlain = !now.step && level === opening && !unit && !Object.keys(now.numbers).length && !now.drawer && !now.view && now.rate === data.rate;
+    const now = state(), isPlain = !now.step && now.level === opening && !Object.keys(now.numbers).length && !now.drawer && !now.view && now.rate === data.rate;
     const text = isPlain ? "" : "#" + encodeURIComponent(JSON.stringify(now));
     try { history.replaceState(null, "", text || location.pathname + location.search); } catch (error) { /* a page without address */ }
   }

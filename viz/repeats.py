@@ -1,27 +1,23 @@
-"""What is seen in scalars as a whole: a network of layers, and what repeats.
+"""What repeats in a program: with a loop the same few operations come again and again.
 
-A network is found by the modules that made its scalars; the page draws it (`stage/network.js`). In
-a program with a loop the same few operations come again and again; the page folds such a part, and
-opens the repetition that is looked at (`stage/folds.js`). Next: `stage.py`, which gives them to it.
+The page folds such a part, and opens the repetition that is looked at (`stage/folds.js`). The
+search goes once through the operations, in an order in which those of one repetition stand together
+however the program wrote them; candidates for the length of a repetition come from hashes of what
+is around an operation. Next: `stage.py`, which gives networks and repetitions to the page.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from itertools import accumulate, pairwise, takewhile
+from itertools import accumulate, takewhile
 from typing import Any, NamedTuple
 
-from glassgrad.engine import TABLE, Operation
+from glassgrad.engine import Operation
 from glassgrad.viz.diagram import Diagram
-from glassgrad.viz.picture import Scopes
 
-_NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")
-_FEWEST_UNITS = 3
-_SUMS, _PRODUCTS = (TABLE["add"], TABLE["sum"]), (TABLE["mul"], TABLE["dot"])
 FEWEST_NODES = 60  # smaller graphs are shown whole
 _FEWEST = 4
 _FEWEST_OPERATIONS = 30
@@ -32,124 +28,6 @@ _AROUND = 4  # how far around an operation its hashes reach, in operations
 
 _Place = tuple[int, int]
 """A repetition: the number of its series, and which of the series it is."""
-
-
-# A network.
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One neuron, such as "layer 1, neuron 2"; its nodes by their indices.
-
-    `total` is what its activation is applied to; weights are by what they are multiplied with, the
-    sources of the unit; `members` are all that it computed, and its own leaves.
-    """
-
-    name: str
-    out: int
-    total: int
-    weights: Mapping[int, int]
-    bias: int | None
-    members: frozenset[int]
-
-
-@dataclass(frozen=True)
-class Network:
-    """Layers of units, from the inputs, in order, to the result."""
-
-    root: int
-    inputs: Sequence[int]
-    layers: Sequence[Sequence[Unit]]
-
-    def record(self, places: Mapping[int, int]) -> dict[str, Any]:
-        """For the page the inputs, and of each unit its output, sum, bias, sources and weights."""
-        layers = []
-        for units in self.layers:
-            layers.append([
-                [places[unit.out], places[unit.total],
-                 None if unit.bias is None else places[unit.bias],
-                 [places[source] for source in unit.weights],
-                 [places[weight] for weight in unit.weights.values()]]
-                for unit in units
-            ])  # fmt: skip
-        return {"inputs": [places[i] for i in self.inputs], "layers": layers}
-
-
-def network_in(diagram: Diagram, root: int) -> Network | None:
-    """The network behind a result; None where neurons are seen as scalars alone.
-
-    So it is where neurons are anything but sums of products, each of a weight of its own and a
-    source, where layers do not follow each other, and where there is more than one sample.
-    """
-    inside: dict[str, list[int]] = {}
-    for index, scope in enumerate(Scopes(diagram).of):
-        if scope is not None and _NEURON.search(path := scope.path()):
-            inside.setdefault(path, []).append(index)
-    by_layer: dict[str, list[Unit]] = {}
-    for path, members in inside.items():
-        unit = _unit(diagram, root, members)
-        if unit is None:
-            return None
-        by_layer.setdefault(_NEURON.sub("", path), []).append(unit)
-    layers = sorted(by_layer.values(), key=lambda units: units[0].out)
-    if len(inside) < _FEWEST_UNITS or not _are_stacked(layers, diagram.readers):
-        return None
-    outs = {unit.out for units in layers for unit in units}
-    sources = dict.fromkeys(s for units in layers for u in units for s in u.weights)
-    named = [
-        [replace(unit, name=f"layer {at}, neuron {k}") for k, unit in enumerate(units, 1)]
-        for at, units in enumerate(layers, 1)
-    ]
-    return Network(root, [s for s in sources if s not in outs], named)
-
-
-def _unit(diagram: Diagram, root: int, members: Sequence[int]) -> Unit | None:
-    """What one neuron computed, term by term; None where it is anything else."""
-    own, leaves = frozenset(members), {i for i in members if not diagram[i].parents}
-    outs = [i for i in own - leaves if i == root or not own.issuperset(diagram.readers[i])]
-    if len(outs) != 1:
-        return None
-    (out,) = outs
-    parents = diagram[out].parents
-    total = parents[0] if len(parents) == 1 else out
-    weights: dict[int, int] = {}
-    biases, terms = [], [total]
-    while terms:
-        node = diagram[terms.pop()]
-        operation = node.operation if node.index in own else None
-        half = len(node.parents) // 2
-        if operation in _SUMS:
-            terms += reversed(node.parents)
-        elif operation in _PRODUCTS:
-            for a, b in zip(node.parents[:half], node.parents[half:]):
-                weight, source = (a, b) if a in leaves else (b, a)
-                if weight not in leaves or source in own or source in weights:
-                    return None
-                weights[source] = weight
-        elif node.parents:
-            return None
-        elif not (node.is_constant and node.data == 0.0):  # a sum may begin with a plain 0
-            biases.append(node.index)
-    if not weights or len(biases) > 1:
-        return None
-    return Unit("", out, total, weights, biases[0] if biases else None, own)
-
-
-def _are_stacked(layers: Sequence[Sequence[Unit]], readers: Sequence[Sequence[int]]) -> bool:
-    """Whether every unit reads the outputs of the layer before, and nobody else does."""
-    for before, units in pairwise(layers):
-        outs = {unit.out for unit in before}
-        own = {member for unit in units for member in unit.members}
-        if any(set(unit.weights) != outs for unit in units):
-            return False
-        if not own.issuperset(reader for out in outs for reader in readers[out]):
-            return False
-    return True
-
-
-# What repeats. The search goes once through the operations, in an order in which those of one
-# repetition stand together however the program wrote them; candidates for the length of a
-# repetition come from hashes of what is around an operation.
 
 
 @dataclass(frozen=True)
