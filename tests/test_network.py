@@ -153,6 +153,7 @@ def test_where_it_would_tell_less_than_is_so_scalars_are_seen(name: str) -> None
 def test_neurons_are_named_with_their_sample_where_there_are_several() -> None:
     one = backprop(FOUND["one sample"][0]()).network
     assert one is not None
+    assert repr(one) == "<network 2 → 3 → 1 on 1 sample>"
     assert one.levels() == ["network", *(f"layer 1, neuron {k}" for k in (1, 2, 3)),
                             "layer 2, neuron 1"]  # fmt: skip
     steps = backprop(FOUND["samples"][0]())

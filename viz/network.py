@@ -15,6 +15,7 @@ from itertools import zip_longest
 from typing import Any
 
 from glassgrad.engine import TABLE, Scope
+from glassgrad.engine.text import counted
 from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.picture import Scopes
 
@@ -40,12 +41,16 @@ class Unit:
     members: frozenset[int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Network:
     """Of each sample its inputs, in order, and the layers of units from them to the outputs."""
 
     inputs: Sequence[Sequence[int]]
     samples: Sequence[Sequence[Sequence[Unit]]]
+
+    def __repr__(self) -> str:
+        sizes = " → ".join(map(str, (len(self.inputs[0]), *map(len, self.samples[0]))))
+        return f"<network {sizes} on {counted(len(self.samples), 'sample')}>"
 
     def record(self, places: Mapping[int, int]) -> list[Any]:
         """For the page: of each sample the inputs, and its layers of units.
@@ -155,7 +160,10 @@ class _Neurons:
         return weights, biases[0] if biases else None, members.union(weights.values())
 
     def _is_weight(self, index: int, product: Node) -> bool:
-        """Whether a product's operand is a leaf that no other module reads; a penalty may."""
+        """Whether a product's operand is a leaf that no other module reads; a penalty may.
+
+        Where both are, the first is taken for the weight, as neurons are written.
+        """
         leaf, scope = self.diagram[index], self.scopes[product.index]
         around = {None, *(scope.chain() if scope else ())}
         readers = {self.scopes[reader] for reader in self.diagram.readers[index]}
