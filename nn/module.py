@@ -27,7 +27,6 @@ from glassgrad.engine.text import counted, describe, function_name, named, some_
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.nn import saving
-from glassgrad.nn.checks import true_or_false
 from glassgrad.nn.parts import Found, Holder, title, walk
 
 if TYPE_CHECKING:
@@ -176,7 +175,6 @@ class Module(Holder):
 
     def train(self, mode: bool = True) -> Self:
         """Say that the module, with all modules in it, is being trained; or not, as `eval` does."""
-        mode = true_or_false(mode, "train(mode=...)")
         for module in modules_of(self):
             module.training = mode
         return self

@@ -71,6 +71,8 @@ class Optimiser:
 
     OPTIONS: ClassVar[Mapping[str, Check]] = {}
     STATE: ClassVar[tuple[str, ...]] = ()
+    groups: tuple[Group, ...]
+    parameters: tuple[Value, ...]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -88,8 +90,7 @@ class Optimiser:
         **options: Any,
     ) -> None:
         self._defaults = {"learning_rate": learning_rate, "maximize": maximize, **options}
-        self.groups: tuple[Group, ...] = ()
-        self.parameters: tuple[Value, ...] = ()
+        vars(self).update(groups=(), parameters=())
         self._is_new = True
         self._state: State = {name: np.zeros(0) for name in self.STATE}
         what = "a list of parameters, for example model.parameters(),"
@@ -128,6 +129,11 @@ class Optimiser:
         super().__setattr__(name, thing)
 
     def _check_settable(self, name: str) -> None:
+        if name in ("groups", "parameters"):  # each is made from the other
+            raise AttributeError(
+                f"{type(self).__name__}.{name} cannot be set: add_param_group({{...}}) takes more, "
+                "and for others make another optimiser."
+            )
         if name in self.OPTIONS and name != "learning_rate":
             raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
         if name not in self.OPTIONS and not hasattr(self, name):
@@ -326,7 +332,7 @@ class Optimiser:
             )
         more = np.zeros(len(parameters) - len(self.parameters))
         self._state = {name: np.append(numbers, more) for name, numbers in self._state.items()}
-        self.groups, self.parameters = groups, Leaves.if_so(parameters)
+        vars(self).update(groups=groups, parameters=Leaves.if_so(parameters))
 
 
 class Group:
