@@ -9,6 +9,7 @@ should, whatever happens.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from glassgrad.engine.arrays import call_locked
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar
+from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar, some_of
 from glassgrad.nn import hooks
 from glassgrad.nn.batches import Samples, generator_of_epoch, in_batches
 from glassgrad.nn.checkpoint import Checkpoint
@@ -214,6 +215,14 @@ class Training(Hook):
             # What is not in the model has its label at most.
             trained += [f"{names.get(id(p)) or p.label}{where}" for p in group.parameters]
             found |= {f"{name}{where}": option for name, option in options_of(group).items()}
+        same = [name for name, count in Counter(trained).items() if count > 1]
+        if same:
+            warn(
+                "fit(checkpoint=...): the optimiser moves several parameters called "
+                f"{some_of(same)}, which a checkpoint knows by their order alone: resumed with "
+                "another order, it would take one for the other. Give each Value that the model "
+                'does not hold a label of its own, Value(1.0, label="temperature").'
+            )
         if self.schedule is not None:
             found["steps of the schedule"] = self.schedule.total
             found["learning rates of the schedule"] = digest_of(self.schedule.sketch())
