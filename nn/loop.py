@@ -191,16 +191,14 @@ class Training(Hook):
             raise ValueError(f"its {self.steps} steps are not those of {history.epochs} epochs")
         if (history.best_epoch is None) != (states["best"] is None):
             raise ValueError("its best epoch and the best parameters do not belong together")
-        take_rates = None
-        if self.schedule is not None:
-            of_steps = {**self.schedule.state_dict(), "step_count": self.steps}
-            of_rates = states["schedule"] if self.schedule.watches else of_steps
-            take_rates = self.schedule.taker_of(of_rates)
-        # It is the user's: where anything before is refused, it has not changed.
+        if self.schedule is not None and self.schedule.watches:
+            self.schedule.load_state_dict(states["schedule"])
+        elif self.schedule is not None:
+            self.schedule.step_count = self.steps
+        # It is the user's: where anything before is refused, it has not changed but for its rates,
+        # which `fit` gives back. Those that it had count: a callback may have set others than the
+        # schedule did.
         self.optimiser.load_state_dict(states["optimiser"])
-        if take_rates is not None and self.schedule is not None:
-            # Those that the optimiser had: a callback may have set others than the schedule did.
-            take_rates(rates=self.schedule.learning_rates)
         vars(self.history).update(vars(history))
 
     def describe(self) -> dict[str, Any]:

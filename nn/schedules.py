@@ -301,22 +301,19 @@ class Schedule(Checked):
         """Go on from where `state_dict()` was taken, of a schedule with the same rule, total and
         groups; a state that is none of such a one is a ValueError, and nothing is changed.
         """
-        self.taker_of(state)()
-
-    def taker_of(self, state: Mapping[str, Any]) -> Callable[..., None]:
-        """What takes over a state, all of which is right, or other `rates=` with it."""
         with taking(state, type(self).__name__):
             found = decode(_SAVED | _WATCHED if self.watches else _SAVED, state)
             total, step = found.pop("total"), whole(found.pop("step_count"), "its step_count", 0)
             if total != self.total:
                 raise ValueError(f"it has a total of {total}, the schedule of {self.total}")
             bases = self._checked("base_rates", found.pop("base_rates"))
-            if not self.watches:
-                return partial(self._go_to, step, bases, Seen(), rates=self._rates_at(step, bases))
-            rates = self._checked("rates", found.pop("rates"))
-            for name in ("bad_steps", "cooldown_left"):
-                whole(found[name], f"its {name}", least=0)
-            return partial(self._go_to, step, bases, Seen(**found), rates=rates)
+            if self.watches:
+                rates = self._checked("rates", found.pop("rates"))
+                for name in ("bad_steps", "cooldown_left"):
+                    whole(found[name], f"its {name}", least=0)
+            else:
+                rates = self._rates_at(step, bases)
+        self._go_to(step, bases, Seen(**found), rates)
 
     def sketch(self) -> list[float]:
         """Numbers that tell this schedule from others: its base rates, and what its rule does."""
