@@ -106,6 +106,11 @@ class Checked:
         super().__setattr__(name, thing)
 
 
+def or_none(check: Check) -> Check:
+    """The check, for what may be None too."""
+    return lambda given, role: None if given is None else check(given, role)
+
+
 # Types of options, each with what is asked of it.
 Flag: TypeAlias = Annotated[bool, true_or_false]
 Count: TypeAlias = Annotated[int, whole]
@@ -129,14 +134,10 @@ def declared_checks(annotated: Any) -> dict[str, Check]:
 
 
 def checked_fields(data: Any, title: str) -> dict[str, Any]:
-    """The fields of a dataclass that are annotated with a check, as that gives them.
-
-    What is None by default may be None.
-    """
+    """The fields of a dataclass that are annotated with a check, as that gives them."""
     return {
-        name: None if given is None and is_optional else check(given, f"{title}({name}=...)")
+        name: check(getattr(data, name), f"{title}({name}=...)")
         for name, check in declared_checks(type(data)).items()
-        for given, is_optional in [(getattr(data, name), getattr(type(data), name, ...) is None)]
     }
 
 

@@ -275,7 +275,7 @@ class Embedding(Module):
         if isinstance(token, Value):
             missed = misses(token, len(self.rows))
             weights = [unless_all_miss(where(miss, 0.0, 1.0), missed) for miss in missed]
-            return [dot(weights, column) for column in zip(*self.rows)]
+            return [dot(weights, column) for column in zip(*self.rows, strict=True)]
         role = f"Embedding({self.extra_repr()}) takes a token"
         return list(self.rows[place(token, len(self.rows), role, IndexError)])
 
@@ -323,7 +323,7 @@ class LayerNorm(Module):
         variance = dot(centred, centred) / len(centred) + self.eps
         # Nan where squares overflow, as in PyTorch: what is divided by an infinite root is 0.
         root = (variance + (variance - variance)).sqrt()
-        return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
+        return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias, strict=True)]
 
 
 @buildable(rate=below_one)

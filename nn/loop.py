@@ -32,6 +32,7 @@ from glassgrad.nn.checks import (
     CountFrom0,
     Flag,
     checked_fields,
+    or_none,
     positive,
     true_or_false,
     warn,
@@ -111,12 +112,12 @@ class Options:
     health: Flag
     compiled: Flag
     schedule: Rule | None
-    penalty: Annotated[Penalty | None, _penalty] = None
-    patience: Annotated[int | None, whole] = None
-    clip_norm: Annotated[float | None, positive] = None
-    clip_value: Annotated[float | None, positive] = None
-    keep_best: Annotated[bool | None, true_or_false] = None
-    progress: Annotated[bool | None, true_or_false] = None
+    penalty: Annotated[Penalty | None, or_none(_penalty)] = None
+    patience: Annotated[int | None, or_none(whole)] = None
+    clip_norm: Annotated[float | None, or_none(positive)] = None
+    clip_value: Annotated[float | None, or_none(positive)] = None
+    keep_best: Annotated[bool | None, or_none(true_or_false)] = None
+    progress: Annotated[bool | None, or_none(true_or_false)] = None
 
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, "fit"))

@@ -204,7 +204,12 @@ class Module(Holder):
         if type(self).named_parameters is Module.named_parameters:
             found = self._found()
             if found.number is not None:
-                raise self._untrained(*found.number)
+                path, number = found.number
+                raise ValueError(
+                    f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
+                    f"parameter belongs: put Value({told(number)}) there. To give a parameter "
+                    "another number write .data = ..."
+                )
             return found.parameters
         return tuple([parameter for _, parameter in self.named_parameters()])
 
@@ -215,13 +220,6 @@ class Module(Holder):
         raise ValueError(
             f"Two parameters of {type(self).__name__} are named {found.twice!r}. "
             "Rename a key of the dict that holds them."
-        )
-
-    def _untrained(self, path: str, number: Any) -> ValueError:
-        return ValueError(
-            f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
-            f"parameter belongs: put Value({told(number)}) there. To give a parameter another "
-            "number write .data = ..."
         )
 
     def state_dict(self) -> dict[str, float]:

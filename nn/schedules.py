@@ -33,6 +33,7 @@ from glassgrad.nn.checks import (
     Share,
     checked_fields,
     not_negative,
+    or_none,
     taking,
 )
 from glassgrad.nn.optimiser import Optimiser
@@ -56,10 +57,6 @@ def _optimiser(given: Any, role: str) -> Any:
     if isinstance(given, Optimiser):
         return given
     raise TypeError(f"{role} takes an optimiser such as SGD, not {describe(given)}.")
-
-
-def _number_of_steps(given: Any, role: str) -> int | None:
-    return None if given is None else whole(given, role)
 
 
 class _CheckedFields:
@@ -112,7 +109,7 @@ class ramp(_CheckedFields):
 
     start: NotNegative = 1 / 3
     end: NotNegative = 1.0
-    steps: Annotated[int | None, whole] = None
+    steps: Annotated[int | None, or_none(whole)] = None
 
     def __call__(self, step: int, total: int | None) -> float:
         share = min(step / (self.steps or _needed(total, "ramp")), 1.0)
@@ -138,7 +135,7 @@ class warm_up(_CheckedFields):
     """
 
     steps: Count
-    then: Annotated[ClosedForm | None, _rule] = None
+    then: Annotated[ClosedForm | None, or_none(_rule)] = None
     start: NotNegative = 0.0
 
     def __call__(self, step: int, total: int | None) -> float:
@@ -244,7 +241,7 @@ class Schedule(Checked):
     _checks: ClassVar = {
         "optimiser": _optimiser,
         "rule": _any_rule,
-        "total": _number_of_steps,
+        "total": or_none(whole),
         "step_count": partial(whole, least=0),
     }
 

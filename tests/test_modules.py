@@ -557,6 +557,14 @@ UNREAD = [
 ]  # fmt: skip
 
 
+def test_rows_that_were_made_unequal_by_hand_are_not_cut_to_the_shortest():
+    norm, letters = LayerNorm(2), Embedding(2, 2, seed=0)
+    norm.bias, letters.rows[1] = [Value(0.0)], [Value(1.0)]
+    for call in (lambda: norm([1.0, 2.0]), lambda: letters(Value(1.0))):
+        with pytest.raises(ValueError, match="shorter than"):
+            call()
+
+
 class Free(Layer):
     """A class of the user's own, which reads what is set."""
 
