@@ -129,7 +129,7 @@ class _Parser(argparse.ArgumentParser):
         end = ""
         if unknown:
             options = [option.lstrip("-") for option in self._option_string_actions]
-            begun = [option for option in options if option.startswith(unknown[1])]
+            begun = [option for option in options if f"-{unknown[1]}" in f"-{option}"]
             if meant := similar(unknown[1], options) or next(iter(begun), None):
                 end = f". Did you mean --{meant}?"
         super().error(spelled(f"{clipped(message, 200)}{end}"))

@@ -494,6 +494,7 @@ def test_a_number_may_be_computed_of_numbers_and_constants(text: str, capsys: Ca
         ("x x=1 --lr 0.1", "--lr 0.1. Did you mean --learning-rate?"),
         ("x x=1 --learningrate=0.1", "--learningrate=0.1. Did you mean --learning-rate?"),
         ("x x=1 --learning 0.1", "--learning 0.1. Did you mean --learning-rate?"),
+        ("x x=1 --rate=0.1", "--rate=0.1. Did you mean --learning-rate?"),
         ("x x=1 --para x", "--para x. Did you mean --parameters?"),
         ("x x=1 --digit 3", "--digit 3. Did you mean --digits?"),
         # What would be of no use.
