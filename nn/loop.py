@@ -345,10 +345,8 @@ class Training(Hook):
         options, history, keep_best = self.options, self.history, self.options.keep_best
         if keep_best is None:
             keep_best = options.patience is not None or self.validation is not None
-        bar, looks = (
-            hooks.Progress(options.epochs, history.epochs, options.progress),
-            options.health,
-        )
+        bar = hooks.Progress(options.epochs, history.epochs, options.progress)
+        looks = options.health
         try:
             if looks and not history.epochs:
                 self._look_at_health()

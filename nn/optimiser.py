@@ -30,7 +30,6 @@ State: TypeAlias = dict[str, Vector]
 
 
 _HABITS = {
-    "lr": "Did you mean learning_rate?",
     "param_groups": "Write optimiser.groups; the options of one are its attributes, as in "
     "optimiser.groups[0].learning_rate.",
     "state": "Write optimiser.state_dict().",
@@ -134,11 +133,11 @@ class Optimiser:
                 f"{type(self).__name__}.{name} cannot be set: add_param_group({{...}}) takes more, "
                 "and for others make another optimiser."
             )
-        if name in self.OPTIONS and name != "learning_rate":
-            raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
-        if name not in self.OPTIONS and not hasattr(self, name):
-            is_free = name in _HABITS and name != "lr"  # what an optimiser of one's own may keep
-            if not is_free and (remedy := self._meant(name)):
+        if name in self.OPTIONS:
+            if name != "learning_rate":
+                raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
+        elif name not in _HABITS and not hasattr(self, name):  # one of one's own may keep a state
+            if remedy := self._meant(name):
                 raise AttributeError(f"{type(self).__name__} has no {name}. {remedy}")
 
     def _meant(self, name: str) -> str:
