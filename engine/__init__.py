@@ -54,6 +54,7 @@ from glassgrad.engine.gradient import jacobian as jacobian
 from glassgrad.engine.gradient import jvp as jvp
 from glassgrad.engine.gradient import value_and_grad as value_and_grad
 from glassgrad.engine.methods import source_of as source_of
+from glassgrad.engine.misuse import not_there as _not_there
 from glassgrad.engine.op import TABLE as TABLE
 from glassgrad.engine.op import Operation as Operation
 from glassgrad.engine.op import Reduction as Reduction
@@ -88,7 +89,7 @@ else:
             from glassgrad.engine import compile as compiling
 
             return getattr(compiling, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _not_there(__name__, name, globals()["__all__"])
 
 
 # `from glassgrad import *` leaves Python's own sum, max, min, abs and pow alone.

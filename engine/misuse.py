@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from inspect import Signature, signature
 from math import isfinite
 from numbers import Complex, Number, Rational
@@ -19,7 +20,7 @@ from typing import Any, NoReturn, SupportsFloat, TypeVar
 
 import numpy as np
 
-from glassgrad.engine.text import clipped, describe, told
+from glassgrad.engine.text import clipped, describe, suggestion, told
 
 _Class = TypeVar("_Class", bound=type)
 REAL = (float, int, Rational, np.floating, np.bool_)
@@ -226,6 +227,17 @@ HABITS = {
     for kind in kinds.split()
 }
 """What people look for on a thing, or in the package, and the sentence that says where it is."""
+
+
+def not_there(package: str, name: str, known: Iterable[str]) -> AttributeError | ImportError:
+    """What the `__getattr__` of a package raises: it has no such name, and what may be meant."""
+    instead = HABITS["glassgrad"].get(name) or suggestion(name, known).strip()
+    # `from package import name` asks first, and listens to no AttributeError; but a file of that
+    # name, which it would look for then, is imported.
+    is_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"
+    is_file = is_from and find_spec(f"{package}.{name}") is not None
+    kind = ImportError if instead and is_from and not is_file else AttributeError
+    return kind(f"{package} has no {name!r}. {instead}".rstrip())
 
 
 class Habit:

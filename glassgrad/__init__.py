@@ -12,7 +12,6 @@ installed. Go on with `engine/__init__.py`; the command is in `__main__.py`.
 """
 
 import os as _os
-import sys as _sys
 from importlib import import_module as _import_module
 from importlib.machinery import PathFinder as _PathFinder
 from typing import TYPE_CHECKING
@@ -22,8 +21,7 @@ if not _os.path.isfile(_os.path.join(_os.path.dirname(__file__), "engine", "__in
     __path__.append(_os.path.dirname(_os.path.dirname(__file__)))
 
 from glassgrad import engine as engine
-from glassgrad.engine.misuse import HABITS as _HABITS
-from glassgrad.engine.text import suggestion as _suggestion
+from glassgrad.engine.misuse import not_there as _not_there
 
 if TYPE_CHECKING:
     from glassgrad import nn as nn
@@ -73,12 +71,7 @@ if not TYPE_CHECKING:
         if name in _ROOM_OF or name in _names_of_engine():
             thing = globals()[name] = getattr(room, name)
             return thing
-        known = {*_names_of_engine(), *_ROOM_OF}
-        instead = _HABITS[__name__].get(name) or _suggestion(name, known).strip()
-        # `from glassgrad import name` asks first, and listens to no AttributeError.
-        is_from = _sys._getframe(1).f_code.co_name == "_handle_fromlist"
-        kind = ImportError if instead and is_from else AttributeError
-        raise kind(f"glassgrad has no {name!r}. {instead}".rstrip())
+        raise _not_there(__name__, name, {*_names_of_engine(), *_ROOM_OF})
 
 
 def _names_of_engine() -> set[str]:

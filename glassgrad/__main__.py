@@ -33,7 +33,7 @@ from glassgrad import __version__
 from glassgrad.engine import Value, topological_order
 from glassgrad.engine.files import plain_file, possible, write_file
 from glassgrad.engine.printing import printing, spelled
-from glassgrad.engine.text import LOSSES, clipped, suggestion, visible
+from glassgrad.engine.text import LOSSES, clipped, similar, visible
 from glassgrad.viz.backprop import Backprop, backprop
 from glassgrad.viz.drawing import FORMATS, picture_of
 from glassgrad.viz.expression import NAMES, SIGNS, Expression, ExpressionError
@@ -126,9 +126,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         unknown = re.search(r"^unrecognized arguments: .*?--([^ =]+)", message)
-        options = [option.lstrip("-") for option in self._option_string_actions]
-        meant = suggestion(unknown[1], options).replace("mean ", "mean --") if unknown else ""
-        super().error(spelled(f"{clipped(message, 200)}{meant and '.'}{meant}"))
+        end = ""
+        if unknown:
+            options = [option.lstrip("-") for option in self._option_string_actions]
+            begun = [option for option in options if f"-{unknown[1]}" in f"-{option}"]
+            if meant := similar(unknown[1], options) or next(iter(begun), None):
+                end = f". Did you mean --{meant}?"
+        super().error(spelled(f"{clipped(message, 200)}{end}"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -264,6 +268,7 @@ def _is_negative(argument: str) -> bool:
 
 
 def _steps(options: argparse.Namespace) -> Backprop:
+    _check_order([options.expression, *options.assignments])
     expression = Expression(options.expression, _LOSSES)
     numbers: dict[str, float] = {}
     for assignment in options.assignments:
@@ -279,6 +284,21 @@ def _steps(options: argparse.Namespace) -> Backprop:
     parameters = None if options.parameters is None else _variables(root, options.parameters)
     rate = -options.learning_rate if options.ascent else options.learning_rate
     return backprop(root, learning_rate=rate, parameters=parameters)
+
+
+def _check_order(typed: Sequence[str]) -> None:
+    """Refuse numbers before the expression, with both the way round that it is."""
+    numbers, others = list[str](), list[str]()
+    for text in typed:
+        try:
+            _assignment(text)
+            numbers.append(text)
+        except ExpressionError:
+            others.append(text)
+    if len(others) == 1 and others[0] is not typed[0]:
+        order = f'glassgrad "{clipped(others[0])}" {clipped(" ".join(numbers), 100)}'
+        problem = f"{clipped(typed[0])} computes nothing. It goes after the expression: {order}."
+        raise ExpressionError(problem, typed[0])
 
 
 def _loss(name: str, *operands: Any) -> Value:

@@ -37,6 +37,7 @@ if __name__ != "glassgrad.nn":  # in the folder of a checkout: it would be a sec
     )
 
 from glassgrad import engine
+from glassgrad.engine.misuse import not_there as _not_there
 from glassgrad.nn.batches import predict as predict
 from glassgrad.nn.clipping import clip_grad_norm as clip_grad_norm
 from glassgrad.nn.clipping import clip_grad_value as clip_grad_value
@@ -121,4 +122,4 @@ else:
             from glassgrad.nn import sklearn
 
             return getattr(sklearn, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _not_there(__name__, name, globals()["__all__"])

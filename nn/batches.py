@@ -20,7 +20,7 @@ from glassgrad import engine
 from glassgrad.engine import Compiled, Value, no_grad
 from glassgrad.engine.arrays import ValueArray, locked
 from glassgrad.engine.misuse import is_real, real
-from glassgrad.engine.text import describe, some_of, told
+from glassgrad.engine.text import describe, function_name, some_of, told
 from glassgrad.engine.tree import aligned, leaves_of, like, numbers_of, settled, taken_apart
 from glassgrad.nn.checks import not_negative, proper_share
 from glassgrad.nn.module import Module, modules_of, training
@@ -237,6 +237,17 @@ def plain(thing: Any) -> Any:
     if not isinstance(thing, np.ndarray) or not thing.ndim:
         return thing.item()
     return thing.astype(object).view(ValueArray) if thing.dtype.kind == "i" else thing
+
+
+def checked_loss(loss: Callable[[Any, Any], Value], found: Any) -> Value:
+    """What a loss gave for one sample."""
+    if isinstance(found, Value):
+        return found
+    raise TypeError(
+        f"The loss {function_name(loss)} gave {describe(found)} for one sample. A loss takes an "
+        "output of the model and a target and gives one Value. A model with several outputs takes "
+        'one with reduction="mean" or "sum".'
+    )
 
 
 def predict(model: Module, X: Any, *, compiled: bool = True) -> Any:

@@ -2,8 +2,9 @@
 
 Each check takes what was given and its role in a message, as "SGD(momentum=...)", and gives what is
 kept. Where it is not of the right type it raises TypeError; where it is out of its range,
-ValueError; beyond the range of floats, OverflowError. `explained` says what was probably meant by
-an argument that does not exist.
+ValueError; beyond the range of floats, OverflowError. What is `Checked` asks it of its attributes,
+when it is made and when they are set afterwards. `explained` says what was probably meant by an
+argument that does not exist.
 
 `place` chooses one of several by its number: a class among logits, a token among the rows of an
 embedding. A plain number is an index. A Value cannot be one: inside a compiled function it stands
@@ -21,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from math import isfinite, nan
-from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -92,6 +93,24 @@ def true_or_false(choice: Any, role: str) -> bool:
     return bool(choice)
 
 
+class Checked:
+    """Something with attributes of which something is asked whenever they are set."""
+
+    _checks: ClassVar[Mapping[str, Check]] = {}
+    """What is asked, by the names of the attributes."""
+
+    def __setattr__(self, name: str, thing: Any) -> None:
+        if check := self._checks.get(name):
+            kind, is_known = type(self).__name__, name in vars(self)
+            thing = check(thing, f"{kind}.{name}" if is_known else f"{kind}({name}=...)")
+        super().__setattr__(name, thing)
+
+
+def or_none(check: Check) -> Check:
+    """The check, for what may be None too."""
+    return lambda given, role: None if given is None else check(given, role)
+
+
 # Types of options, each with what is asked of it.
 Flag: TypeAlias = Annotated[bool, true_or_false]
 Count: TypeAlias = Annotated[int, whole]
@@ -115,14 +134,10 @@ def declared_checks(annotated: Any) -> dict[str, Check]:
 
 
 def checked_fields(data: Any, title: str) -> dict[str, Any]:
-    """The fields of a dataclass that are annotated with a check, as that gives them.
-
-    What is None by default may be None.
-    """
+    """The fields of a dataclass that are annotated with a check, as that gives them."""
     return {
-        name: None if given is None and is_optional else check(given, f"{title}({name}=...)")
+        name: check(getattr(data, name), f"{title}({name}=...)")
         for name, check in declared_checks(type(data)).items()
-        for given, is_optional in [(getattr(data, name), getattr(type(data), name, ...) is None)]
     }
 
 

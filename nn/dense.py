@@ -57,7 +57,7 @@ Operations of your own can be chosen too."""
 _NAMES = f"Choose one of {', '.join(ACTIVATIONS)}, or give a function of a Value."
 
 
-def activation_function(choice: Activation) -> Function:
+def activation_function(choice: Activation, role: str) -> Function:
     if isinstance(choice, Operation):
         choice = choice.name
     if choice is None:
@@ -72,9 +72,7 @@ def activation_function(choice: Activation) -> Function:
         raise ValueError(f"There is no activation {choice!r}. {why}")
     if callable(choice):
         return row_of(choice) or choice
-    raise TypeError(
-        f"An activation is a name, a function of a Value, or None, not {choice!r}. {_NAMES}"
-    )
+    raise TypeError(f"{role} is a name, a function of a Value, or None, not {choice!r}. {_NAMES}")
 
 
 def row_of(function: object) -> Operation | None:
@@ -123,7 +121,7 @@ def converted(module: Module, count: int, x: Inputs) -> Converted:
     return sample
 
 
-@buildable("nin", "activation")
+@buildable("nin", activation=activation_function)
 class Neuron(Module):
     """activation(w · x + b): a weighted sum of the inputs plus a bias, bent by an activation.
 
@@ -141,6 +139,7 @@ class Neuron(Module):
     Attributes:
         w: the weights, a list of Values labelled "w0", "w1", ...
         b: the bias, a Value labelled "b".
+        activation: the function that bends the sum; set to a name, it is the one of that name.
 
     >>> from glassgrad import Neuron
     >>> n = Neuron(2, seed=0)
@@ -151,6 +150,7 @@ class Neuron(Module):
     """
 
     _weights = ("w", "b")
+    activation: Any
 
     @explained()
     def __init__(
@@ -173,15 +173,6 @@ class Neuron(Module):
     def nin(self) -> int:
         """The number of inputs."""
         return len(self.w)
-
-    @property
-    def activation(self) -> Any:
-        """The function that bends the sum; it can be set to another, or to the name of one."""
-        return vars(self)["activation"]
-
-    @activation.setter
-    def activation(self, activation: Activation) -> None:
-        vars(self)["activation"] = activation_function(activation)
 
     if TYPE_CHECKING:
 

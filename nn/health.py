@@ -31,7 +31,7 @@ from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.nn.batches import samples_of
+from glassgrad.nn.batches import checked_loss, samples_of
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.parts import walk
 
@@ -177,7 +177,7 @@ def check_health(
     chosen = given.of(np.linspace(0, len(given) - 1, count).round().astype(int))
 
     def run() -> list[Value]:
-        return [_checked(loss(model(x), target)) for x, target in chosen.pairs()]
+        return [checked_loss(loss, loss(model(x), target)) for x, target in chosen.pairs()]
 
     with training(modules_of(model), False):
         found = call_in(Context(observers=(_Watch(),)), run)
@@ -185,15 +185,6 @@ def check_health(
     losses = [each.data for each in found]
     mean = measures(losses)[0] if np.isfinite(losses).all() else None
     return Health(count, mean, tuple(layers), tuple(_verdicts(layers, losses)) or HEALTHY)
-
-
-def _checked(loss: Any) -> Value:
-    if isinstance(loss, Value):
-        return loss
-    raise TypeError(
-        f"check_health(...): the loss gives {describe(loss)}, and should give one Value. Use the "
-        'reduction "mean" or "sum" for a model with several outputs.'
-    )
 
 
 class _Watch(Observer):

@@ -39,12 +39,12 @@ def _each(module: Module, x: Any, change: Callable[[list[Value]], list[Value]]) 
     return like(x, iter(change([as_value(v, type(module).__name__) for v in leaves_of(x)])))
 
 
-@buildable("activation")
+@buildable(activation=activation_function)
 class Elementwise(Module):
     """An activation as a part of its own: it bends every number it is given."""
 
     def __init__(self, activation: Activation) -> None:
-        self.activation = activation_function(activation)
+        self.activation: Any = activation
 
     def forward(self, x: Any) -> Any:
         return _each(self, x, lambda numbers: [self.activation(v) for v in numbers])
@@ -158,7 +158,7 @@ class Projection(Module):
         return [dot(row, inputs) for row in self.w]
 
 
-@buildable("nin", "size", "causal")
+@buildable("nin", "size", causal=true_or_false)
 class AttentionHead(Module):
     """Each vector of a sequence becomes a mean of values, weighed by softmax(query · key / √size).
 
@@ -183,7 +183,7 @@ class AttentionHead(Module):
     def __init__(
         self, nin: int, size: int, *, causal: bool = True, seed: Seed = None, init: Init = "torch"
     ) -> None:
-        self.causal = true_or_false(causal, "AttentionHead(causal=...)")
+        self.causal = causal
         nin, size = whole(nin, "AttentionHead(nin=...)"), whole(size, "AttentionHead(size=...)")
         source = generator(seed)
         self.queries, self.keys, self.values = (
@@ -275,7 +275,7 @@ class Embedding(Module):
         if isinstance(token, Value):
             missed = misses(token, len(self.rows))
             weights = [unless_all_miss(where(miss, 0.0, 1.0), missed) for miss in missed]
-            return [dot(weights, column) for column in zip(*self.rows)]
+            return [dot(weights, column) for column in zip(*self.rows, strict=True)]
         role = f"Embedding({self.extra_repr()}) takes a token"
         return list(self.rows[place(token, len(self.rows), role, IndexError)])
 
@@ -283,7 +283,7 @@ class Embedding(Module):
         return f"{self.count} × {self.size}"
 
 
-@buildable("size", "eps")
+@buildable("size", eps=not_negative)
 class LayerNorm(Module):
     """gain · (x - mean) / sqrt(variance + eps) + bias, with the mean and variance of one sample.
 
@@ -306,7 +306,7 @@ class LayerNorm(Module):
 
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")
-        self.eps = not_negative(eps, "LayerNorm(eps=...)")
+        self.eps = eps
         reserve(2 * size)
         self.gain = [Value(1.0, label=f"gain{i}") for i in range(size)]
         self.bias = [Value(0.0, label=f"bias{i}") for i in range(size)]
@@ -323,10 +323,10 @@ class LayerNorm(Module):
         variance = dot(centred, centred) / len(centred) + self.eps
         # Nan where squares overflow, as in PyTorch: what is divided by an infinite root is 0.
         root = (variance + (variance - variance)).sqrt()
-        return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias)]
+        return [g * (v / root) + b for g, v, b in zip(self.gain, centred, self.bias, strict=True)]
 
 
-@buildable("rate")
+@buildable(rate=below_one)
 class Dropout(Module):
     """Leaves each number out with some probability while it is trained; in use, gives all.
 
@@ -347,7 +347,7 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float, seed: Seed = None) -> None:
-        self.rate = below_one(rate, "Dropout(rate=...)")
+        self.rate = rate
         self.generator = generator(seed)
 
     def forward(self, x: Any) -> Any:

@@ -9,6 +9,7 @@ should, whatever happens.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from glassgrad.engine.arrays import call_locked
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar
+from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar, some_of
 from glassgrad.nn import hooks
 from glassgrad.nn.batches import Samples, generator_of_epoch, in_batches
 from glassgrad.nn.checkpoint import Checkpoint
@@ -31,6 +32,7 @@ from glassgrad.nn.checks import (
     CountFrom0,
     Flag,
     checked_fields,
+    or_none,
     positive,
     true_or_false,
     warn,
@@ -110,12 +112,12 @@ class Options:
     health: Flag
     compiled: Flag
     schedule: Rule | None
-    penalty: Annotated[Penalty | None, _penalty] = None
-    patience: Annotated[int | None, whole] = None
-    clip_norm: Annotated[float | None, positive] = None
-    clip_value: Annotated[float | None, positive] = None
-    keep_best: Annotated[bool | None, true_or_false] = None
-    progress: Annotated[bool | None, true_or_false] = None
+    penalty: Annotated[Penalty | None, or_none(_penalty)] = None
+    patience: Annotated[int | None, or_none(whole)] = None
+    clip_norm: Annotated[float | None, or_none(positive)] = None
+    clip_value: Annotated[float | None, or_none(positive)] = None
+    keep_best: Annotated[bool | None, or_none(true_or_false)] = None
+    progress: Annotated[bool | None, or_none(true_or_false)] = None
 
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, "fit"))
@@ -190,16 +192,14 @@ class Training(Hook):
             raise ValueError(f"its {self.steps} steps are not those of {history.epochs} epochs")
         if (history.best_epoch is None) != (states["best"] is None):
             raise ValueError("its best epoch and the best parameters do not belong together")
-        take_rates = None
-        if self.schedule is not None:
-            of_steps = {**self.schedule.state_dict(), "step_count": self.steps}
-            of_rates = states["schedule"] if self.schedule.watches else of_steps
-            take_rates = self.schedule.taker_of(of_rates)
-        # It is the user's: where anything before is refused, it has not changed.
+        if self.schedule is not None and self.schedule.watches:
+            self.schedule.load_state_dict(states["schedule"])
+        elif self.schedule is not None:
+            self.schedule.step_count = self.steps
+        # It is the user's: where anything before is refused, it has not changed but for its rates,
+        # which `fit` gives back. Those that it had count: a callback may have set others than the
+        # schedule did.
         self.optimiser.load_state_dict(states["optimiser"])
-        if take_rates is not None and self.schedule is not None:
-            # Those that the optimiser had: a callback may have set others than the schedule did.
-            take_rates(rates=self.schedule.learning_rates)
         vars(self.history).update(vars(history))
 
     def describe(self) -> dict[str, Any]:
@@ -214,6 +214,14 @@ class Training(Hook):
             # What is not in the model has its label at most.
             trained += [f"{names.get(id(p)) or p.label}{where}" for p in group.parameters]
             found |= {f"{name}{where}": option for name, option in options_of(group).items()}
+        same = [name for name, count in Counter(trained).items() if count > 1]
+        if same:
+            warn(
+                "fit(checkpoint=...): the optimiser moves several parameters called "
+                f"{some_of(same)}, which a checkpoint knows by their order alone: resumed with "
+                "another order, it would take one for the other. Give each Value that the model "
+                'does not hold a label of its own, Value(1.0, label="temperature").'
+            )
         if self.schedule is not None:
             found["steps of the schedule"] = self.schedule.total
             found["learning rates of the schedule"] = digest_of(self.schedule.sketch())
@@ -337,10 +345,8 @@ class Training(Hook):
         options, history, keep_best = self.options, self.history, self.options.keep_best
         if keep_best is None:
             keep_best = options.patience is not None or self.validation is not None
-        bar, looks = (
-            hooks.Progress(options.epochs, history.epochs, options.progress),
-            options.health,
-        )
+        bar = hooks.Progress(options.epochs, history.epochs, options.progress)
+        looks = options.health
         try:
             if looks and not history.epochs:
                 self._look_at_health()

@@ -27,7 +27,6 @@ from glassgrad.engine.text import counted, describe, function_name, named, some_
 from glassgrad.engine.tree import scalar_of
 from glassgrad.engine.value import set_frozen
 from glassgrad.nn import saving
-from glassgrad.nn.checks import true_or_false
 from glassgrad.nn.parts import Found, Holder, title, walk
 
 if TYPE_CHECKING:
@@ -176,7 +175,6 @@ class Module(Holder):
 
     def train(self, mode: bool = True) -> Self:
         """Say that the module, with all modules in it, is being trained; or not, as `eval` does."""
-        mode = true_or_false(mode, "train(mode=...)")
         for module in modules_of(self):
             module.training = mode
         return self
@@ -206,7 +204,12 @@ class Module(Holder):
         if type(self).named_parameters is Module.named_parameters:
             found = self._found()
             if found.number is not None:
-                raise self._untrained(*found.number)
+                path, number = found.number
+                raise ValueError(
+                    f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
+                    f"parameter belongs: put Value({told(number)}) there. To give a parameter "
+                    "another number write .data = ..."
+                )
             return found.parameters
         return tuple([parameter for _, parameter in self.named_parameters()])
 
@@ -217,13 +220,6 @@ class Module(Holder):
         raise ValueError(
             f"Two parameters of {type(self).__name__} are named {found.twice!r}. "
             "Rename a key of the dict that holds them."
-        )
-
-    def _untrained(self, path: str, number: Any) -> ValueError:
-        return ValueError(
-            f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
-            f"parameter belongs: put Value({told(number)}) there. To give a parameter another "
-            "number write .data = ..."
         )
 
     def state_dict(self) -> dict[str, float]:

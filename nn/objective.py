@@ -43,6 +43,7 @@ from glassgrad.engine.vectors import frozen_among, held, values_of
 from glassgrad.nn.batches import (
     Form,
     Samples,
+    checked_loss,
     plain,
     relative,
     rows_in_arrays,
@@ -352,15 +353,6 @@ def _shares(batch: Samples) -> Any:
     """The factors of losses that make their plain mean over the batch the weighted one."""
     parts = relative(batch.weights)
     return parts * (len(batch) / parts.sum())
-
-
-def checked_loss(loss: Loss, found: Any) -> Value:
-    if isinstance(found, Value):
-        return found
-    raise TypeError(
-        f"The loss {function_name(loss)} gave {describe(found)} for one sample. A loss takes an "
-        "output of the model and a target and gives one Value."
-    )
 
 
 def checked_penalty(found: Any) -> Any:

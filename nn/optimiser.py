@@ -30,7 +30,6 @@ State: TypeAlias = dict[str, Vector]
 
 
 _HABITS = {
-    "lr": "Did you mean learning_rate?",
     "param_groups": "Write optimiser.groups; the options of one are its attributes, as in "
     "optimiser.groups[0].learning_rate.",
     "state": "Write optimiser.state_dict().",
@@ -71,6 +70,8 @@ class Optimiser:
 
     OPTIONS: ClassVar[Mapping[str, Check]] = {}
     STATE: ClassVar[tuple[str, ...]] = ()
+    groups: tuple[Group, ...]
+    parameters: tuple[Value, ...]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -88,8 +89,7 @@ class Optimiser:
         **options: Any,
     ) -> None:
         self._defaults = {"learning_rate": learning_rate, "maximize": maximize, **options}
-        self.groups: tuple[Group, ...] = ()
-        self.parameters: tuple[Value, ...] = ()
+        vars(self).update(groups=(), parameters=())
         self._is_new = True
         self._state: State = {name: np.zeros(0) for name in self.STATE}
         what = "a list of parameters, for example model.parameters(),"
@@ -128,11 +128,16 @@ class Optimiser:
         super().__setattr__(name, thing)
 
     def _check_settable(self, name: str) -> None:
-        if name in self.OPTIONS and name != "learning_rate":
-            raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
-        if name not in self.OPTIONS and not hasattr(self, name):
-            is_free = name in _HABITS and name != "lr"  # what an optimiser of one's own may keep
-            if not is_free and (remedy := self._meant(name)):
+        if name in ("groups", "parameters"):  # each is made from the other
+            raise AttributeError(
+                f"{type(self).__name__}.{name} cannot be set: add_param_group({{...}}) takes more, "
+                "and for others make another optimiser."
+            )
+        if name in self.OPTIONS:
+            if name != "learning_rate":
+                raise self._misplaced(name, f"write optimiser.groups[0].{name} = ...")
+        elif name not in _HABITS and not hasattr(self, name):  # one of one's own may keep a state
+            if remedy := self._meant(name):
                 raise AttributeError(f"{type(self).__name__} has no {name}. {remedy}")
 
     def _meant(self, name: str) -> str:
@@ -326,7 +331,7 @@ class Optimiser:
             )
         more = np.zeros(len(parameters) - len(self.parameters))
         self._state = {name: np.append(numbers, more) for name, numbers in self._state.items()}
-        self.groups, self.parameters = groups, Leaves.if_so(parameters)
+        vars(self).update(groups=groups, parameters=Leaves.if_so(parameters))
 
 
 class Group:

@@ -16,7 +16,7 @@ from functools import cache, cached_property
 from itertools import chain
 from operator import is_
 from types import CodeType, NoneType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from glassgrad.engine.misuse import is_real
 from glassgrad.engine.text import describe, told
 from glassgrad.engine.value import is_parameter
 from glassgrad.engine.vectors import METHODS, STRUCTURE, hold_same, is_only_itself
+from glassgrad.nn.checks import Checked, true_or_false
 
 
 class Memory:
@@ -52,7 +53,7 @@ class Memory:
         return Memory, ()
 
 
-class Holder:
+class Holder(Checked):
     """Whatever holds parts in its attributes: the base of `Module`, which is to be derived from."""
 
     _not_parts: tuple[str, ...] = ("_memory", METHODS)
@@ -61,6 +62,7 @@ class Holder:
     """Attributes that are a parameter, a list of such, or rows of such, and nothing else."""
     _arguments: tuple[str, ...] = ()
     """Attributes that, given to the class by their names, make one like it."""
+    _checks: ClassVar = {"training": true_or_false}
 
     @cached_property
     def _memory(self) -> Memory:
@@ -112,7 +114,8 @@ def _unread(kind: Any, name: str) -> str | None:
     does not read afterwards; None for all others, which are notes of the user's own.
     """
     own = getattr(kind, name, None)
-    is_read = name in kind._arguments if own is None else getattr(own, "fset", own) is not None
+    is_kept = name in (*kind._arguments, *kind._checks)
+    is_read = is_kept if own is None else getattr(own, "fset", own) is not None
     takes = [*inspect.signature(kind.__init__).parameters][1:]
     if is_read or (name not in takes and name != "activation"):
         return None

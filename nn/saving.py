@@ -47,6 +47,7 @@ from typing import Any, TypeVar
 from glassgrad.engine.files import decode, parsed, plain_file, quoted, seal, sealed, write_file
 from glassgrad.engine.text import clipped, function_name, told
 from glassgrad.engine.value import Value, is_parameter
+from glassgrad.nn.checks import Check
 from glassgrad.nn.parts import Found, Holder, title, walk
 
 SCHEMA = "glassgrad-model/3"
@@ -62,13 +63,14 @@ CLASSES: dict[str, type[Holder]] = {}
 K = TypeVar("K", bound=type[Holder])
 
 
-def buildable(*arguments: str) -> Callable[[K], K]:
+def buildable(*arguments: str, **checked: Check) -> Callable[[K], K]:
     """For a class that a file may name: the attributes that are arguments of its constructor, which
-    says to `reserve` how many Values it makes.
+    says to `reserve` how many Values it makes; those that can be set last, each with its check.
     """
 
     def registered(kind: K) -> K:
-        kind._arguments = arguments
+        kind._arguments = (*arguments, *checked)
+        kind._checks = {**kind._checks, **checked}
         CLASSES[kind.__name__] = kind
         return kind
 

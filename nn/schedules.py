@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from math import cos, inf, isfinite, pi
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import counted, describe
 from glassgrad.nn.checks import (
+    Checked,
     Count,
     CountFrom0,
     NotNegative,
@@ -32,6 +33,7 @@ from glassgrad.nn.checks import (
     Share,
     checked_fields,
     not_negative,
+    or_none,
     taking,
 )
 from glassgrad.nn.optimiser import Optimiser
@@ -47,13 +49,23 @@ def _rule(given: Any, role: str) -> Any:
     return given
 
 
-class _Checked:
+def _any_rule(given: Any, role: str) -> Any:
+    return given if isinstance(given, ReduceOnPlateau) else _rule(given, role)
+
+
+def _optimiser(given: Any, role: str) -> Any:
+    if isinstance(given, Optimiser):
+        return given
+    raise TypeError(f"{role} takes an optimiser such as SGD, not {describe(given)}.")
+
+
+class _CheckedFields:
     def __post_init__(self) -> None:
         vars(self).update(checked_fields(self, type(self).__name__))
 
 
 @dataclass(frozen=True)
-class step_decay(_Checked):
+class step_decay(_CheckedFields):
     """The learning rate times `factor` after each `every` steps, as `StepLR`.
 
     >>> from glassgrad import step_decay
@@ -69,7 +81,7 @@ class step_decay(_Checked):
 
 
 @dataclass(frozen=True)
-class cosine(_Checked):
+class cosine(_CheckedFields):
     """From 1 to `floor` along half a cosine, in `total` steps, as `CosineAnnealingLR`.
 
     Loshchilov and Hutter, "SGDR" (2017), equation 5; PyTorch's goes up again after its end.
@@ -87,7 +99,7 @@ class cosine(_Checked):
 
 
 @dataclass(frozen=True)
-class ramp(_Checked):
+class ramp(_CheckedFields):
     """From `start` to `end` in a straight line, in `steps` steps or all there are, as `LinearLR`.
 
     >>> from glassgrad import ramp
@@ -97,7 +109,7 @@ class ramp(_Checked):
 
     start: NotNegative = 1 / 3
     end: NotNegative = 1.0
-    steps: Annotated[int | None, whole] = None
+    steps: Annotated[int | None, or_none(whole)] = None
 
     def __call__(self, step: int, total: int | None) -> float:
         share = min(step / (self.steps or _needed(total, "ramp")), 1.0)
@@ -105,7 +117,7 @@ class ramp(_Checked):
 
 
 @dataclass(frozen=True)
-class warm_up(_Checked):
+class warm_up(_CheckedFields):
     """From `start` to 1 in a straight line in the first steps, and then another rule.
 
     Large rates at the beginning throw parameters far away: Goyal et al., "Accurate, Large Minibatch
@@ -123,7 +135,7 @@ class warm_up(_Checked):
     """
 
     steps: Count
-    then: Annotated[ClosedForm | None, _rule] = None
+    then: Annotated[ClosedForm | None, or_none(_rule)] = None
     start: NotNegative = 0.0
 
     def __call__(self, step: int, total: int | None) -> float:
@@ -145,7 +157,7 @@ def _needed(total: int | None, rule: str) -> int:
 
 
 @dataclass(frozen=True)
-class ReduceOnPlateau(_Checked):
+class ReduceOnPlateau(_CheckedFields):
     """The learning rates times `factor` whenever a loss no longer improves (`ReduceLROnPlateau`).
 
     By hand the loss is given to `step`, once an epoch; `fit` gives its own. It improves if it is
@@ -205,7 +217,7 @@ _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_lef
 """What a state says where the rule watches a loss: the rates now, and what it has `Seen`."""
 
 
-class Schedule:
+class Schedule(Checked):
     """Sets the learning rates of an optimiser step by step.
 
     The rates that the optimiser's groups have when the schedule is made are the base; at once, and
@@ -226,12 +238,15 @@ class Schedule:
     0.25
     """
 
+    _checks: ClassVar = {
+        "optimiser": _optimiser,
+        "rule": _any_rule,
+        "total": or_none(whole),
+        "step_count": partial(whole, least=0),
+    }
+
     def __init__(self, optimiser: Optimiser, rule: Rule, total: int | None = None) -> None:
-        if not isinstance(optimiser, Optimiser):
-            raise TypeError(f"Schedule takes an optimiser such as SGD, not {describe(optimiser)}.")
-        self.optimiser = optimiser
-        self.rule = rule if isinstance(rule, ReduceOnPlateau) else _rule(rule, "Schedule")
-        self.total = None if total is None else whole(total, "Schedule(total=...)")
+        self.optimiser, self.rule, self.total = optimiser, rule, total
         bases = tuple(self.learning_rates)
         self._go_to(0, bases, Seen(), bases if self.watches else self._rates_at(0, bases))
 
@@ -283,22 +298,19 @@ class Schedule:
         """Go on from where `state_dict()` was taken, of a schedule with the same rule, total and
         groups; a state that is none of such a one is a ValueError, and nothing is changed.
         """
-        self.taker_of(state)()
-
-    def taker_of(self, state: Mapping[str, Any]) -> Callable[..., None]:
-        """What takes over a state, all of which is right, or other `rates=` with it."""
         with taking(state, type(self).__name__):
             found = decode(_SAVED | _WATCHED if self.watches else _SAVED, state)
             total, step = found.pop("total"), whole(found.pop("step_count"), "its step_count", 0)
             if total != self.total:
                 raise ValueError(f"it has a total of {total}, the schedule of {self.total}")
             bases = self._checked("base_rates", found.pop("base_rates"))
-            if not self.watches:
-                return partial(self._go_to, step, bases, Seen(), rates=self._rates_at(step, bases))
-            rates = self._checked("rates", found.pop("rates"))
-            for name in ("bad_steps", "cooldown_left"):
-                whole(found[name], f"its {name}", least=0)
-            return partial(self._go_to, step, bases, Seen(**found), rates=rates)
+            if self.watches:
+                rates = self._checked("rates", found.pop("rates"))
+                for name in ("bad_steps", "cooldown_left"):
+                    whole(found[name], f"its {name}", least=0)
+            else:
+                rates = self._rates_at(step, bases)
+        self._go_to(step, bases, Seen(**found), rates)
 
     def sketch(self) -> list[float]:
         """Numbers that tell this schedule from others: its base rates, and what its rule does."""

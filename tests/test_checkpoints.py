@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -371,6 +372,24 @@ def test_a_loss_that_takes_no_large_outputs_is_told_from_others_too(path: Path) 
     again, history = checkpointed(path, loss=loss, compiled=False, epochs=2)
     assert history.epochs == 2
     assert np.array_equal(numbers(first), numbers(again))
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ((None, None), "called None,"),
+        (("a", "a"), "called a,"),
+        (("a", "b"), None),
+        (("layers.0.neurons.0.b", None), r"called layers\.0\.neurons\.0\.b,"),
+        ((None,), None),
+    ],
+)
+def test_what_a_checkpoint_cannot_tell_apart_is_said(labels: Any, said: Any, path: Path) -> None:
+    model, values = small(), [Value(1.0, label) for label in labels]
+    loss = lambda output, target: (sum(values) * output - target) ** 2
+    optimiser = Adam([*model.parameters(), *values], 0.1)
+    with pytest.warns(UserWarning, match=said) if said else nullcontext():
+        checkpointed(path, model=model, loss=loss, optimiser=optimiser, epochs=1)
 
 
 def test_what_the_optimiser_does_not_move_is_told_by_its_names(path: Path) -> None:

@@ -622,8 +622,8 @@ def test_the_model_is_in_use_while_it_is_looked_at_and_in_training_again_after()
     [
         (lambda m: check_health(len, mse, [[1]], [1]), TypeError, "takes a Module, and a"),
         (lambda m: check_health(m, 3, [[1, 1]], [1]), TypeError, "a function of an output"),
-        (lambda m: check(m, lambda out, y: 1.0), TypeError, "the loss gives float 1.0"),
-        (lambda m: check(m, lambda out, y: [out]), TypeError, "should give one Value"),
+        (lambda m: check(m, lambda out, y: 1.0), TypeError, "The loss lambda gave float 1.0"),
+        (lambda m: check(m, lambda out, y: [out]), TypeError, "gives one Value. A model with seve"),
         (lambda m: check(m, most=0), ValueError, r"check_health\(most=...\) is at least 1, not 0"),
         (lambda m: check(m, most=1.5), TypeError, "whole number"),
         (lambda m: check_health(m, mse, [[1, 1]], [1, 2]), ValueError, "1 samples and y has 2"),

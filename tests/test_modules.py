@@ -458,7 +458,7 @@ REFUSED = [
     (lambda: Sequential(sum), TypeError, "and for a function a class derived from Module."),
     (lambda: Sequential(None), TypeError, "or the name of an activation, not NoneType None."),
     (lambda: Layer(1, 1, activation=np.array([1, 2])), TypeError,
-     "An activation is a name, a function of a Value, or None, not array([1, 2])."),
+     "Neuron(activation=...) is a name, a function of a Value, or None, not array([1, 2])."),
     (lambda: Optional()(1, 2.5), TypeError, "not one by one: give it a list, [1, 2.5]."),
     (lambda: Sequential("relu")("ab"), TypeError, "Elementwise takes Values and real numbers, not"),
     (lambda: Dropout(1.0), ValueError,
@@ -535,6 +535,13 @@ UNREAD = [
     *((lambda w=w: having(w=w), TypeError, "assign(parameters, numbers) gives them other numbers.")
       for w in ([0.5], (0.5,), np.array([0.5]), [Value(1.0), 0.5])),
     (lambda: setattr(Embedding(2, 1), "rows", [[1.0], [2.0]]), TypeError, "Embedding.rows is"),
+    (lambda: setattr(Dropout(0.5), "rate", 2.0), ValueError, "Dropout.rate takes a number below 1"),
+    (lambda: setattr(Dropout(0.5), "rate", "0.5"), TypeError, "Dropout.rate takes a real number"),
+    (lambda: setattr(LayerNorm(2), "eps", -1.0), ValueError, "LayerNorm.eps takes 0 or a positive"),
+    (lambda: setattr(AttentionHead(2, 3), "causal", "no"), TypeError, "AttentionHead.causal is T"),
+    (lambda: setattr(Sequential("relu")[0], "activation", 3), TypeError, "Elementwise.activation"),
+    *((lambda kind=kind: setattr(kind(), "training", "no"), TypeError,
+       f"{kind.__name__}.training is True or False, not 'no'.") for kind in (Forgetful, Optional)),
     (lambda: with_number(Layer(1, 2)).parameters(), ValueError,
      "neurons.0.w.0 of Layer is the plain number 0.5, where a parameter belongs: put Value(0.5)"),
     (lambda: with_number(Layer(2, 1)).zero_grad(), ValueError, "neurons.0.w.0 of Layer is the pla"),
@@ -548,6 +555,14 @@ UNREAD = [
         ("register_parameter", "Assign it to an attribute"),
     )),
 ]  # fmt: skip
+
+
+def test_rows_that_were_made_unequal_by_hand_are_not_cut_to_the_shortest():
+    norm, letters = LayerNorm(2), Embedding(2, 2, seed=0)
+    norm.bias, letters.rows[1] = [Value(0.0)], [Value(1.0)]
+    for call in (lambda: norm([1.0, 2.0]), lambda: letters(Value(1.0))):
+        with pytest.raises(ValueError, match="shorter than"):
+            call()
 
 
 class Free(Layer):

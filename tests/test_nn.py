@@ -325,7 +325,7 @@ REFUSED = [
     (lambda: MLP(2, []), ValueError, "at least one layer"),
     (lambda: MLP(2, 4), TypeError, r"for example \[4, 4, 1\], not 4"),
     (lambda: MLP(2, "41"), TypeError, r"MLP\(nouts=\.\.\.\) lists the neurons .*, not '41'"),
-    (lambda: MLP(2, [1]).train("False"), TypeError, r"train\(mode=\.\.\.\) is True or False"),
+    (lambda: MLP(2, [1]).train("False"), TypeError, "MLP.training is True or False, not 'False'"),
     (lambda: MLP(2, [4, "1"]), TypeError, r"MLP\(nouts=\.\.\.\) is a whole number, not str"),
     (lambda: Neuron(1, activation="thanh"), ValueError, "'thanh'. Did you mean 'tanh'"),
     (lambda: Neuron(1, activation="dot"), ValueError, "no activation 'dot'"),

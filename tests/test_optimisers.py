@@ -322,6 +322,8 @@ NEGATIVE = "takes 0 or a positive number"
         (lambda v: Adam(v).lr, AttributeError, "Adam has no lr. Did you mean learning_rate"),
         (lambda v: Adam(v).learning_rat, AttributeError, "Did you mean learning_rate"),
         (lambda v: Adam(v).minimize, AttributeError, "Write optimiser.zero_grad"),
+        *((lambda v, name=name: setattr(Adam(v), name, v), AttributeError,
+           rf"Adam\.{name} cannot be set: add_param_group\(") for name in ("parameters", "groups")),
         (lambda v: SGD(v, 0.1, momentum=-0.1), ValueError, r"SGD\(momentum=...\) takes 0 or"),
         (lambda v: SGD(v, 0.1, dampening=math.nan), ValueError, "finite"),
         (lambda v: SGD(v, 0.1, nesterov=True), ValueError, "needs a momentum above 0"),

@@ -117,6 +117,34 @@ def test_a_name_that_is_none_is_answered_with_what_was_meant(name: str, instead:
     assert not hasattr(glassgrad, name)
 
 
+@pytest.mark.parametrize(
+    ("room", "name", "instead"),
+    [
+        ("nn", "Linear", HABITS["glassgrad"]["Linear"]),
+        ("nn", "MSELoss", "Did you mean mse?"),
+        ("engine", "Tensor", HABITS["glassgrad"]["Tensor"]),
+        ("engine", "jacrev", "Did you mean jacobian?"),
+        ("viz", "drwa", "Did you mean draw?"),
+    ],
+)
+def test_a_room_answers_as_the_package_does(room: str, name: str, instead: str) -> None:
+    said = f"glassgrad.{room} has no '{name}'. {instead}"
+    for statement, kind in (
+        (f"{room}.{name}", AttributeError),
+        (f"from glassgrad.{room} import {name}", ImportError),
+    ):
+        with pytest.raises(kind) as caught:
+            exec(statement)
+        assert str(caught.value) == said
+
+
+def test_files_of_rooms_are_no_mistyped_names(run_python: Callable[..., str]) -> None:
+    """`compile` is near to `compiled`, and a folder that is not loaded yet."""
+    assert run_python("from glassgrad.engine import compile\nprint(compile.__name__)").split() == [
+        "glassgrad.engine.compile"
+    ]
+
+
 def test_what_nobody_means_and_python_asks_for_is_not_there() -> None:
     for name in ("quaternion", "_origins", "__wrapped__"):
         assert not hasattr(glassgrad, name)

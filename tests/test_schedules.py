@@ -291,6 +291,13 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(Value(1.0)), TypeError, "v.data"),
         (lambda: Schedule(optimiser(), ramp(steps=3)).step(1.0), TypeError, "take none"),
         (lambda: warm_up(3, then=ReduceOnPlateau()), TypeError, "takes a rule"),
+        *((lambda name=name, given=given: setattr(Schedule(optimiser(), cosine(), 9), name, given),
+           error, rf"^Schedule\.{name} {said}")
+          for name, given, error, said in (
+            ("total", -5, ValueError, "is at least 1"), ("total", 2.5, TypeError, "is a whole num"),
+            ("step_count", -1, ValueError, "is at least 0"), ("rule", 0.5, TypeError, "takes a ru"),
+            ("rule", cosine, TypeError, "takes a rule"), ("optimiser", 3, TypeError, "takes an op"),
+          )),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: str) -> None:
@@ -302,7 +309,7 @@ def test_what_cannot_be_is_refused(make: Callable[[], Any], error: type, said: s
 def test_what_makes_a_rule_is_none(maker: Any) -> None:
     name = maker.__name__
     said = rf"takes a rule such as cosine\(\), not {name}: call it, {name}\(\.\.\.\)\.$"
-    with pytest.raises(TypeError, match=f"^Schedule {said}"):
+    with pytest.raises(TypeError, match=rf"^Schedule\(rule=\.\.\.\) {said}"):
         Schedule(optimiser(), maker, total=5)
     with pytest.raises(TypeError, match=rf"^warm_up\(then=\.\.\.\) {said}"):
         warm_up(3, then=maker)

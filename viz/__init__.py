@@ -18,12 +18,14 @@ Start with `diagram.py` (what is shown), then `drawing.py` and `steps.py`.
 """
 
 import types
+from typing import TYPE_CHECKING
 
 if __name__ != "glassgrad.viz":  # in the folder of a checkout: it would be a second one
     raise ModuleNotFoundError(
         f"{__name__} is a room of glassgrad: import glassgrad.viz instead.", name=__name__
     )
 
+from glassgrad.engine.misuse import not_there as _not_there
 from glassgrad.viz.associations import Associations as Associations
 from glassgrad.viz.associations import Spread as Spread
 from glassgrad.viz.backprop import Backprop as Backprop
@@ -56,5 +58,10 @@ from glassgrad.viz.steps import Step as Step
 globals()["__all__"] = [
     name
     for name, thing in vars().items()
-    if name[0] != "_" and not isinstance(thing, types.ModuleType)
+    if name[0] != "_" and name != "TYPE_CHECKING" and not isinstance(thing, types.ModuleType)
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        raise _not_there(__name__, name, globals()["__all__"])
