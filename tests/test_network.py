@@ -1,6 +1,7 @@
 """Which networks are found in scalars, and what belongs to their neurons."""
 
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import pytest
@@ -60,6 +61,26 @@ def of_two_outputs(network: Any, rows: Any = X) -> Any:
     return total([y for x in rows for y in network(x)])
 
 
+class Rows(Module):
+    """Rows of weights that are written behind what they are multiplied with."""
+
+    def __init__(self, is_shared: bool = False) -> None:
+        self.rows = [[Value(0.1 * (i + j)) for j in (1, 2)] for i in range(3)]
+        if is_shared:
+            self.rows[1][0] = self.rows[0][1]
+
+    def forward(self, x: Any) -> Any:
+        return [sum(a * b for a, b in zip(x, row)) for row in self.rows]
+
+
+ROWS = Rows()
+
+
+def by_hand() -> Any:
+    first, last = Layer(2, 3, activation="linear", seed=1), Layer(3, 1, seed=2)
+    return total([last([v.tanh() for v in first(x)]) for x in X])
+
+
 FOUND: dict[str, tuple[Callable[[], Any], int, list[int]]] = {
     "one sample": (lambda: several(model(), X[:1]), 1, [3, 1]),
     "samples": (lambda: several(model()), 4, [3, 1]),
@@ -75,7 +96,9 @@ FOUND: dict[str, tuple[Callable[[], Any], int, list[int]]] = {
         4,
         [3, 1],
     ),
-    "a plain gradient": (lambda: model()(X[0]), 1, [3, 1]),
+    "an activation by hand": (by_hand, 4, [3, 1]),
+    "weights behind their inputs": (lambda: of_two_outputs(ROWS, LEAVES), 4, [3]),
+    "a plain output": (lambda: model()(X[0]), 1, [3, 1]),
 }
 
 
@@ -102,14 +125,15 @@ def test_a_unit_has_all_that_is_computed_from_its_sources(name: str) -> None:
     network, diagram, seen = steps.network, steps.diagram, set[int]()
     assert network is not None
     for unit in (unit for layers in network.samples for units in layers for unit in units):
-        own = [diagram[i] for i in sorted(unit.members) if diagram[i].parents]
-        assert own[-1].index == unit.out
-        assert seen.isdisjoint(node.index for node in own)
-        seen |= {node.index for node in own}
-        for node in own:
-            leaves = {parent for parent in node.parents if not diagram[parent].parents}
-            assert unit.members | unit.weights.keys() >= {*node.parents}
-            assert unit.members >= leaves - unit.weights.keys()
+        own, pending = set[int](), [unit.out]
+        while pending:
+            own.add(index := pending.pop())
+            pending += {*diagram[index].parents} - unit.weights.keys() - own
+        computed = {index for index in own if diagram[index].parents}
+        leaves = {index for index in own - computed if not diagram[index].is_constant}
+        assert leaves <= {*unit.weights.values(), unit.bias}
+        assert seen.isdisjoint(computed)
+        seen |= computed
         bias = 0.0 if unit.bias is None else diagram[unit.bias].data
         products = [diagram[a].data * diagram[b].data for a, b in unit.weights.items()]
         assert diagram[unit.total].data == pytest.approx(sum(products) + bias, rel=1e-12)
@@ -132,7 +156,22 @@ class Skipping(OwnActivation):
         return self.last(hidden) + hidden[0]
 
 
+def twice() -> Any:
+    network = MLP(2, [3, 2], seed=1)
+    return total(network(network(X[0])))
+
+
+def weight_behind_an_input() -> Any:
+    network = model()
+    return network([network.layers[1].neurons[0].w[0] * 2.0, 1.0])
+
+
 NOT_FOUND: dict[str, Callable[[], Any]] = {
+    "a weight in two places": lambda: of_two_outputs(Rows(is_shared=True), LEAVES),
+    "weights of a module that is gone": lambda: total(Rows()(LEAVES[0])),
+    "a network on its own outputs": twice,
+    "a weight behind an input": weight_behind_an_input,
+    "outputs that are normalised": lambda: total(Sequential(Layer(2, 3), LayerNorm(3))(X[0])),
     "a weight that neurons share": shared_weight,
     "two networks": lambda: model()(X[0]) + MLP(2, [3, 1], seed=2)(X[0]),
     "a network on another": lambda: model()([model()(x) for x in X[:2]]),
@@ -164,5 +203,33 @@ def test_neurons_are_named_with_their_sample_where_there_are_several() -> None:
     assert len(levels) == 4 + 4 * 4
     for level in levels:
         steps.state = {"level": level}
-    with pytest.raises(ValueError, match="no level 'network, sample 5'. It has 'scalars'"):
+    with pytest.raises(ValueError, match=r"no level 'network, sample 5'\. It has 'scalars'"):
         steps.state = {"level": "network, sample 5"}
+
+
+def test_neurons_stand_in_the_order_of_their_layer() -> None:
+    network = MLP(2, [3, 12], seed=1)
+    steps = backprop(total(network(X[0])[::-1]))
+    assert steps.network is not None
+    for layer, units in zip(network.layers, steps.network.samples[0], strict=True):
+        for neuron, unit in zip(layer.neurons, units, strict=True):
+            assert [steps.diagram.values[w] for w in neuron.w] == [*unit.weights.values()]
+
+
+class Path(Module):
+    """A long computation without weights, of which all numbers are read, beside a layer."""
+
+    def __init__(self, bend: Callable[[Any], Any]) -> None:
+        self.layer, self.bend = Layer(1, 3, seed=1), bend
+
+    def forward(self, v: Any) -> Any:
+        numbers = [v := self.bend(v) for _ in range(1500)]
+        return sum(numbers) + sum(self.layer([v]))
+
+
+@pytest.mark.parametrize("bend", [lambda v: v * 0.99, lambda v: v + 0.5, lambda v: v * v * 0.5])
+def test_the_search_takes_no_time_that_is_felt(bend: Callable[[Any], Any]) -> None:
+    steps = backprop(Path(bend)(Value(0.5)))
+    began = process_time()
+    assert repr(steps.network) == "<network 1 → 3 on 1 sample>"
+    assert process_time() - began < 1.0  # it took four seconds when each end was searched anew

@@ -587,7 +587,8 @@ def test_of_a_batch_gradients_come_layer_by_layer(new_page: Pages) -> None:
     one = document(new_page, steps)
     leaves = {n.index for n in steps.diagram if n.operation is None and not n.is_constant}
     layers = steps.network.samples[0]
-    of = {leaf: at for at, units in enumerate(layers) for unit in units for leaf in unit.members}
+    of = {leaf: at for at, units in enumerate(layers) for unit in units
+          for leaf in (*unit.weights.values(), unit.bias)}  # fmt: skip
     for i in range(one.stage("count")):
         one.stage("go", i)
         step, found = one.stage("step"), one.numbers()
@@ -619,8 +620,8 @@ def test_a_neuron_opens_on_its_sample_and_the_state_has_it(new_page: Pages) -> N
     assert one.stage("level") == "network, sample 2"
     assert one.stage("step") == {"phase": "backward", "layer": "layer 2"}
     one.click("scalars")
-    node = next(n for n in steps.diagram if n.name == one.stage("step")["sender"])
-    assert node.index in {i for u in steps.network.samples[1][1] for i in u.members}
+    outs = [steps.diagram[u.out].name for u in steps.network.samples[1][1]]
+    assert one.stage("step")["sender"] in outs, "the first scalars of the layer on this sample"
     assert not one.root.locator(".gg-levels select").is_visible()
     steps.state = saved
     again = document(new_page, steps)
@@ -664,3 +665,50 @@ def test_what_bends_the_sums_is_told_with_its_numbers(new_page: Pages) -> None:
     assert "times the slopes (0, 0, 2) gives" in one.shown()["says"]
     one.stage("open", "layer 1, neuron 3")
     assert one.root.locator(".gg-own").inner_text().endswith(") × 2")
+
+
+def test_the_chooser_of_samples_keeps_the_keys(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 720})
+    one.root.locator(".gg-levels select").focus()
+    for sample in (2, 3, 4):
+        one.press("ArrowDown")
+        assert one.stage("level") == f"network, sample {sample}"
+    one.stage("open", "layer 1, neuron 2, sample 4")
+    one.root.locator(".gg-levels select").focus()
+    one.press("ArrowUp", "ArrowUp")
+    assert one.stage("level") == "layer 1, neuron 2, sample 2"
+
+
+def test_a_bias_that_neurons_share_gets_its_gradient_from_both(new_page: Pages) -> None:
+    model = MLP(2, [2, 1], seed=1)
+    one, other = model.layers[0].neurons
+    other.b = one.b
+    steps = of_model(model)
+    page = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    page.press("t")
+    page.stage("open", "network")
+    page.stage("go", 5)
+    assert "what comes from elsewhere" in page.shown()["says"]
+    deltas = [steps.gradients[unit.total] for unit in steps.network.samples[0][0]]
+    elsewhere = page.root.evaluate(TABLES)["Of these from elsewhere"]
+    assert [row[-1] for row in elsewhere] == [short(delta) for delta in deltas[::-1]]
+    assert [row[:-1] for row in elsewhere] == [["0", "0"]] * 2
+
+
+def test_an_output_that_is_seeded_has_the_seed_until_its_layer_goes_back(new_page: Pages) -> None:
+    steps = backprop(MLP(2, [3, 1], seed=1)([1.0, -2.0]))
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    out, total = steps.root, steps.network.samples[0][1][0].total
+    for step, gradient in ((1, "–"), (2, "1"), (3, on_disc(steps.gradients[total]))):
+        one.stage("go", step)
+        assert one.root.evaluate(DISCS)[str(out)][1] == gradient
+
+
+def test_the_tables_of_a_layer_give_nothing_away_to_who_predicts(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 720})
+    one.press("t", "p")
+    assert one.stage("state")["drawer"] == "table"
+    assert not one.root.get_by_role("heading", name="Gradients").is_visible()
+    one.press("p")
+    assert one.root.get_by_role("heading", name="Gradients").is_visible()

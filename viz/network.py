@@ -7,12 +7,13 @@ It is found by the modules that made the scalars, and by what they computed; the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeAlias
 
 from glassgrad.engine import TABLE, Scope
 from glassgrad.engine.text import counted
@@ -21,6 +22,7 @@ from glassgrad.viz.picture import Scopes
 
 _NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")
 _FEWEST_UNITS = 3
+_LONGEST = 100  # of so many nodes and more is no activation
 _SUMS, _PRODUCTS = (TABLE["add"], TABLE["sum"]), (TABLE["mul"], TABLE["dot"])
 
 
@@ -30,7 +32,7 @@ class Unit:
 
     `name` is such as "layer 1, neuron 2", of several samples "layer 1, neuron 2, sample 3". `total`
     is what its activation is applied to; weights are by what they are multiplied with, the sources
-    of the unit; `members` are what is computed from these, and the unit's own leaves.
+    of the unit.
     """
 
     name: str
@@ -38,7 +40,9 @@ class Unit:
     total: int
     weights: Mapping[int, int]
     bias: int | None
-    members: frozenset[int]
+
+
+Layers: TypeAlias = Sequence[Sequence[Unit]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +50,7 @@ class Network:
     """Of each sample its inputs, in order, and the layers of units from them to the outputs."""
 
     inputs: Sequence[Sequence[int]]
-    samples: Sequence[Sequence[Sequence[Unit]]]
+    samples: Sequence[Layers]
 
     def __repr__(self) -> str:
         sizes = " → ".join(map(str, (len(self.inputs[0]), *map(len, self.samples[0]))))
@@ -55,14 +59,14 @@ class Network:
     def record(self, places: Mapping[int, int]) -> list[Any]:
         """For the page: of each sample the inputs, and its layers of units.
 
-        Of a unit these are the output, the sum, the bias, its sources and their weights.
+        Of a unit these are the name, the output, the sum, the bias, its sources and their weights.
         """
 
         def unit(one: Unit) -> list[Any]:
             bias = None if one.bias is None else places[one.bias]
             sources, weights = zip(*one.weights.items())
             found = [[places[i] for i in part] for part in (sources, weights)]
-            return [places[one.out], places[one.total], bias, *found]
+            return [one.name, places[one.out], places[one.total], bias, *found]
 
         return [
             [[places[i] for i in inputs], [[unit(one) for one in units] for units in layers]]
@@ -80,13 +84,13 @@ def network_in(diagram: Diagram, root: int) -> Network | None:
     """The network behind a result, on one sample or several; None where scalars alone are seen.
 
     So it is where neurons are anything but sums of products, each of a weight of its own and a
-    source, and what bends such a sum; and where samples do not go through the same layers, each of
-    which is read by the next one alone.
+    source, and what bends such a sum; where samples do not go through the same layers, each of
+    which is read by the next one alone; and where modules compute anything beside.
     """
-    finder = _Neurons(diagram, root)
-    if len(finder.units) < _FEWEST_UNITS:
+    neurons = _Neurons(diagram, root)
+    if len(neurons.units) < _FEWEST_UNITS:
         return None
-    samples = _samples(diagram, _calls(finder.bent()))
+    samples = neurons.samples()
     if samples is None:
         return None
     named = [
@@ -99,10 +103,7 @@ def network_in(diagram: Diagram, root: int) -> Network | None:
         ]
         for s, layers in enumerate(samples, 1)
     ]
-    inputs = [
-        dict.fromkeys(source for one in layers[0] for source in one.weights) for layers in samples
-    ]
-    return Network([list(each) for each in inputs], named)
+    return Network([list(layers[0][0].weights) for layers in samples], named)
 
 
 class _Neurons:
@@ -111,13 +112,15 @@ class _Neurons:
     def __init__(self, diagram: Diagram, root: int) -> None:
         self.diagram, self.scopes = diagram, Scopes(diagram).of
         self.units: list[Unit] = []
+        self._other: set[int] = set()  # what is known to be no sum of products
+        self._parameters: dict[Scope, set[int] | None] = {}
         inside: dict[Scope, list[int]] = {}
         for node in diagram:
             if node.parents and (scope := self.scopes[node.index]) is not None:
                 inside.setdefault(scope, []).append(node.index)
-        self._ends = {i for own in inside.values() for i in _results(diagram, root, own)}
-        for scope, own in inside.items():
-            found = [self._unit(out, frozenset(own)) for out in own if out in self._ends]
+        self._results = {i for own in inside.values() for i in self._read_outside(own, root)}
+        for scope, own in sorted(inside.items(), key=lambda each: _natural(each[0].path())):
+            found = [self._unit(out, frozenset(own)) for out in own if out in self._results]
             units = [unit for unit in found if unit is not None]
             if len(units) == len(found):
                 self.units += units
@@ -125,137 +128,172 @@ class _Neurons:
                 self.units.clear()
                 return
 
-    def _unit(self, out: int, own: frozenset[int]) -> Unit | None:
-        for total, above in _waists(self.diagram, out, own):
+    def _read_outside(self, own: Sequence[int], root: int) -> list[int]:
+        inside = set(own)
+        return [i for i in own if i == root or not inside.issuperset(self.diagram.readers[i])]
+
+    def _unit(self, out: int, own: AbstractSet[int]) -> Unit | None:
+        for total in _waists(self.diagram, out, own):
+            if total in self._other:
+                break
             if found := self._terms(total, own):
-                weights, bias, terms = found
-                return Unit("", out, total, weights, bias, above | terms)
+                return Unit("", out, total, *found)
+            self._other.add(total)
         return None
 
-    def _terms(
-        self, total: int, own: AbstractSet[int]
-    ) -> tuple[dict[int, int], int | None, set[int]] | None:
-        """The weights, the bias and the nodes of a sum of products; None for anything else."""
+    def _terms(self, total: int, own: AbstractSet[int]) -> tuple[dict[int, int], int | None] | None:
+        """The weights and the bias of a sum of products; None for anything else."""
         weights: dict[int, int] = {}
-        biases, terms, members = list[int](), [total], set[int]()
+        biases, terms = list[int](), [total]
         while terms:
             node = self.diagram[terms.pop()]
-            operation = node.operation if node.index in own else None
+            is_own = node.index in own and node.index not in self._other
+            operation = node.operation if is_own else None
             half = len(node.parents) // 2
-            members.add(node.index)
             if operation in _SUMS:
                 terms += reversed(node.parents)
             elif operation in _PRODUCTS:
-                for a, b in zip(node.parents[:half], node.parents[half:]):
-                    weight, source = (a, b) if self._is_weight(a, node) else (b, a)
-                    if not self._is_weight(weight, node) or source in own or source in weights:
+                for pair in zip(node.parents[:half], node.parents[half:]):
+                    of_module = [i for i in pair if self._is_weight(i, node)]
+                    source = pair[of_module == [pair[0]]]
+                    if len(of_module) != 1 or source in own or source in weights:
                         return None
-                    weights[source] = weight
+                    weights[source] = of_module[0]
             elif node.parents:
                 return None
             elif not (node.is_constant and node.data == 0.0):  # a sum may begin with a plain 0
                 biases.append(node.index)
         if not weights or len(biases) > 1:
             return None
-        return weights, biases[0] if biases else None, members.union(weights.values())
+        return weights, biases[0] if biases else None
 
     def _is_weight(self, index: int, product: Node) -> bool:
-        """Whether a product's operand is a leaf that no other module reads; a penalty may.
+        """Whether a leaf is its module's own parameter, read by no other one; a penalty may.
 
-        Where both are, the first is taken for the weight, as neurons are written.
+        Of a module that is gone any leaf that it alone read.
         """
         leaf, scope = self.diagram[index], self.scopes[product.index]
-        around = {None, *(scope.chain() if scope else ())}
+        if leaf.parents or leaf.is_constant or scope is None:
+            return False
+        if scope not in self._parameters:
+            self._parameters[scope] = None
+            with suppress(Exception):  # it may be code of the user's own
+                found = map(self.diagram.values.get, scope.owner.parameters())
+                self._parameters[scope] = {i for i in found if i is not None}
+        known = self._parameters[scope]
         readers = {self.scopes[reader] for reader in self.diagram.readers[index]}
-        return not leaf.parents and not leaf.is_constant and readers <= around
+        return (known is None or index in known) and readers <= {None, *scope.chain()}
 
-    def bent(self) -> list[Unit]:
+    def samples(self) -> Sequence[Layers] | None:
+        """The layers of each sample; None where not all samples go through the same ones."""
+        calls = _calls(self._bent())
+        outs = {unit.out for call in calls for unit in call}
+        by_sources = {frozenset(call[0].weights): call for call in calls}
+        samples = []
+        for call in calls:
+            if outs.isdisjoint(call[0].weights):
+                layers = [call]
+                while after := by_sources.get(frozenset(unit.out for unit in layers[-1])):
+                    layers.append(after)
+                samples.append(layers)
+        samples.sort(key=lambda layers: layers[-1][0].out)
+        are_all = sum(map(len, samples)) == len(calls)
+        are_alike = all(_weights(layers) == _weights(samples[0]) for layers in samples)
+        return samples if are_all and are_alike and self._are_stacked(samples) else None
+
+    def _bent(self) -> list[Unit]:
         """The units, each with what bends its output alone before others read it.
 
-        Between layers this may be anything in a module; behind the last one a part of its own, as
-        an activation is, and not what the module around the network does with its output.
+        Between layers this may be anything; behind the last one a part of its own, as an activation
+        is, and not what the module around the network, or nobody's, does with its output.
         """
         by_out = {unit.out: unit for unit in self.units}
         sources = {source for unit in self.units for source in unit.weights}
-        inside = {i for i, scope in enumerate(self.scopes) if scope is not None}
-        for end in sorted((self._ends | (sources & inside)) - by_out.keys()):
-            for out, above in _waists(self.diagram, end, inside):
-                if (unit := by_out.get(out)) is not None:
-                    around = self.scopes[out]
-                    is_own = around is None or self.scopes[end] not in around.chain()
-                    if is_own or end in sources:
-                        by_out[out] = replace(unit, out=end, members=unit.members | above)
-                    break
+        operations = {node.index for node in self.diagram if node.parents}
+        begin = {out: out for out in by_out}  # which unit's output each is computed from alone
+        for end in sorted((self._results | sources & operations) - by_out.keys()):
+            waists = _waists(self.diagram, end, operations)
+            if (out := next((begin[i] for i in waists if i in begin), None)) is not None:
+                begin[end] = out
+                around = self.scopes[out]
+                is_part = self.scopes[end] not in (None, *(around.chain() if around else ()))
+                if is_part or end in sources:
+                    by_out[out] = replace(by_out[out], out=end)
         return list(by_out.values())
 
+    def _are_stacked(self, samples: Sequence[Layers]) -> bool:
+        """Whether what units compute is read by themselves, and their outputs by the next layer.
 
-def _results(diagram: Diagram, root: int, own: Sequence[int]) -> list[int]:
-    """Those of some nodes that others read, and the root."""
-    inside = set(own)
-    return [i for i in own if i == root or not inside.issuperset(diagram.readers[i])]
+        Modules compute nothing else than what is around the network; each weight is of one place.
+        """
+        diagram, computed = self.diagram, set[int]()
+        around: set[Scope | None] = {None}
+        for layers in samples:
+            weights = [i for units in _weights(layers) for unit in units for i in unit]
+            behind = self._between(layers[0][0].weights, ())
+            if len({*weights}) < len(weights) or not behind.isdisjoint(weights):
+                return False
+            parts = [[self._between([u.out], u.weights) for u in units] for units in layers]
+            for units, own, after in zip_longest(layers, parts, parts[1:], fillvalue=None):
+                reading = None if after is None else set[int]().union(*after)
+                for unit, members in zip(units or (), own or ()):
+                    leaves = {i for i in members if not diagram[i].parents}
+                    others = leaves - {*unit.weights.values(), unit.bias}
+                    if not all(diagram[i].is_constant for i in others):
+                        return False
+                    for i in members - leaves:
+                        allowed = members if i != unit.out else reading
+                        if allowed is not None and not allowed.issuperset(diagram.readers[i]):
+                            return False
+                    computed |= members - leaves
+                    scope = self.scopes[unit.total]
+                    around |= {*(scope.chain() if scope else ())}
+        beside = (node.index for node in diagram if node.parents and node.index not in computed)
+        return all(self.scopes[i] in around for i in beside)
+
+    def _between(self, outs: Iterable[int], sources: Container[int]) -> set[int]:
+        """What numbers are computed from, back to some sources, and themselves."""
+        found, pending = set(outs), list(outs)
+        while pending:
+            for parent in self.diagram[pending.pop()].parents:
+                if parent not in found and parent not in sources:
+                    found.add(parent)
+                    pending.append(parent)
+        return found
 
 
-def _waists(
-    diagram: Diagram, out: int, inside: AbstractSet[int]
-) -> Iterator[tuple[int, frozenset[int]]]:
-    """The nodes that a number depends on through them alone, itself first, with all above each.
+def _natural(path: str) -> list[tuple[str, int]]:
+    """To sort paths by: the numbers in them as numbers."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", path)]
 
-    The search ends where anything but plain numbers and nodes of those inside is read.
-    """
-    pending, above = [-out], {out}
-    while pending:
-        node = diagram[-heappop(pending)]
-        if not pending:
-            yield node.index, frozenset(above)
-        for parent in node.parents:
-            if not diagram[parent].is_constant and parent not in inside:
-                return
-            if parent not in above and not diagram[parent].is_constant:
-                heappush(pending, -parent)
-            above.add(parent)
+
+def _weights(layers: Layers) -> list[list[list[int]]]:
+    return [[list(unit.weights.values()) for unit in units] for units in layers]
 
 
 def _calls(units: Iterable[Unit]) -> list[list[Unit]]:
     """Units that stand side by side: on the same sources, each with weights of its own."""
     found: dict[AbstractSet[int], dict[tuple[int, ...], list[Unit]]] = {}
-    for unit in sorted(units, key=lambda unit: unit.out):
+    for unit in units:
         by_weights = found.setdefault(frozenset(unit.weights), {})
         by_weights.setdefault(tuple(unit.weights.values()), []).append(unit)
     calls = (zip_longest(*by_weights.values()) for by_weights in found.values())
     return [[unit for unit in call if unit is not None] for each in calls for call in each]
 
 
-def _samples(diagram: Diagram, calls: Sequence[Sequence[Unit]]) -> list[list[list[Unit]]] | None:
-    """The layers of each sample; None where not all samples go through the same ones."""
-    outs = {unit.out for call in calls for unit in call}
-    by_sources = {frozenset(call[0].weights): call for call in calls}
-    samples = []
-    for call in calls:
-        if outs.isdisjoint(call[0].weights):
-            layers = [call]
-            while after := by_sources.get(frozenset(unit.out for unit in layers[-1])):
-                layers.append(after)
-            samples.append(layers)
-    if sum(map(len, samples)) < len(calls) or not all(_are_stacked(diagram, s) for s in samples):
-        return None
-    samples.sort(key=lambda layers: layers[-1][0].out)
-    orders = [[tuple(unit.weights.values()) for unit in call] for call in samples[0]]
-    found = []
-    for layers in samples:
-        by_weights = [{tuple(unit.weights.values()): unit for unit in call} for call in layers]
-        if [units.keys() for units in by_weights] != [set(order) for order in orders]:
-            return None
-        found.append([[units[key] for key in order] for units, order in zip(by_weights, orders)])
-    return found
+def _waists(diagram: Diagram, out: int, inside: Container[int]) -> Iterator[int]:
+    """The nodes that a number depends on through them alone, itself first.
 
-
-def _are_stacked(diagram: Diagram, layers: Sequence[Sequence[Unit]]) -> bool:
-    """Whether what units compute is their own, and their outputs are read by the next alone."""
-    for units, after in zip_longest(layers, layers[1:], fillvalue=()):
-        reading = frozenset[int]().union(*(unit.members for unit in after))
-        for unit in units:
-            for i in unit.members:
-                own = unit.members if i != unit.out else reading if after else diagram.readers[i]
-                if diagram[i].parents and not set(own).issuperset(diagram.readers[i]):
-                    return False
-    return True
+    The search ends where anything but plain numbers and nodes of those inside is read, or is long.
+    """
+    pending, seen = [-out], {out}
+    while pending and len(seen) < _LONGEST:
+        node = diagram[-heappop(pending)]
+        if not pending:
+            yield node.index
+        for parent in node.parents:
+            if not diagram[parent].is_constant and parent not in inside:
+                return
+            if parent not in seen and not diagram[parent].is_constant:
+                heappush(pending, -parent)
+            seen.add(parent)

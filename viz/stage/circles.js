@@ -120,7 +120,7 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
       tell(disc.group, "gg-stale", isOld);
       put(disc.old, isOld ? "(old)" : "");
       fit(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
-        isSent ? brief(graph.gradients[isLoss ? i : disc.unit.sum]) : "–");
+        isSent ? brief(graph.gradients[isLoss || !has("backward", at) ? i : disc.unit.sum]) : "–");
       tell(disc.group, "role", role);
       disc.adjusted?.();
     });

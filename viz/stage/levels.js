@@ -17,6 +17,7 @@ function levelsIn(place, folded, network, folding, open) {
   on(chosen, "change", () => {
     const sample = samples[chosen.value], { unit } = seen;
     open(unit ? "scalars" : folded, unit && unitsOf(sample)[unitsOf(network).indexOf(unit)], Number(chosen.value));
+    chosen.focus(); /* for the next sample */
   });
   return (level, unit, node) => {
     seen = { unit, node };

@@ -9,13 +9,9 @@ const MOST_IN_GRID = 4, FEW_COLUMNS = 2, FEW_ROWS = 2; /* rows and columns of a 
    of each node's layer: -1 for the inputs and what they come from, and for the loss one more than for the last;
    `readers` the edges that start at a node: [node, operand]. */
 function networkOf({ nodes, root }, found) {
-  const ofSample = (s) => (found.length > 1 ? `, sample ${s + 1}` : "");
-  const samples = found.map(([inputs, layers], s) => ({ inputs, layers: layers.map((units, at) => ({ name: `layer ${at + 1}`,
-    units: units.map(([out, sum, bias, sources, leaves], k) => {
-      const neuron = `layer ${at + 1}, neuron ${k + 1}`;
-      return { neuron, name: neuron + ofSample(s), out, sum, bias, members: between(nodes, out, sources),
-        weights: new Map(sources.map((source, i) => [source, leaves[i]])) };
-    }) })) }));
+  const samples = found.map(([inputs, layers]) => ({ inputs, layers: layers.map((units, at) => ({ name: `layer ${at + 1}`,
+    units: units.map(([name, out, sum, bias, sources, leaves]) => ({ name, neuron: name.replace(/, sample.*/, ""), out, sum, bias,
+      members: between(nodes, out, sources), weights: new Map(sources.map((source, i) => [source, leaves[i]])) })) })) }));
   const network = { root, samples, at: 0, layerOf: nodes.map(() => samples[0].layers.length), readers: nodes.map(() => []),
     get name() { return nameOfLevel(network.at); }, get inputs() { return samples[network.at].inputs; }, get layers() { return samples[network.at].layers; } };
   nodes.forEach(({ p }, i) => p.forEach((parent, k) => network.readers[parent].push([i, k])));
@@ -207,7 +203,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
     [[`upstream ∂${root}/∂output`, upstream]];
   const isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
   const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, FEW_ROWS) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
-  const outer = few.length < units.length && slopesOfWeights ? `${few.length} of ${units.length} rows of ∂${root}/∂W` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source), source);
+  const outer = few.length < units.length && slopesOfWeights ? `${few.length} of ${units.length} rows of ∂${root}/∂W` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
     ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, 2), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), 2)],
       ...(from ? ["+", [from, inLine(grid(elsewhere, units, before), 2) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
@@ -258,16 +254,16 @@ function slopeOfUnit(graph, { out, sum }) {
 }
 
 /* From where the weights and biases of a layer get gradients beside the sample seen; "" for nowhere. */
-function elsewhereFor({ sent }, { samples, layers, layerOf, readers }, layer) {
-  const { units } = layers[layer], others = samples.length - 1, all = [...weightsOf(units), ...biases(units)];
-  const isOther = all.some((leaf) => readers[leaf].some(([reader, k]) => layerOf[reader] !== layer && sent[reader][k]));
+function elsewhereFor({ sent }, { samples, layers, readers }, layer) {
+  const others = samples.length - 1;
+  const isOther = layers[layer].units.some((unit, at) => [...unit.weights.values(), ...biases([unit])].some((leaf) => readers[leaf].some(([reader, k]) =>
+    sent[reader][k] && !samples.some((sample) => sample.layers[layer].units[at].members.has(reader)))));
   return [others && `${others} other sample${others > 1 ? "s" : ""}`, isOther && "elsewhere"].filter(Boolean).join(" and ");
 }
 
-/* What a unit's leaf gets beside that: of a weight, beside what comes with its source. */
-function fromElsewhere({ nodes, sent }, { readers }, { members }, leaf, source) {
-  const isOwn = (reader) => members.has(reader) && (source === undefined || nodes[reader].p.includes(source));
-  return readers[leaf].reduce((sum, [reader, k]) => sum + ((!isOwn(reader) && sent[reader][k]?.sent) || 0), 0);
+/* What a unit's leaf gets beside that. */
+function fromElsewhere({ sent }, { readers }, { members }, leaf) {
+  return readers[leaf].reduce((sum, [reader, k]) => sum + ((!members.has(reader) && sent[reader][k]?.sent) || 0), 0);
 }
 
 function sourcesOf(units) { return [...new Set(units.flatMap((unit) => [...unit.weights.keys()]))]; }
@@ -308,7 +304,7 @@ function matricesIn(place, graph, network, step) {
   const from = sources.map((i) => nameOf(graph, network, i));
   const elsewhere = elsewhereFor(graph, network, at);
   [["Weights W of " + name, (i) => graph.values[i]], [`Gradients ∂${root}/∂W of ${name}`, (i) => graph.gradients[i]],
-    ...(elsewhere ? [[`Of these from ${elsewhere}`, (i, unit, source) => fromElsewhere(graph, network, unit, i, source)]] : []),
+    ...(elsewhere ? [[`Of these from ${elsewhere}`, (i, unit) => fromElsewhere(graph, network, unit, i)]] : []),
     ...(step.phase === "update" ? [["New weights W of " + name, (i) => graph.moved.get(i) ?? graph.values[i]]] : [])]
     .forEach(([title, number]) => {
       make("h2", "", place, title);
@@ -316,7 +312,7 @@ function matricesIn(place, graph, network, step) {
       units.forEach((unit, k) => {
         rowIn(body, `neuron ${k + 1}`, [...sources, undefined].map((source) => {
           const i = source === undefined ? unit.bias : unit.weights.get(source);
-          return i === null ? "" : short(number(i, unit, source));
+          return i === null ? "" : short(number(i, unit));
         }));
       });
     });

@@ -430,7 +430,7 @@ function setUp(root, moved) {
     if (held !== null) { giveKeys((held && picture.box(Number(held))) || root); held = null; }
     showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
     if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
-    matrices.hidden = !isNetwork();
+    matrices.hidden = !isNetwork() || isPredicting; /* they have the answers */
     if (isNetwork() && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
     if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
     if (drawers.isOpen() === "explore") { experiments(); }
@@ -832,7 +832,7 @@ function setUp(root, moved) {
   /* On a button, keys do what they do on buttons; in a field, they write. */
   function onKey(event) {
     const { target } = event, key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (isShortcut(event) || target.type === "text" || target.tagName === "SELECT") { return; }
+    if (isShortcut(event) || target.type === "text" || (target.tagName === "SELECT" && key !== "Escape")) { return; }
     if (isHidden() && NUMERAL.test(key)) { guess.input.focus(); return; }
     const acts = { p: predict, f: fit, "+": closer, "-": farther,
       t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: toggled("explore"),
