@@ -267,6 +267,8 @@ class Optimiser:
             # First all, then written: one may be a part of another, as numbers that are remembered.
             moved = self._one_each(moved, upwards.shape)
             kept = [self._one_each(part[name], upwards.shape, name) for name in state]
+            if moved.size == numbers.size:
+                return moved, dict(zip(state, kept))
             for old, new in zip([numbers, *state.values()], [moved, *kept]):
                 old[here] = new
         return numbers, state
