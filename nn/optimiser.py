@@ -301,7 +301,7 @@ class Optimiser:
 
     def _row(self, role: str, given: Any) -> Vector:
         shape = (len(self.parameters),)
-        if type(given) is np.ndarray and given.dtype == float and given.shape == shape:
+        if type(given) is np.ndarray and given.dtype.char == "d" and given.shape == shape:
             return np.array(given, float)
         wanted = f"takes a number for each of {counted(len(self.parameters), 'parameter')} in a row"
         if not is_sequence(given):

@@ -116,9 +116,10 @@ class SGD(Optimiser):
             return numbers - rate * gradients
         faded = group.momentum * state["velocity"]
         faded += gradients if group.dampening == 0.0 else (1.0 - group.dampening) * gradients
-        are_moving = state["steps"]
-        velocity = faded if are_moving.all() else np.where(are_moving, faded, gradients)
-        state["velocity"], state["steps"] = velocity, state["steps"] + 1.0
+        steps = state["steps"]
+        is_first = np.minimum.reduce(steps) == 0.0  # of some parameters
+        velocity = np.where(steps > 0.0, faded, gradients) if is_first else faded
+        state["velocity"], state["steps"] = velocity, steps + 1.0
         ahead = gradients + group.momentum * velocity if group.nesterov else velocity
         return numbers - rate * ahead
 
