@@ -16,6 +16,7 @@ import pytest
 
 from glassgrad import MLP, Layer, Module, Neuron, Value, compiled, forget, scope, trap
 from glassgrad.engine.vectors import STRUCTURE
+from glassgrad.nn.module import training
 from glassgrad.nn.parts import Found
 
 Pair = namedtuple("Pair", "left right")
@@ -392,4 +393,10 @@ def test_using_a_module_does_not_count_up():
         module(1.0)
     module.zero_grad()
     module.train().rate = module.rate  # as it is
+    with training([module, module.child], True):
+        module(1.0)
     assert STRUCTURE.revision == before
+    with training([module, module.child], False):
+        assert STRUCTURE.revision > before
+        assert [module.training, module.child.training] == [False, False]
+    assert [module.training, module.child.training] == [True, True]
