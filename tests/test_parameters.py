@@ -386,6 +386,14 @@ def test_setting_or_deleting_an_attribute_of_a_module_counts_up(change):
     assert STRUCTURE.revision > before
 
 
+def test_a_first_call_leaves_the_parts_current_that_were_found_before():
+    module = MLP(2, [3, 1])
+    module.parameters()
+    found = Found.below(module)
+    module([1.0, 2.0])
+    assert Found.below(module) is found
+
+
 def test_using_a_module_does_not_count_up():
     module = Bag()
     before = STRUCTURE.revision
