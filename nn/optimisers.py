@@ -117,8 +117,8 @@ class SGD(Optimiser):
         faded = group.momentum * state["velocity"]
         faded += gradients if group.dampening == 0.0 else (1.0 - group.dampening) * gradients
         steps = state["steps"]
-        is_first = np.minimum.reduce(steps) == 0.0  # of some parameters
-        velocity = np.where(steps > 0.0, faded, gradients) if is_first else faded
+        are_moving = np.minimum.reduce(steps) > 0.0
+        velocity = faded if are_moving else np.where(steps > 0.0, faded, gradients)
         state["velocity"], state["steps"] = velocity, steps + 1.0
         ahead = gradients + group.momentum * velocity if group.nesterov else velocity
         return numbers - rate * ahead

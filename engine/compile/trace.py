@@ -272,7 +272,7 @@ class Tracer(Watcher):
         found = Integer(own) if is_whole(own) else Value(own, label)
         self.inputs.append(found)
         if self._at is not None:
-            self._at[id(found)] = own
+            self._at[id(found)] = found._number
         return found
 
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
