@@ -130,9 +130,10 @@ def logsumexp(table: Any) -> Any:
 
 def by_operands_of_logsumexp(table: Any, result: Any) -> Any:
     """The shares of a softmax; beside an infinite operand, finite ones have none."""
-    parts = np.exp(table - result[:, None])  # which add up to 1, but for what result was rounded by
+    largest = table.max(1)
+    parts = np.exp(table - largest[:, None])
     shares = parts / parts.sum(1)[:, None]
-    return shares if is_finite(result) else np.where(parts == 0.0, 0.0, shares)
+    return shares if is_finite(largest) else np.where(parts == 0.0, 0.0, shares)
 
 
 def by_operands_of_max(table: Any, result: Any) -> Any:
