@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from inspect import isasyncgen, iscoroutine, isgenerator
 from types import CodeType
 from typing import Any, NamedTuple, TypeVar, cast
@@ -376,6 +376,13 @@ def _scope_named(name: str, kind: str, parent: Scope | None, order: int | None =
 
 def layer_of(name: str) -> str:
     """The layer of a parameter by its path: layers.0 of layers.0.neurons.3.w.1, and w of w.0."""
+    row, _, last = name.rpartition(".")
+    return _layer_of_row(row if row and last.isdigit() else name)
+
+
+@lru_cache(maxsize=1000)
+def _layer_of_row(name: str) -> str:
+    """The same of a whole row of parameters, such as layers.0.neurons.3.w."""
     parts = name.split(".")
     for i, part in enumerate(parts):
         if part.isdigit() and not all(rest.isdigit() for rest in parts[i + 1 :]):

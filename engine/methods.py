@@ -250,13 +250,14 @@ def record(
     """
     kinds, wanted = [*map(type, operands)], None
     if kinds.count(Value) < len(kinds):
-        if not _USUAL.issuperset(kinds):
+        if _USUAL.issuperset(kinds):
+            wanted = tuple([kind is Value for kind in kinds])
+        else:
             if any(isinstance(x, np.ndarray) for x in operands):
                 return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
             operands = tuple([checked_operand(x, f"{operation.name}(...)") for x in operands])
             kinds = [*map(type, operands)]
-        pairs = zip(kinds, operands)
-        wanted = tuple([k is Value or not (k is float or x.is_constant) for k, x in pairs])
+            wanted = tuple([not (type(x) is float or x.is_constant) for x in operands])
     if float in kinds:
         numbers = tuple([x if type(x) is float else x._number for x in operands])
     else:

@@ -33,7 +33,7 @@ from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.batches import checked_loss, samples_of
 from glassgrad.nn.module import Module, modules_of, training
-from glassgrad.nn.parts import walk
+from glassgrad.nn.parts import Holder, walk
 
 HEALTHY = ("healthy",)
 
@@ -281,19 +281,18 @@ class _Layers:
     """
 
     def __init__(self, model: Module) -> None:
-        parts = {"": model, **{p: x for p, x in walk(model) if isinstance(x, Module)}}
-        self._paths = {id(part): path for path, part in parts.items()}
+        parts = {path: (part, held) for path, part, held in _modules_with_values(model)}
+        self._paths = {id(part): path for path, (part, _) in parts.items()}
         self._path_in: dict[Scope, str | None] = {}
         self._home: dict[str, str] = {}
         self._layers: dict[str, _Layer] = {}
         seen: set[Value] = set()  # one that is used in several places belongs to the first
-        for path, part in parts.items():
+        for path, (_, held) in parts.items():
             home = without_neuron(path)
             if home not in parts:  # "neurons" of an object that is no module
                 home = path
             self._home[path] = home
             layer = self._layers.setdefault(home, _Layer(home or type(model).__name__))
-            held = [x for _, x in walk(part, deep=False) if is_parameter(x)]
             if path != home:
                 layer.values_of_unit[path] += held
             layer.values += [x for x in held if x not in seen]
@@ -373,6 +372,22 @@ class _Layers:
             return path
         before = paths.get(node.parents[0], path)
         return before if not path or before.startswith(f"{path}.") else path
+
+
+def _modules_with_values(model: Module) -> Iterator[tuple[str, Module, list[Value]]]:
+    """A model and all modules below it, each once, with its path and the parameters it holds."""
+    left: list[tuple[str, Holder]] = [("", model)]
+    seen: set[int] = set()
+    while left:
+        path, part = left.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        parts = [*walk(part, deep=False)]
+        if isinstance(part, Module):
+            yield path, part, [x for _, x in parts if is_parameter(x)]
+        inner = [(f"{path}.{p}" if path else p, x) for p, x in parts if isinstance(x, Holder)]
+        left += reversed(inner)
 
 
 def _is_activation(node: Value) -> bool:

@@ -307,7 +307,8 @@ class Training(Hook):
         if not (isfinite(norm) or np.isfinite(gradient).all()):  # the length alone may overflow
             raise self._not_finite("the gradient is not finite")
         numbers = self.optimiser.moved(self.latest, gradient)
-        if not np.isfinite(numbers).all():
+        is_sure = isfinite(numbers.dot(numbers))  # the sum of squares may overflow, and is quick
+        if not (is_sure or np.isfinite(numbers).all()):
             raise self._not_finite("a parameter is not finite")
         self.latest = numbers
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from itertools import chain, groupby
+from itertools import chain, groupby, repeat
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -365,12 +365,16 @@ def training(modules: Sequence[Module], mode: bool) -> Iterator[None]:
     """Inside the `with` block all these modules are being trained, or in use."""
     before = [module.training for module in modules]
     try:
-        for module in modules:
-            module.training = mode
+        _set_training(modules, repeat(mode))
         yield
     finally:
-        for module, was in zip(modules, before):
-            module.training = was
+        _set_training(modules, before)
+
+
+def _set_training(modules: Sequence[Module], modes: Iterable[bool]) -> None:
+    for module, mode in zip(modules, modes):
+        if module.training is not mode:  # each change makes all guards look at their modules again
+            module.training = mode
 
 
 def load(path: str | Path) -> Module:

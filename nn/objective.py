@@ -28,7 +28,6 @@ from glassgrad.engine import (
     data_vector,
     grad_vector,
     no_grad,
-    topological_order,
     zero_grad,
 )
 from glassgrad.engine.arrays import locked
@@ -163,7 +162,7 @@ class Objective(Hook):
                 with noise_from(None) as noise:
                     losses.append(self._loss_of(x, target))
                 self.noise_count = max(self.noise_count, noise.taken)
-        return any(id(node) in mine for loss in losses for node in topological_order(loss))
+        return any(id(node) in mine for node in order_of(*losses))
 
     def _loss_of(self, x: Any, target: Any) -> Value:
         return checked_loss(self.loss, self.loss(self.model(x), target))

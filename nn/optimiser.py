@@ -272,6 +272,8 @@ class Optimiser:
             # First all, then written: one may be a part of another, as numbers that are remembered.
             moved = self._one_each(moved, upwards.shape)
             kept = [self._one_each(part[name], upwards.shape, name) for name in state]
+            if moved.size == numbers.size:
+                return moved, dict(zip(state, kept))
             for old, new in zip([numbers, *state.values()], [moved, *kept]):
                 old[here] = new
         return numbers, state
@@ -304,7 +306,7 @@ class Optimiser:
 
     def _row(self, role: str, given: Any) -> Vector:
         shape = (len(self.parameters),)
-        if type(given) is np.ndarray and given.dtype == float and given.shape == shape:
+        if type(given) is np.ndarray and given.dtype.char == "d" and given.shape == shape:
             return np.array(given, float)
         wanted = f"takes a number for each of {counted(len(self.parameters), 'parameter')} in a row"
         if not is_sequence(given):

@@ -167,6 +167,7 @@ def _parts(thing: Any, prefix: str, snapshots: Snapshots) -> list[tuple[str, Any
     copy: Any
     skipped: tuple[str, ...] = ()
     if isinstance(thing, Holder):
+        thing._memory  # noqa: B018  it is there before the copy, which a first call keeps current
         copy, skipped = vars(thing).copy(), thing._not_parts
     elif isinstance(thing, dict):
         copy = dict(thing)

@@ -328,8 +328,11 @@ class Schedule(Checked):
                 f"The rule gave {factor} for step {step}; a factor of the learning rate is 0 or "
                 "more, and finite."
             )
-        role = f"The learning rate of step {step}"
-        return [not_negative(base * factor, role) for base in base_rates]
+        rates = [base * factor for base in base_rates]
+        if inf in rates:
+            role = f"The learning rate of step {step}"
+            return [not_negative(rate, role) for rate in rates]
+        return rates
 
     def _checked(self, name: str, rates: Sequence[float]) -> Sequence[float]:
         groups = counted(len(self.optimiser.groups), "group")

@@ -250,6 +250,17 @@ def test_whole_numbers_beyond_floats_are_refused(kind: Callable, sign: int) -> N
                 f(kind(sign * (2**53 + 1)))
 
 
+def test_a_batch_of_many_large_whole_numbers_is_taken_up_to_the_largest() -> None:
+    f = compiled(lambda n: w * n)
+    rows = np.full(100, 2**53)  # each as a float is exact, and so the sum of their squares is large
+    rows[50] = -(2**53)
+    assert f.map(rows).tolist() == (rows * 2.0).tolist()
+    for number in (2**53 + 1, -(2**53) - 1):
+        rows[50] = number
+        with pytest.raises(TypeError, match="beyond 2⁵³"):
+            f.map(rows)
+
+
 def test_an_index_is_looked_at_again_also_where_python_leaves_assertions_out() -> None:
     program = "from glassgrad import compiled; f = compiled(lambda i, x: [x, -x][i], audit=False)"
     command = [sys.executable, "-O", "-c", f"{program}; print(f(0, 2.0).data, f(1, 2.0).data)"]

@@ -16,6 +16,7 @@ import pytest
 
 from glassgrad import MLP, Layer, Module, Neuron, Value, compiled, forget, scope, trap
 from glassgrad.engine.vectors import STRUCTURE
+from glassgrad.nn.module import training
 from glassgrad.nn.parts import Found
 
 Pair = namedtuple("Pair", "left right")
@@ -385,6 +386,14 @@ def test_setting_or_deleting_an_attribute_of_a_module_counts_up(change):
     assert STRUCTURE.revision > before
 
 
+def test_a_first_call_leaves_the_parts_current_that_were_found_before():
+    module = MLP(2, [3, 1])
+    module.parameters()
+    found = Found.below(module)
+    module([1.0, 2.0])
+    assert Found.below(module) is found
+
+
 def test_using_a_module_does_not_count_up():
     module = Bag()
     before = STRUCTURE.revision
@@ -392,4 +401,10 @@ def test_using_a_module_does_not_count_up():
         module(1.0)
     module.zero_grad()
     module.train().rate = module.rate  # as it is
+    with training([module, module.child], True):
+        module(1.0)
     assert STRUCTURE.revision == before
+    with training([module, module.child], False):
+        assert STRUCTURE.revision > before
+        assert [module.training, module.child.training] == [False, False]
+    assert [module.training, module.child.training] == [True, True]

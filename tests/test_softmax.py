@@ -38,6 +38,7 @@ SCORES = {
     "one far behind": [1.0, 0.5, -300.25, 1.5],
     "large": [1000.5, 999.25, 990.0],
     "ties": [2.0, 2.0, 2.0],
+    "nearly ties": [0.25, math.nextafter(0.25, 0.0), -1.0, 0.25],
 }
 BOTH = pytest.mark.parametrize("scores", SCORES.values(), ids=SCORES)
 
@@ -128,6 +129,17 @@ def gradients_every_way(function: Callable, xs: list[float]) -> list[list[float]
         compiled(put).over([xs, xs]).backward()
         found.append([*found[0][:i], leaf.grad, *found[0][i + 1 :]])
     return found
+
+
+@BOTH
+@pytest.mark.needs("mpmath")
+def test_a_compiled_logsumexp_keeps_the_digits_of_all_but_the_largest(scores: list[float]) -> None:
+    import mpmath
+
+    mpmath.mp.dps = 400
+    exact = mpmath.log(mpmath.fsum(mpmath.exp(mpmath.mpf(x)) for x in scores))
+    found = compiled(engine.logsumexp).map([scores, scores])
+    np.testing.assert_allclose(found, float(exact), rtol=4e-16)
 
 
 @pytest.mark.parametrize("scores", [*SPECIAL, [1e308, INF], [INF, INF, 1.0]], ids=str)

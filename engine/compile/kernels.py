@@ -113,13 +113,15 @@ def by_operands_of_prod(table: Any, result: Any) -> Any:
 
 def logsumexp(table: Any) -> Any:
     """The largest counts as 1, and log1p adds it, so that the others are not lost."""
-    places = np.arange(table.shape[1], like=table)[:, None]
-    is_largest = places == np.argmax(table, 1)[:, None]  # one of each row, also where some tie
     largest = table.max(1)
     if is_finite(largest):  # nearly always
         others = np.exp(table - largest[:, None])
-        np.putmask(others, is_largest, 0.0)
-        return largest + np.log1p(others.sum(1))
+        are_largest = others == 1.0
+        np.putmask(others, are_largest, 0.0)
+        ties = np.add.reduce(are_largest, 1) - 1
+        return largest + np.log1p(np.add.reduce(others, 1) + ties)
+    places = np.arange(table.shape[1], like=table)[:, None]
+    is_largest = places == np.argmax(table, 1)[:, None]  # one of each row, also where some tie
     shift = np.where(np.isinf(largest), 0.0, largest)
     first = np.exp(largest - shift)
     rest = np.where(is_largest, 0.0, np.exp(table - shift[:, None])).sum(1)

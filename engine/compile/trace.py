@@ -269,8 +269,11 @@ class Tracer(Watcher):
     def _as_input(self, number: Any) -> Value:
         label = number.label if isinstance(number, Value) else None
         own = number_of(number)
-        self.inputs.append(Integer(own) if is_whole(own) else Value(own, label))
-        return self.inputs[-1]
+        found = Integer(own) if is_whole(own) else Value(own, label)
+        self.inputs.append(found)
+        if self._at is not None:
+            self._at[id(found)] = found._number
+        return found
 
     def recorded(self, operation: Operation, operands: tuple[Any, ...], node: Value) -> None:
         """Keep an operation; through a constant result, of `no_grad`, flows no gradient."""
@@ -341,7 +344,10 @@ class Tracer(Watcher):
         if self._computed < len(self.nodes):  # they are computed only when somebody asks
             known, rest = self._at, slice(self._computed, len(self.nodes))
             for row, operands, node in zip(self.rows[rest], self.operands[rest], self.nodes[rest]):
-                numbers = [known[i] if (i := id(x)) in known else number_of(x) for x in operands]
+                try:
+                    numbers = [*map(known.__getitem__, map(id, operands))]
+                except KeyError:
+                    numbers = [known.get(id(x), number_of(x)) for x in operands]
                 known[id(node)] = row.forward(tuple(numbers))
             self._computed = rest.stop
         return self._at.get(id(operand), number_of(operand))
