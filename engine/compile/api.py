@@ -273,8 +273,8 @@ class Compiled:
     def audit_next(self) -> None:
         """Audit the next use of every recording, as `fit` does in each epoch if code of yours runs.
 
-        An audit that takes more than a millisecond still waits until it is a small share of the
-        time that the program has run.
+        An audit that takes more than a few milliseconds still waits until it is a small share of
+        the time that the program has run.
 
         Example:
             >>> from glassgrad import Value, compiled

@@ -6,9 +6,9 @@ one for each structure, each way through comparisons, and each state of a model 
 and `eval()`.
 
 What the guards do not see is found by audits (`audit.py`), at the 2nd, 4th, 8th ... use of a
-recording. The cost of one is known from the recording: where it is more than a millisecond, it
-waits until all of them come to no more than a hundredth of a second and a twentieth of the time
-that the program has run. Next: `recording.py`, how a recording is made.
+recording. The cost of one is known from the recording: where it is more than a few milliseconds, it
+waits until all of them come to no more than a twentieth of the time that the program has run. Next:
+`recording.py`, how a recording is made.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ MOST_STRUCTURES = 256
 """After so many structures of arguments no more are remembered."""
 _MOST_STATES = 4
 """So many states of what is around the function are remembered for one recording."""
-_LONG = 0.001
+_LONG = 0.003
 """Seconds: an audit that takes longer waits until it is a small share."""
 _SHARE = 0.05
-_FREE = 0.01
+_FREE = 0.03
 """Seconds: as much in any case, since the one time that was taken may have been a slow one."""
 _STRUCTURES = (
     f"was called with {MOST_STRUCTURES} structures of arguments",
