@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, check_of, document, resting, shared, with_loss
+from stepping import Stepper, as_formula, check_of, document, resting, shared, with_loss
 
 from glassgrad import Value, backprop, engine, log
 from glassgrad.viz.expression import Expression
@@ -213,7 +213,7 @@ def test_checks_of_changed_numbers_are_those_of_python(name: str, new_page: Page
         one.root.evaluate("(root, x) => root.stage.set('x', Number(x))", spelled(x))
         right = backprop(function(of(x)))
         told = next(right.checks()[n.index] for n in right.diagram if n.name == "x")
-        assert one.root.locator(".gg-drawer-words .gg-check").text_content() == told, x
+        assert one.root.locator(".gg-drawer-words .gg-check").text_content() == as_formula(told), x
 
 
 def spelled(x: float) -> str:
@@ -251,7 +251,7 @@ def test_a_check_stands_where_the_gradient_is_complete_now(new_page: Pages) -> N
         found = one.shown_after(*range(one.stage("count")), read=both)
         complete = [check for check, told in found if told.endswith(": complete")]
         order = [s for s in right if s.phase == "backward" and s.received == s.uses]
-        assert complete == [checks[step.parent] for step in order], a
+        assert complete == [as_formula(checks[step.parent]) for step in order], a
         assert [check for check, _ in found if check] == complete
 
 

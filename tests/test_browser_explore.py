@@ -63,7 +63,7 @@ def test_the_map_has_the_colour_of_data_in_light_and_in_dark(new_page: Pages) ->
     for scheme in ("light", "dark"):
         one = document(new_page, with_loss(), color_scheme=scheme)
         one.press("e")
-        for axis, leaf in enumerate(("w1", "w2")):
+        for axis, leaf in enumerate(("w₁", "w₂")):
             one.root.locator(".gg-mapped select").nth(axis).select_option(label=leaf)
         one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
         found.append(one.root.locator(".gg-map").evaluate(STRONGEST))
@@ -104,10 +104,10 @@ def one_weight() -> Backprop:
 @pytest.mark.parametrize(
     ("steps", "axes"),
     [
-        (step_neuron([1.0, -2.0], [1.0, 1.5], 0.5, "tanh", target=2.0, learning_rate=0.1), "w1 w2"),
+        (step_neuron([1.0, -2.0], [1.0, 1.5], 0.5, "tanh", target=2.0, learning_rate=0.1), "w₁ w₂"),
         (one_weight(), "w x"),
-        (lecture(), "x1 w1"),  # x2 = 0, so w2 gets no gradient
-        (backprop(lecture_neuron()), "x1 w1"),  # and where nothing is thrown
+        (lecture(), "x₁ w₁"),  # x2 = 0, so w2 gets no gradient
+        (backprop(lecture_neuron()), "x₁ w₁"),  # and where nothing is thrown
         (backprop(Value(2.0, label="a") * Value(3.0, label="b"), learning_rate=0.1), "a b"),
     ],
 )
@@ -128,13 +128,13 @@ def test_the_first_throw_chooses_the_axes_until_a_person_does(new_page: Pages) -
     one = document(new_page, lecture())
     one.stage("set", "x2", 5.0)  # now w2 moves most, and next to it x1, whose weight is -3
     one.press("n")
-    assert axes_of(one) == "x1 w2"
+    assert axes_of(one) == "x₁ w₂"
     one.press("n", "n")
-    assert axes_of(one) == "x1 w2"
+    assert axes_of(one) == "x₁ w₂"
     one.root.locator(".gg-mapped select").first.select_option(label="b")
     one.click("restore")
     one.press("n")
-    assert axes_of(one) == "b w2"
+    assert axes_of(one) == "b w₂"
 
 
 @pytest.mark.parametrize("given", [{}, {"learning_rate": 0.1}, {"parameters": ["w1", "w2", "b"]}])

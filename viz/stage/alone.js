@@ -44,7 +44,7 @@ function aloneIn(graph, frame) {
 
   function tell(node) {
     note.hidden = node === null;
-    put(note, note.hidden ? "" : innerWidth > 700 ? `${nodes[node].n} and what is beside it, alone. F: all of the graph` : "a part; F: all");
+    put(note, note.hidden ? "" : innerWidth > 700 ? `${asFormula(nodes[node].n)} and what is beside it, alone. F: all of the graph` : "a part; F: all");
   }
 }
 

@@ -23,7 +23,7 @@ function nudgeIn(around, graph, names) {
   /* Before the gradient has come in the steps it is not told here either. */
   function draw() {
     const i = Number(leaf.value), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
-    const gradient = graph.gradients[i] ?? 0, name = nameIn(graph, i), isFrozen = graph.nodes[i].f, isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), result = graph.nodes[graph.root].n;
+    const gradient = graph.gradients[i] ?? 0, name = nameIn(graph, i), isFrozen = graph.nodes[i].f, isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), { result } = graph;
     const moved = graph.evaluate([[i, x + h]]) - y;
     shownSize.textContent = short(h);
     said.textContent = `${name} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
@@ -40,7 +40,7 @@ function leafIn(place, label, graph, names) {
   let holder = select;
   names.forEach(([i, name, group]) => {
     if (group !== holder.label) { holder = group ? make("optgroup", "", select) : select; holder.label = group; }
-    make("option", "", holder, name).value = i;
+    make("option", "", holder, asFormula(name)).value = i;
   });
   return select;
 }
@@ -177,7 +177,7 @@ function mapIn(around, graph, names) {
       clear(axis);
       texts.forEach((text) => make("span", "", axis, text));
     });
-    said.textContent = `${graph.nodes[graph.root].n} over ${nameIn(graph, a)} from ${short(left)} to ${short(right)} and ${nameIn(graph, b)} from ${short(low)} to ` +
+    said.textContent = `${graph.result} over ${nameIn(graph, a)} from ${short(left)} to ${short(right)} and ${nameIn(graph, b)} from ${short(low)} to ` +
       `${short(high)}: ` + (finite.length ? `from ${short(least)} (faint) to ${short(most)} (strong).` : "nowhere finite.") +
       (spots.length > 1 ? " ○ start, ● now." : " ● now.");
     set(canvas, "role", "img"); /* with a label at once: it is drawn a little later than all else */

@@ -90,7 +90,7 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
   return { show(step, node, text, part, of) {
     const isInner = isOwn(of) && !(html && step.isLayer);
     tell(box, "gg-inner", isInner);
-    typeset(own, asFormula(text), isInner && asFormula(part));
+    typeset(own, asFormula(text), isInner && part);
     all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
     mark(step.node, "gg-now");
     (step.edges || []).forEach(([sender, k]) => markUse(sender, node(sender).p, k));
@@ -285,8 +285,8 @@ function equationIn(box) {
         const kind = /^upstream|gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
         const shown = isAnswer && isAsked ? "?" : written(graph, text, step);
         const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : "") + (shown.includes("\t") ? " gg-grid" : ""), bound);
-        make("small", "", card, asFormula(isNarrow ? abbreviated(said, graph.nodes[graph.root].n) : said)).title = said;
-        make("b", "", card, asFormula(shown));
+        make("small", "", card, isNarrow ? abbreviated(said, graph.result) : said).title = said;
+        make("b", "", card, shown);
         tell(card, "gg-wide", shown.length > 16);
       });
     });
@@ -535,7 +535,7 @@ function wordsIn(place, lines, canThrow) {
   });
   return (graph, step, sentence, known, isAsked) => {
     saying.textContent = sentence;
-    check.textContent = isAsked ? "" : checked(graph, step);
+    check.textContent = isAsked ? "" : asFormula(checked(graph, step));
     line.textContent = lines[graph.nodes[step.node].w] || "";
     legend.hidden = !known;
     for (const status of known ? Object.keys(counts) : []) {
@@ -550,7 +550,7 @@ function checked(graph, step) {
   const [received, uses] = graph.isChecked && step.edges.length === 1 ? usesOf(graph, step) : [];
   if (!uses || received < uses) { return ""; }
   const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], gradient = graph.gradients[i];
-  const { value, error, isKink, isDoubtful } = byDifferences(graph, i), slope = `∂${graph.nodes[graph.root].n}/∂${graph.nodes[i].n}`;
+  const { value, error, isKink, isDoubtful } = byDifferences(graph, i), slope = `∂${graph.result}/∂${graph.nodes[i].n}`;
   const isSame = abs(value - gradient) - 4 * error <= 1e-4 * max(abs(value), abs(gradient));
   return "Check by differences: " + (isKink ? `there is no single slope ${slope} here.` :
     isDoubtful ? `they tell nothing of ${slope} here.` :

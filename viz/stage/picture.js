@@ -67,13 +67,6 @@ function labelled(place, name, attributes, room) {
   return min(room, full * size);
 }
 
-/* A text of the engine as the formula writes it: indices below, powers above, products with a dot. */
-function asFormula(text) {
-  const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replace("_", ",");
-  return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")
-    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)(?![\w(])/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
-}
-
 /* How wide a name is as it is set in a box: asked of a canvas, since the page would be laid out. */
 function widthOfName(text, size = "650 15") {
   pen = pen || document.createElement("canvas").getContext("2d");
@@ -295,7 +288,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   function described(node, i) {
     const { known, isAsked } = now, uses = graph.uses[i], status = statusOf(i);
     const gradient = isAsked || known.gradients[i] === null ? "" : short(known.gradients[i]) + ", ";
-    return node.n + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : known.isSeeded && !uses && i !== graph.root && node.k !== "constant" ? "; nothing is sent to it" : "") + (status ? "; gradient " + gradient + status : "") +
+    return asFormula(node.n) + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : known.isSeeded && !uses && i !== graph.root && node.k !== "constant" ? "; nothing is sent to it" : "") + (status ? "; gradient " + gradient + status : "") +
       (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
   }
 }

@@ -421,7 +421,7 @@ function setUp(root, moved) {
     formula.show(step, (i) => graph.nodes[i], ownFormula(step.node),
       unit ? written(graph, formulas.get(step.node) || "") : "", unit ? unit.out : step.node);
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
-    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.nodes[graph.root].n, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
+    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.result, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
     levels(level, unit, step.node);
     put(hint, isNetwork() ? "click a neuron to open it" : canChange ? "drag a number with ◂ ▸: everything follows" : "");
     const beside = equate();
@@ -463,7 +463,7 @@ function setUp(root, moved) {
   function besides(step, beside) {
     if (step.phase !== "backward") { return null; }
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
-    const { n } = graph.nodes[i];
+    const n = asFormula(graph.nodes[i].n);
     return `${wrongEngine}:\n` + (wrong === right && !isOff ? "the same as right" + (wrongEngine[0] === "=" ? `: ${n} is used once` : "") :
       `gradient of ${n} is ${short(wrong)} now, ` + (isOff ? `right is ${short(right)}` : "and not complete"));
   }
@@ -476,7 +476,7 @@ function setUp(root, moved) {
 
   /* What a node without a name of its own is, in a few characters. */
   function shortFormula(i) {
-    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? asFormula(written(graph, formulas.get(i))).replace(/ /g, "") : "";
+    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? written(graph, formulas.get(i)).replace(/ /g, "") : "";
     return text.length <= 9 ? text : "";
   }
 
@@ -536,7 +536,7 @@ function setUp(root, moved) {
 
   /* Numbers. */
 
-  function brokenIn() { return graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""; }
+  function brokenIn() { return asFormula(graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""); }
 
   function changed() {
     const step = steps[now];
@@ -728,7 +728,7 @@ function setUp(root, moved) {
     if (selected !== null) { nudge.select(selected); }
     return () => {
       nudge.show(knownNow().gradients);
-      showThrows(throws, graph.nodes[graph.root].n);
+      showThrows(throws, graph.result);
       showMap(way);
     };
   }
