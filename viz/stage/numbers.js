@@ -254,7 +254,8 @@ function nameIn(graph, i) { return asFormula(graph.nodes[i].said || graph.nodes[
 
 function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
 
-/* A text of the engine as the formula writes it: indices below, powers above, products with a dot. */
+/* A text of the engine as the formula writes it: indices below, by the rule of `letters_and_index` in Python,
+   powers above, products with a dot. */
 function asFormula(text) {
   const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replace("_", ",");
   return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")

@@ -12,7 +12,6 @@ function make(tag, name, parent, text) {
   const made = document.createElement(tag);
   if (name) { made.className = name; }
   if (text) { made.textContent = text; }
-  /* JupyterLab asks the element with the focus itself whether its own shortcuts should rest. */
   if (/^(button|input|select)$/.test(tag)) { made.dataset.lmSuppressShortcuts = true; }
   if (parent) { parent.appendChild(made); }
   return made;
@@ -70,10 +69,7 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
   const all = [...parts.values()].flat(), isOwn = (i) => !html || (operations.has(i) && !box.querySelector(`[data-n="${i}"] [data-n]`)); /* whether its operands are not written */
   tell(box, "gg-of-step", [...operations.keys()].some(isOwn));
   if (all.length) {
-    box.tabIndex = 0;
-    box.dataset.lmSuppressShortcuts = true;
-    set(box, "role", "group");
-    set(box, "aria-label", "Formula: arrow keys go through its parts, Enter goes to the step");
+    reachable(box, "group", "Formula: arrow keys go through its parts, Enter goes to the step");
     let at = -1;
     on(box, "keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -363,9 +359,7 @@ function drawersIn(place, bar, opened) {
   const title = make("b", "", head), body = make("div", "gg-drawer-body", box), drawers = new Map();
   buttonIn(head, "close", "Close", () => open(null));
   box.hidden = true;
-  body.tabIndex = 0;
-  body.dataset.lmSuppressShortcuts = true;
-  set(body, "role", "group");
+  reachable(body, "group", "");
   let now = null;
   return { add, open, toggle, has: (name) => drawers.has(name), isOpen: () => now };
 

@@ -32,12 +32,18 @@ function taken(event) {
 /* Keys with these are the browser's. */
 function isShortcut(event) { return event.altKey || event.ctrlKey || event.metaKey; }
 
+/* Lets Tab reach a part of the page, which has keys of its own. JupyterLab asks the element with the focus
+   itself whether its own shortcuts should rest. */
+function reachable(part, role, label) {
+  set(part, "role", role);
+  set(part, "tabindex", 0);
+  set(part, "aria-label", label);
+  part.dataset.lmSuppressShortcuts = true;
+}
+
 /* Makes a part of the picture a button: a click, Enter and the space bar do the same. */
 function pressable(group, label, act) {
-  set(group, "role", "button");
-  set(group, "tabindex", 0);
-  set(group, "aria-label", label);
-  group.dataset.lmSuppressShortcuts = true;
+  reachable(group, "button", label);
   on(group, "click", (event) => { if (!event.defaultPrevented) { act(); } });
   on(group, "keydown", (event) => {
     if (event.key === "Enter" || event.key === " ") { taken(event); act(); }
@@ -52,18 +58,17 @@ function drawn(tag, attributes, parent, text) {
   return made;
 }
 
-/* A name with its index below, as in mathematics and by the rule of `letters_and_index` in Python: w1,
-   b_2, w0_3. One that is too long for its room becomes smaller, and is cut where that is not enough. */
+/* A name with its index below, as in the formula: w1, b_2, w0_3. One that is too long for its room becomes smaller, and is cut where that is not enough. */
 function labelled(place, name, attributes, room) {
   const line = drawn("text", attributes, place);
-  const [, stem, index] = /^([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)$/.exec(name) || [null, name, ""];
+  const [stem, index = ""] = asFormula(name).split(/([₀-₉]+(?:,[₀-₉]+)?)$/);
   const full = widthOfName(stem) + 0.72 * widthOfName(index), size = max(SMALLEST, min(1, room / full));
   const letters = [...stem], left = room / size - 0.72 * widthOfName(index);
   let shown = stem;
   while (letters.length && widthOfName(shown) > left + 0.5) { letters.pop(); shown = letters.join("") + "…"; }
   if (size < 1) { line.style.fontSize = tenth(15 * size) + "px"; }
   line.textContent = shown;
-  if (index) { drawn("tspan", { dy: 4, "font-size": tenth(10.8 * size) }, line, index.replace("_", ",")); }
+  if (index) { drawn("tspan", { dy: 4, "font-size": tenth(10.8 * size) }, line, index.normalize("NFKC")); }
   return min(room, full * size);
 }
 

@@ -138,17 +138,20 @@ function setUp(root, moved) {
     return { width: middle.clientWidth, height: middle.clientHeight + hidden };
   }
 
-  /* The picture runs to the right or down, as all of it is larger; where it can be read neither way, as the
-     window is shaped. So it stays while the window does: a drawer turns nothing. */
+  /* The picture runs to the right or down, as all of it is larger, or the steps are, where they are shown
+     alone; where it can be read neither way, and the window is no square, as that is shaped. So it stays
+     while the window does: a drawer turns nothing. */
   function direct() {
     const key = [page.clientWidth, page.clientHeight, level, unit && unit.name].join();
     if (key === directed) { return; }
     directed = key;
-    const room = wholeRoom(), { width, height } = room;
-    isDown = width < 0.9 * height || (width < 560 && height > 0.75 * width);
-    if (allOf(isDown).picture.size >= CULLED) { return; } /* no window shows all of it */
-    const [right, down] = [false, true].map((way) => min(LARGEST, scaleIn(room, allOf(way).layout)));
-    if (max(right, down) >= READABLE) { isDown = down > right; }
+    const room = wholeRoom(), { width, height } = room, isTall = height > 0.75 * width;
+    isDown = isTall && (width < 560 || width < 0.9 * height);
+    const all = allOf(isDown), scaleAlone = (way) => (alone && !isNetwork() ?
+      alone.meanScale(all, steps, unit && unit.members, room, (open) => pictureOf(way, null, open)) : 0);
+    if (all.picture.size >= CULLED && !scaleAlone(isDown)) { return; } /* no window shows all of it */
+    const [right, down] = [false, true].map((way) => scaleAlone(way) || min(LARGEST, scaleIn(room, allOf(way).layout)));
+    if (max(right, down) >= READABLE || (isTall && !isDown)) { isDown = down > right; }
   }
 
   /* The window is another one: the step stands elsewhere in it, and the picture may run another way. */
@@ -287,15 +290,18 @@ function setUp(root, moved) {
     makeWay(camera.view());
   }
 
-  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing of it. */
+  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing of it,
+     and of what stands beside it nothing either, if there is such a corner. */
   function makeWay(view) {
-    const room = camera.room(), gaps = picture.boxesOf(steps[now]).map((box) => {
+    const room = camera.room(), gapsOf = (boxes) => boxes.map((box) => {
       const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
       return { left, top, right: room.width - left - view.scale * box.width, bottom: room.height - top - view.scale * box.height };
     });
+    const own = gapsOf(picture.boxesOf(steps[now])), all = layout.cut ? gapsOf(layout.boxes.filter(Boolean)) : own;
     const putIn = (part, { width, height }, corners) => {
       const size = { left: width, right: width, top: height, bottom: height };
-      const found = corners.find((corner) => gaps.every((gap) => corner.split(" ").some((side) => gap[side] > size[side] + 12)));
+      const free = (gaps) => corners.find((corner) => gaps.every((gap) => corner.split(" ").some((side) => gap[side] > size[side] + 12)));
+      const found = free(all) || free(own);
       part.dataset.corner = found || corners[0];
       part.style.visibility = found ? "" : "hidden";
     };
@@ -576,10 +582,7 @@ function setUp(root, moved) {
   function adjustable(box, i, [x, y], area) {
     const handle = drawn("path", { "class": "gg-handle", d: `M${x} ${y}l-5 4 5 4zM${x + 10} ${y}l5 4-5 4z` }, box);
     const zone = drawn("rect", { "class": "gg-zone", ...area }, box);
-    set(box, "role", "spinbutton");
-    set(box, "tabindex", 0);
-    set(box, "aria-label", graph.nodes[i].n);
-    box.dataset.lmSuppressShortcuts = true;
+    reachable(box, "spinbutton", graph.nodes[i].n);
     let start = null, isDragged = false, isTouched = false, keyStep = 0, keyed = null; /* the number that the keys have left, and their step to it */
     [zone, handle].forEach((part) => {
       on(part, "pointerdown", (event) => {
