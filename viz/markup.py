@@ -251,7 +251,7 @@ def image(svg: str, alternative: str, style: str = "") -> str:
     return f'<img alt="{html.escape(alternative)}"{look} src="data:image/svg+xml,{encoded}">'
 
 
-_ESCAPES = str.maketrans({sign: quote(sign) for sign in '%#<>&"\t\r\f\v'} | {"\n": " "})
+_ESCAPES = str.maketrans({sign: quote(sign) for sign in '%#<&"\t\r\f\v'} | {"\n": " "})
 
 
 def table(caption: str, rows: Iterable[Sequence[str]], alarm: str = "\0", cell: str = "th") -> str:

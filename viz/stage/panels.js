@@ -30,6 +30,19 @@ function fieldIn(place, label, keys) {
   return input;
 }
 
+/* The same for a number that `give` gets when it has been typed, and `step` changes by 1 or -1 step. */
+function numberIn(place, label, give, step) {
+  const input = fieldIn(place, label, { Enter: take, ArrowUp: () => step(1), ArrowDown: () => step(-1) });
+  on(input, "change", take);
+  return input;
+
+  function take() {
+    const number = typed(input.value);
+    set(input, "aria-invalid", isNaN(number));
+    give(number);
+  }
+}
+
 function icon(name, parent) {
   const box = drawn("svg", { viewBox: "0 0 16 16", "class": "gg-icon", "aria-hidden": true }, parent);
   drawn("path", { d: ICONS[name] }, box);
@@ -551,12 +564,12 @@ function checked(graph, step) {
       `${slope} ≈ ${short(value)}, ${isSame ? "the same" : "not " + short(gradient)}.`);
 }
 
-const WHY = {
-  "= instead of +=": "Each contribution replaces the one before it: a node that is used twice keeps only the last.",
-  "no order": "A node sends its gradient on when it is first reached, before all of it has arrived.",
-  "inner nodes never zeroed": "A second backward() starts from what the first left at every node.",
-  "leaves not zeroed": "A second backward() adds to what the first left at the leaves: zero_grad was forgotten.",
-};
+const WHY = [ /* of WRONG_ENGINES, in their order */
+  "Each contribution replaces the one before it: a node that is used twice keeps only the last.",
+  "A node sends its gradient on when it is first reached, before all of it has arrived.",
+  "A second backward() starts from what the first left at every node.",
+  "A second backward() adds to what the first left at the leaves: zero_grad was forgotten.",
+];
 
 /* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
 function mistakesIn(place, choose) {
@@ -566,7 +579,7 @@ function mistakesIn(place, choose) {
   set(choices, "aria-label", "Wrong engines");
   const names = Object.keys(WRONG_ENGINES);
   let chosen = null;
-  const buttons = names.map((name) => buttonIn(choices, "engine", WHY[name], () => {
+  const buttons = names.map((name, k) => buttonIn(choices, "engine", WHY[k], () => {
     chosen = chosen === name ? null : name;
     choose(chosen);
   }, name));
@@ -580,7 +593,7 @@ function mistakesIn(place, choose) {
   });
   return (graph, count, arrives = null) => {
     buttons.forEach((button, i) => set(button, "aria-pressed", names[i] === chosen));
-    why.textContent = chosen ? WHY[chosen] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "";
+    why.textContent = chosen ? WHY[names.indexOf(chosen)] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "";
     names.forEach((name, k) => {
       tell(table.head.cells[k + 2], "gg-chosen", name === chosen);
       table.hide(k + 2, chosen !== null && name !== chosen);

@@ -362,31 +362,26 @@ function arrow(course, direction) {
 /* Which boxes, signs and edges a step is about. */
 function litIn(graph, step) {
   const roles = new Map(), edges = new Map(), asked = { value: null, gradients: new Set() };
-  const { nodes } = graph;
-  if (step.phase === "forward") {
-    nodes[step.node].p.forEach((parent, k) => {
+  const { nodes } = graph, { node, phase } = step, isBack = phase === "backward";
+  if (phase === "forward") {
+    nodes[node].p.forEach((parent, k) => {
       roles.set("n" + parent, "sender");
-      edges.set(step.node + "_" + k, "forward");
+      edges.set(node + "_" + k, phase);
     });
-    edges.set(String(step.node), "forward");
-    roles.set("o" + step.node, "operation");
-    roles.set("n" + step.node, "receiver");
-    asked.value = step.node;
-  } else if (step.phase === "backward") {
-    for (const [node, k] of step.edges) {
-      if (!graph.sent[node][k]) { continue; }
-      const parent = nodes[node].p[k];
-      roles.set("n" + parent, "receiver");
-      edges.set(node + "_" + k, "backward");
-      asked.gradients.add(parent);
-    }
-    edges.set(String(step.node), "backward");
-    roles.set("o" + step.node, "operation");
-    roles.set("n" + step.node, "sender");
-  } else {
-    roles.set("n" + step.node, "receiver");
-    if (step.phase === "seed") { asked.gradients.add(step.node); } else { asked.value = step.node; }
   }
+  for (const [sender, k] of isBack ? step.edges : []) {
+    if (!graph.sent[sender][k]) { continue; }
+    const parent = nodes[sender].p[k];
+    roles.set("n" + parent, "receiver");
+    edges.set(sender + "_" + k, phase);
+    asked.gradients.add(parent);
+  }
+  if (isBack || phase === "forward") {
+    edges.set(String(node), phase);
+    roles.set("o" + node, "operation");
+  }
+  roles.set("n" + node, isBack ? "sender" : "receiver");
+  if (phase === "seed") { asked.gradients.add(node); } else if (!isBack) { asked.value = node; }
   return { roles, edges, asked };
 }
 

@@ -38,6 +38,7 @@ function setUp(root, moved) {
   let isAll = false; /* whether all is shown, also where a step would be shown alone */
   let brokenNow = brokenIn(); /* which number is the first that is not finite */
   let isTurning = false; /* whether another step is about to be shown */
+  let keyStep = 0, keyed = ""; /* the leaf and the number that the keys have left, and their step to it */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
 
   const page = make("div", "gg-stage", root);
@@ -78,7 +79,7 @@ function setUp(root, moved) {
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines, canThrow);
   const isPart = first + allSteps.length < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
   const showMistakes = isPart ? () => undefined : mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
-  const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see it on a map (E)")) : null;
+  const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Change or nudge a number, see it on a map (E)")) : null;
   const more = root.querySelector(".gg-more"), factors = more && graph.isLive && more.querySelector("[data-factors]");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
   const showFactors = factors ? factorsIn(factors) : () => undefined;
@@ -566,6 +567,13 @@ function setUp(root, moved) {
     startOver();
   }
 
+  /* By so many steps: of one size, until the number is changed in another way, or another one is. */
+  function changeBy(i, by) {
+    if (keyed !== [i, graph.values[i]].join()) { keyStep = stepOf(graph.values[i]); }
+    setNumber(i, stepped(graph.values[i], by * keyStep));
+    keyed = [i, graph.values[i]].join();
+  }
+
   /* With other numbers, from which the throws begin anew. */
   function startOver() {
     throws = [graph.values[graph.root]];
@@ -583,7 +591,7 @@ function setUp(root, moved) {
     const handle = drawn("path", { "class": "gg-handle", d: `M${x} ${y}l-5 4 5 4zM${x + 10} ${y}l5 4-5 4z` }, box);
     const zone = drawn("rect", { "class": "gg-zone", ...area }, box);
     reachable(box, "spinbutton", graph.nodes[i].n);
-    let start = null, isDragged = false, isTouched = false, keyStep = 0, keyed = null; /* the number that the keys have left, and their step to it */
+    let start = null, isDragged = false, isTouched = false;
     [zone, handle].forEach((part) => {
       on(part, "pointerdown", (event) => {
         if (event.button) { return; }
@@ -616,17 +624,13 @@ function setUp(root, moved) {
     on(box, "keydown", (event) => {
       const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
       if (isShortcut(event)) { return; }
-      if (by) {
-        if (graph.values[i] !== keyed) { keyStep = stepOf(graph.values[i]); }
-        setNumber(i, stepped(graph.values[i], by * keyStep));
-        keyed = graph.values[i];
-      }
+      if (by) { changeBy(i, by); }
       else if (event.key === "Enter" || (!isHidden() && NUMERAL.test(event.key))) { type(i, event.key); }
       else { return; }
       select(i);
       taken(event);
     });
-    on(box, "focus", () => { keyed = null; select(i); });
+    on(box, "focus", () => { keyed = ""; select(i); });
     return () => { /* for readers of the screen */
       set(box, "aria-valuenow", graph.values[i]);
       set(box, "aria-valuetext", short(graph.values[i]));
@@ -686,11 +690,9 @@ function setUp(root, moved) {
   function throwerIn(group) {
     const label = make("label", "", group);
     make("span", "gg-rate", label, "rate ").title = "learning rate";
-    const changeBy = (by) => { if (graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); } };
-    rateField = fieldIn(label, "Learning rate", { Enter: () => setRate(typed(rateField.value)), ArrowUp: () => changeBy(1.25), ArrowDown: () => changeBy(0.8) });
+    rateField = numberIn(label, "Learning rate", setRate, (by) => { if (graph.rate !== null) { setRate(Number((graph.rate * 1.25 ** by).toPrecision(3))); } });
     rateField.value = graph.rate;
     rateField.placeholder = "0.1";
-    on(rateField, "change", () => setRate(typed(rateField.value)));
     const again = buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw");
     make("span", "gg-again", again, "again");
   }
@@ -726,8 +728,8 @@ function setUp(root, moved) {
   var nudge; /* made below, used by `select` */
 
   function experimentsIn(place) {
-    nudge = nudgeIn(place, graph, leaves);
-    const showThrows = canThrow ? throwsIn(place) : () => undefined, showMap = mapIn(place, graph, leaves);
+    nudge = nudgeIn(place, graph, leaves, { setNumber, changeBy, spelled });
+    const showMap = mapIn(place, graph, leaves), showThrows = canThrow ? throwsIn(place) : () => undefined;
     if (selected !== null) { nudge.select(selected); }
     return () => {
       nudge.show(knownNow().gradients);
