@@ -16,7 +16,7 @@ function nudgeIn(around, graph, names, { setNumber, changeBy, spelled }) {
   set(size, "aria-label", "Size of the nudge, as a power of ten");
   const said = make("p", "gg-nudge", place);
   const plot = plotIn(place, 90);
-  let now = null, known = [], written = "";
+  let now = null, known = [], shownFor = "";
   [leaf, size].forEach((each) => on(each, "input", () => { if (now) { now(); } }));
   return { select(i) { leaf.value = i; if (now) { now(); } }, show(gradients) {
     known = gradients;
@@ -30,7 +30,7 @@ function nudgeIn(around, graph, names, { setNumber, changeBy, spelled }) {
     const gradient = graph.gradients[i] ?? 0, name = nameIn(graph, i), isFrozen = graph.nodes[i].f, isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), { result } = graph;
     const moved = graph.evaluate([[i, x + h]]) - y;
     shownSize.textContent = short(h);
-    if (written !== (written = [i, x].join())) { number.value = spelled(x); }
+    if (shownFor !== (shownFor = [i, x].join())) { number.value = spelled(x); } /* not while one types */
     said.textContent = `${name} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
       `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${name} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${name} has come.`);
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
