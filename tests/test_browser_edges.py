@@ -275,7 +275,7 @@ def test_a_plot_reaches_from_the_least_to_the_largest_float(new_page: Pages) -> 
     size.fill("1")
     curve = one.root.locator(".gg-plot .gg-curve").first.get_attribute("d")
     heights = [float(spot.split()[1]) for spot in curve.replace("M", "L").split("L")[1:]]
-    assert (max(heights), min(heights)) == (120, 10)
+    assert (max(heights), min(heights)) == (80, 10)
     assert heights == sorted(heights, reverse=True)
 
 
@@ -291,7 +291,7 @@ def test_there_is_no_map_beyond_the_largest_float(large: str, new_page: Pages) -
     assert said.text_content() == "No map: a number is too large or not finite."
     one.stage("set", "z", 3.0)
     canvas.wait_for()
-    assert "z from 1.2 to 4.8: from 1.846 (faint) to 18.3 (strong)." in said.text_content()
+    assert "z from 1.2 to 4.8: from 1.76 (faint) to 18.56 (strong)." in said.text_content()
 
 
 def test_a_map_without_a_finite_result_says_so(new_page: Pages) -> None:

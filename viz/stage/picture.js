@@ -61,7 +61,7 @@ function drawn(tag, attributes, parent, text) {
 /* A name with its index below, as in the formula: w1, b_2, w0_3. One that is too long for its room becomes smaller, and is cut where that is not enough. */
 function labelled(place, name, attributes, room) {
   const line = drawn("text", attributes, place);
-  const [stem, index = ""] = asFormula(name).split(/([₀-₉]+(?:,[₀-₉]+)?)$/);
+  const [, stem, index] = /^(\p{L}+)([₀-₉,]+)$/u.exec(asFormula(name)) || [null, name, ""];
   const full = widthOfName(stem) + 0.72 * widthOfName(index), size = max(SMALLEST, min(1, room / full));
   const letters = [...stem], left = room / size - 0.72 * widthOfName(index);
   let shown = stem;
