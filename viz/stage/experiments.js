@@ -93,7 +93,7 @@ function throwsIn(around) {
   const plot = plotIn(place, 80);
   return (results, name) => {
     const last = results[results.length - 1];
-    said.textContent = results.length < 2 ? `Press "Throw again": an update, then forward with the new numbers.` :
+    said.textContent = results.length < 2 ? "Throw again: an update, then forward with the new numbers." :
       `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
       (isFinite(last) ? "" : " It has exploded: start again with a smaller learning rate.");
     tell(around, "gg-thrown", results.length > 1); /* then they stand first */

@@ -298,16 +298,17 @@ function setUp(root, moved) {
       const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
       return { left, top, right: room.width - left - view.scale * box.width, bottom: room.height - top - view.scale * box.height };
     });
-    const own = gapsOf(picture.boxesOf(steps[now])), all = layout.cut ? gapsOf(layout.boxes.filter(Boolean)) : own;
+    const own = gapsOf(picture.boxesOf(steps[now])), seen = layout.cut ? gapsOf(layout.boxes.filter(Boolean)) : own;
     const putIn = (part, { width, height }, corners) => {
       const size = { left: width, right: width, top: height, bottom: height };
       const free = (gaps) => corners.find((corner) => gaps.every((gap) => corner.split(" ").some((side) => gap[side] > size[side] + 12)));
-      const found = free(all) || free(own);
+      const found = free(seen) || free(own);
       part.dataset.corner = found || corners[0];
       part.style.visibility = found ? "" : "hidden";
     };
-    putIn(minimap, mapSize, ["bottom right", "bottom left", "top left", "top right"]);
-    if (alone) { putIn(alone.note, alone.size(), ["top left", "top right", "bottom left"].filter((corner) => corner !== minimap.dataset.corner)); }
+    const all = ["bottom right", "bottom left", "top right", "top left"];
+    putIn(minimap, mapSize, all);
+    if (alone) { putIn(alone.note, alone.size(), all.reverse().filter((corner) => corner !== minimap.dataset.corner)); }
   }
 
   /* All that is open, and which of it the window shows. */
