@@ -110,7 +110,7 @@ def letters_and_index(name: str) -> tuple[str, str]:
     """A name as mathematics writes it: letters, and digits that become an index below.
 
     An underscore may stand before the digits; a second index follows a comma. Any other name is
-    shown as it is, and has no index. The boxes of the stage follow the same rule (`picture.js`).
+    shown as it is, and has no index. The stage follows the same rule (`numbers.js`).
 
     >>> letters_and_index("w1"), letters_and_index("w0_3"), letters_and_index("w_coffee")
     (('w', '1'), ('w', '0,3'), ('w_coffee', ''))

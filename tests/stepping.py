@@ -214,7 +214,7 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
         "count": f"step {number} of {end}",
         "slider": [1, number, end],
         "spoken": f"step {number} of {end}, {step.phase}",
-        "says": said.sentence,
+        "says": as_formula(said.sentence),
         "equations": [
             "".join(
                 t if isinstance(t, str) else as_formula(t.caption) + as_formula(str(t.text))
@@ -254,7 +254,7 @@ def as_formula(text: str) -> str:
     above = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     text = re.sub(r" \*\* (-?\d+)(?![\w.])", lambda power: power[1].translate(above), text)
     text = text.replace(" * ", " · ").replace(" - ", " − ")
-    return re.sub(r"(?<![\w.])\w+(?![\w(])", indexed, text)
+    return re.sub(r"(?<![\w.])\w+(?![\w(]|\.\w)", indexed, text)
 
 
 def statuses(steps: Steps, index: int) -> list[str]:
@@ -277,9 +277,9 @@ def statuses(steps: Steps, index: int) -> list[str]:
 
 
 def check_of(steps: Steps, number: int) -> str:
-    """What differences say of the gradient that a step completes."""
+    """What differences say of the gradient that a step completes, as the page writes it."""
     step = steps[number - 1]
-    return tell(steps, step, steps.checks().get(step.parent, "")).check
+    return as_formula(tell(steps, step, steps.checks().get(step.parent, "")).check)
 
 
 def _uses(received: int, uses: int) -> str:

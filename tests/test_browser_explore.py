@@ -1,5 +1,6 @@
 """The drawer of experiments: what belongs to the throws comes first, and no number is covered."""
 
+import statistics
 from typing import Any
 
 import pytest
@@ -24,11 +25,58 @@ COVERED = """root => [...root.querySelectorAll(".gg-plot")].flatMap(plot =>
 def test_the_map_follows_the_throws_and_no_label_is_covered(new_page: Pages) -> None:
     one = document(new_page, with_loss(), viewport={"width": 1280, "height": 720})
     one.press("e")
-    assert one.root.evaluate(SECTIONS) == ["Nudge", "Throws", "Map"]
+    assert one.root.evaluate(SECTIONS) == ["Nudge", "Map", "Throws"]
     one.press("n", "n", "n")
     assert one.root.evaluate(SECTIONS) == ["Throws", "Map", "Nudge"]
     assert one.root.locator(".gg-tick").count() == 4
     assert one.root.evaluate(COVERED) == 0
+
+
+HIDDEN = """root => {
+  const body = root.querySelector(".gg-drawer-body").getBoundingClientRect();
+  return [".gg-nudge", ".gg-nudge + .gg-plot", ".gg-map", ".gg-sideways"].filter(name => {
+    const { top, bottom, height } = root.querySelector(name).getBoundingClientRect();
+    return !height || top < body.top || bottom > body.bottom;
+  });
+}"""
+
+
+def test_the_nudge_and_the_map_are_seen_at_once(new_page: Pages) -> None:
+    one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
+    one.press("e")
+    one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
+    assert one.root.evaluate(HIDDEN) == []
+
+
+CENTRES = """canvas => {
+  const { width, height } = canvas, paint = canvas.getContext("2d");
+  const pixels = paint.getImageData(0, 0, width, height).data;
+  const dark = (u, v) => { // how much less blue than white paper: lines of ink are darkest
+    const at = 4 * (v * width + u);
+    return pixels[at + 3] / 255 * (255 - pixels[at + 2]);
+  };
+  return Array.from({ length: height }, (_, v) => { // of the first line right of the middle
+    let u = Math.round(width * 0.55);
+    while (u < width && dark(u, v) - (dark(u - 6, v) + dark(u + 6, v)) / 2 < 25) { u += 1; }
+    const around = Array.from({ length: 13 }, (_, k) => u - 6 + k);
+    const edges = (dark(u - 6, v) + dark(u + 6, v)) / 2;
+    const weights = around.map(at => Math.max(0, dark(at, v) - edges));
+    const sum = weights.reduce((a, b) => a + b);
+    return around.reduce((total, at, k) => total + at * weights[k], 0) / sum;
+  });
+}"""
+
+
+def test_the_lines_of_the_map_are_smooth(new_page: Pages) -> None:
+    """A straight line keeps its course: from row to row it goes by parts of a pixel."""
+    a, b = Value(1.0, label="a"), Value(1.0, label="b")
+    one = document(new_page, backprop(a + b * 0.1), viewport={"width": 1280, "height": 720})
+    one.press("e")
+    one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
+    at = one.root.locator(".gg-map").evaluate(CENTRES)
+    assert abs(at[-1] - at[0]) > 20
+    bends = [abs(x - 2 * y + z) for x, y, z in zip(at, at[7:], at[14:])]
+    assert statistics.median(bends) < 0.1
 
 
 EDGES = """canvas => {
@@ -63,7 +111,7 @@ def test_the_map_has_the_colour_of_data_in_light_and_in_dark(new_page: Pages) ->
     for scheme in ("light", "dark"):
         one = document(new_page, with_loss(), color_scheme=scheme)
         one.press("e")
-        for axis, leaf in enumerate(("w1", "w2")):
+        for axis, leaf in enumerate(("w₁", "w₂")):
             one.root.locator(".gg-mapped select").nth(axis).select_option(label=leaf)
         one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
         found.append(one.root.locator(".gg-map").evaluate(STRONGEST))
@@ -104,10 +152,10 @@ def one_weight() -> Backprop:
 @pytest.mark.parametrize(
     ("steps", "axes"),
     [
-        (step_neuron([1.0, -2.0], [1.0, 1.5], 0.5, "tanh", target=2.0, learning_rate=0.1), "w1 w2"),
+        (step_neuron([1.0, -2.0], [1.0, 1.5], 0.5, "tanh", target=2.0, learning_rate=0.1), "w₁ w₂"),
         (one_weight(), "w x"),
-        (lecture(), "x1 w1"),  # x2 = 0, so w2 gets no gradient
-        (backprop(lecture_neuron()), "x1 w1"),  # and where nothing is thrown
+        (lecture(), "x₁ w₁"),  # x2 = 0, so w2 gets no gradient
+        (backprop(lecture_neuron()), "x₁ w₁"),  # and where nothing is thrown
         (backprop(Value(2.0, label="a") * Value(3.0, label="b"), learning_rate=0.1), "a b"),
     ],
 )
@@ -128,13 +176,13 @@ def test_the_first_throw_chooses_the_axes_until_a_person_does(new_page: Pages) -
     one = document(new_page, lecture())
     one.stage("set", "x2", 5.0)  # now w2 moves most, and next to it x1, whose weight is -3
     one.press("n")
-    assert axes_of(one) == "x1 w2"
+    assert axes_of(one) == "x₁ w₂"
     one.press("n", "n")
-    assert axes_of(one) == "x1 w2"
+    assert axes_of(one) == "x₁ w₂"
     one.root.locator(".gg-mapped select").first.select_option(label="b")
     one.click("restore")
     one.press("n")
-    assert axes_of(one) == "b w2"
+    assert axes_of(one) == "b w₂"
 
 
 @pytest.mark.parametrize("given", [{}, {"learning_rate": 0.1}, {"parameters": ["w1", "w2", "b"]}])

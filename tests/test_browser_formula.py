@@ -1,8 +1,10 @@
 """The formula on the stage: the part of the step is seen at every size; what is hidden fades."""
 
+import re
+
 import pytest
 from browsing import Pages
-from stepping import document, resting
+from stepping import document, lecture, resting
 
 from glassgrad import Backprop, Value, backprop
 
@@ -18,6 +20,12 @@ SEEN = """root => {
   const end = part.right <= place.right + 1 || part.width > place.width - 40;
   const whole = place.left >= 0 && place.right <= innerWidth && box.right <= innerWidth;
   return { start, end, whole, row: part.top >= box.top - 2 && part.bottom <= box.bottom + 4 };
+}"""
+
+WRITTEN = """root => {
+  const parts = ".gg-equation, .gg-sentence, .gg-note, .gg-drawer-body > div:not([hidden]) > *";
+  return [...root.querySelectorAll(`:is(${parts}):not(.gg-line-of-code), title`)]
+    .map(part => part.textContent).join("\\n");
 }"""
 
 BEGINNINGS = """root => [...root.querySelectorAll(".gg-equality > math")].map(head => {
@@ -128,3 +136,13 @@ def test_names_have_one_rule_for_their_index_and_leave_room_for_the_arrows(new_p
         "root => [...root.querySelectorAll('.gg-formula msub')].map(part => part.textContent)"
     )
     assert {"w1", "b2", "w0,3", "λ1"} <= set(indices)
+
+
+@pytest.mark.parametrize("drawer", ["t", "w", "m", "e"])
+def test_all_that_is_said_is_written_as_the_formula_is(drawer: str, new_page: Pages) -> None:
+    """No x1 * w1 beside x₁·w₁; the line of the program alone stays as it is typed."""
+    one = document(new_page, lecture(), viewport={"width": 1280, "height": 720})
+    one.press(drawer)
+    found = "\n".join(one.shown_after(*range(one.stage("count")), read=WRITTEN))
+    assert "v₁" in found
+    assert not re.findall(r".*(?:[xwv]\d| \*).*", found)

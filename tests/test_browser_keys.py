@@ -180,6 +180,40 @@ def test_what_a_fold_hides_leaves_the_keys_to_the_stage(new_page: Pages) -> None
         assert one.stage("index") == at + 1
 
 
+@pytest.mark.parametrize(
+    ("build", "level"), [("recurrence", "repeats"), ("network", "network"), ("chain", "scalars")]
+)
+def test_every_number_is_reached_by_keys(build: str, level: str, new_page: Pages) -> None:
+    """Also that of a leaf which is not drawn: it is chosen and changed in the drawer Explore."""
+    one = document(new_page, BUILDS[build](), viewport={"width": 768, "height": 1024})
+    one.stage("open", level)
+    one.press("e")
+    leaf, number = (one.root.get_by_label(name) for name in ("leaf", "Its number"))
+    names = {node.name: node.data for node in one.steps.diagram
+             if node.operation is None and not node.is_constant}  # fmt: skip
+    places = [str(node.index) for node in one.steps.diagram if node.name in names]
+    listed = leaf.locator("option").evaluate_all("all => all.map(each => each.value)")
+    assert sorted(listed) == sorted(places)
+    leaf.focus()
+    one.press("End", "Tab")
+    assert one.root.evaluate("() => document.activeElement.ariaLabel") == "Its number"
+    (name,) = [n.name for n in one.steps.diagram if str(n.index) == leaf.input_value()]
+    before = one.stage("index")
+    assert float(number.input_value()) == names[name]
+    number.fill("-0.625")
+    one.press("Enter")
+    assert one.numbers()[name]["value"] == -0.625
+    one.press("ArrowUp", "ArrowUp")
+    assert one.numbers()[name]["value"] == -0.605
+    assert number.input_value() == "-0.605"
+    number.fill("1.2t")
+    one.press("Enter")
+    assert number.get_attribute("aria-invalid") == "true"
+    assert one.numbers()[name]["value"] == -0.605
+    assert one.shown()["drawer"] == "explore"
+    assert one.stage("index") == before
+
+
 def test_a_button_that_cannot_go_further_keeps_the_focus(stepper: Stepper) -> None:
     stepper.button("last").focus()
     stepper.press("Enter", "Enter")

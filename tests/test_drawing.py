@@ -37,6 +37,7 @@ from glassgrad import (
     grad,
     scope,
 )
+from glassgrad.engine.printers import letters_and_index
 from glassgrad.viz import dot
 from glassgrad.viz.markup import DARK
 
@@ -432,8 +433,10 @@ def test_modules_and_scopes_are_frames_that_nest(build: Callable, frames: dict) 
 
 def test_a_parameter_stands_in_the_frame_of_its_neuron() -> None:
     graph = parsed(draw(*Layer(2, 2, seed=0)([Value(1.0), Value(2.0)])))
-    first, second = (names_in(neuron) for neuron in graph.subgraphs()[0].subgraphs())
-    assert (first & {"b", "b2"}, second & {"b", "b2"}) == ({"b"}, {"b2"})
+    neurons = {each.graph_attr["label"]: names_in(each) & {"b", "b2"}
+               for each in graph.subgraphs()[0].subgraphs()}  # fmt: skip
+    found = {re.sub("<[^>]*>", "", label): names for label, names in neurons.items()}
+    assert found == {"neuron 1": {"b"}, "neuron 2": {"b2"}}
 
 
 @pytest.mark.parametrize("sizes", [[16, 1], [16, 16, 1], [200, 1]], ids=str)
@@ -483,6 +486,29 @@ def test_the_neurons_of_a_layer_stand_in_their_order(direction: str) -> None:
     tails = {edge[0] for edge in graph.edges() if edge.attr["tailport"]}
     assert len(tails) == 1, "one table"
     assert graph.graph_attr["rankdir"] == direction
+
+
+@pytest.mark.parametrize("direction", ["LR", "RL"])
+def test_what_is_in_a_frame_stands_in_its_order(direction: str) -> None:
+    """Of a neuron its operands, inputs and weights, and of a layer its neurons, from the top."""
+    inputs = [Value(0.5 * i, label=f"x{i + 1}") for i in range(3)]
+    alone = heights(draw(Neuron(3, seed=0)(inputs), direction=direction))
+    for kind in ("x", "w"):
+        found = [y for name, y in alone.items() if name.startswith(kind)]
+        assert found == sorted(found)
+        assert len(found) == 3
+    layer = heights(draw(engine.sum(Layer(3, 2, seed=0)(inputs)), direction=direction))
+    first, second = ([layer[f"w{i}{end}"] for i in range(3)] for end in ("", ",2"))
+    assert first == sorted(first)
+    assert max(first) < min(second)
+
+
+def heights(drawing: Drawing) -> dict[str, float]:
+    """How far from the top the name of each value stands, those of the diagram in their order."""
+    texts = [t for t in ET.fromstring(drawing.svg).iter(f"{SVG}text") if t.text]
+    at = {str(t.text).translate(LEVEL): float(t.attrib["y"]) for t in texts}
+    names = ["".join(letters_and_index(node.name)) for node in drawing.diagram]
+    return {name: at[name] for name in names if name in at}
 
 
 def test_arrows_lead_to_and_from_the_rows_of_a_table() -> None:

@@ -139,6 +139,28 @@ def test_all_of_the_graph_is_shown_on_demand(new_page: Pages) -> None:
     assert boxes.count() < 20
 
 
+SPANS = """root => {
+  const rect = part => part.getBoundingClientRect(), n = root.stage.count;
+  const room = rect(root.querySelector(".gg-frame"));
+  return Array.from({ length: n }, (_, i) => {
+    root.stage.go(i);
+    const seen = [...root.querySelectorAll(".gg-box")].map(rect)
+      .filter(box => box.bottom > room.top && box.top < room.bottom);
+    const top = Math.min(...seen.map(box => box.top));
+    const bottom = Math.max(...seen.map(box => box.bottom));
+    return (Math.min(bottom, room.bottom) - Math.max(top, room.top)) / room.height;
+  });
+}"""
+
+
+@pytest.mark.parametrize("build", [scattered, BUILDS["descent"]])
+def test_in_a_tall_window_a_step_does_not_lie_in_an_empty_room(build: Any, new_page: Pages) -> None:
+    """What is shown of a graph that no window shows whole runs down, where there is more room."""
+    one = document(new_page, build(), viewport={"width": 768, "height": 1024})
+    spans = one.root.evaluate(SPANS)
+    assert sorted(spans)[len(spans) // 4] > 0.6
+
+
 VOID = """root => {
   const rect = part => part.getBoundingClientRect(), n = root.stage.count, found = [];
   const room = rect(root.querySelector(".gg-frame"));

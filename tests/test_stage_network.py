@@ -475,12 +475,13 @@ def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Page
     for at, layer in enumerate(model.layers, 1):
         for k, neuron in enumerate(layer.neurons, 1):
             parts = [(f"w{i}", w) for i, w in enumerate(neuron.w)] + [("b", neuron.b)]
+            parts = [(as_formula(name), part) for name, part in parts]
             group = f"layer {at}, neuron {k}"
             listed = [[f"{group}, {name}", str(steps.diagram.values[p])] for name, p in parts]
             right.append([group, listed])
     assert groups == right
     select.select_option(right[1][1][0][1])
-    assert "layer 1, neuron 2, w0 + " in one.root.locator(".gg-nudge").inner_text()
+    assert "layer 1, neuron 2, w₀ + " in one.root.locator(".gg-nudge").inner_text()
     one.press("m")
     rows = one.root.locator(".gg-drawer-mistakes tbody tr").evaluate_all(
         "rows => rows.map(row => row.cells[0]?.textContent)"
@@ -489,7 +490,7 @@ def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Page
     order = [(-int(place[1]), int(place[2])) for place in places if place]
     assert order == sorted(order)
     assert set(order) == {(-2, 1), (-1, 1), (-1, 2), (-1, 3)}
-    for name in ("layer 2, neuron 1", "layer 2, neuron 1, sum", "layer 1, neuron 3, w1"):
+    for name in ("layer 2, neuron 1", "layer 2, neuron 1, sum", "layer 1, neuron 3, w₁"):
         assert name in rows
 
 
@@ -522,7 +523,7 @@ def test_a_node_is_called_by_its_formula_where_all_of_it_has_a_name(new_page: Pa
     assert ["v3", "v₁+v₂"] in found
     one.press("t")
     edges = one.root.locator(".gg-drawer-table tbody tr td:nth-child(2)").all_inner_texts()
-    assert "v1 → x1" in edges
+    assert "v₁ → x₁" in edges
 
 
 # A network on several samples.

@@ -15,6 +15,7 @@ from needing import mostly_slow
 from stepping import (
     READ,
     Stepper,
+    as_formula,
     branches,
     chain,
     diamond,
@@ -247,7 +248,7 @@ def test_the_first_number_that_is_not_finite_is_explained_as_python_does(new_pag
     ):
         one.press("r")
         one.root.evaluate("(root, [name, x]) => root.stage.set(name, x)", [name, number])
-        right = not_finite(breakable(own, **{name: number}))
+        right = as_formula(not_finite(breakable(own, **{name: number})))
         assert broken.text_content() == right
         assert broken.is_visible() == bool(right)
         said.add(right)
@@ -264,7 +265,7 @@ def test_a_page_that_does_not_compute_explains_what_is_not_finite_too(new_page: 
     x = Value(0.0, label="x")
     y = compiled(lambda a: a * 2.0)(x).log()
     one = document(new_page, backprop(y))
-    right = "Not finite from here on: v2 = log(v1) = log(0) = -inf."
+    right = "Not finite from here on: v₂ = log(v₁) = log(0) = -inf."
     assert one.root.locator(".gg-broken").text_content() == right
 
 
@@ -464,12 +465,12 @@ def test_a_rate_may_be_too_large(new_page: Pages) -> None:
 def test_a_nudge_is_the_gradient_times_h(new_page: Pages) -> None:
     one = document(new_page, lecture(), reduced_motion="reduce")
     one.press("e")
-    assert one.root.locator(".gg-nudge").inner_text().endswith("once the gradient of x1 has come.")
+    assert one.root.locator(".gg-nudge").inner_text().endswith("once the gradient of x₁ has come.")
     assert one.root.locator(".gg-tangent").count() == 0
     one.press("End")
     before, result = numbers_of(one.steps), "o"
     for name, power in (("x1", -4), ("b", -2), ("w1", 1)):
-        one.root.locator(".gg-fields select").first.select_option(label=name)
+        one.root.locator(".gg-fields select").first.select_option(label=as_formula(name))
         size = one.root.get_by_label("Size of the nudge")
         size.fill(str(power))
         x, (_, gradient) = leaves(one.steps)[name], before[name]
@@ -478,7 +479,7 @@ def test_a_nudge_is_the_gradient_times_h(new_page: Pages) -> None:
         h = short(10.0**power)
         by = moved - before[result][0]
         assert said == (
-            f"{name} + {h}: {result} moves by {short(by)}; gradient × h = "
+            f"{as_formula(name)} + {h}: {result} moves by {short(by)}; gradient × h = "
             f"{short(gradient)} × {h} = {short(gradient * 10.0**power)}."
         )
 
@@ -489,7 +490,7 @@ def test_a_nudge_is_the_gradient_times_h(new_page: Pages) -> None:
 def test_wrong_engines_are_those_of_python(build: Any, new_page: Pages) -> None:
     one = document(new_page, build())
     one.press("m", "End")
-    assert wrong_in(one) == [list(map(plain, cells)) for _, cells in one.steps.mistakes().rows()]
+    assert wrong_in(one) == shown_rows(one.steps)
 
 
 def wrong_in(one: Stepper) -> list[list[str]]:
@@ -499,8 +500,10 @@ def wrong_in(one: Stepper) -> list[list[str]]:
     )
 
 
-def plain(cell: str) -> str:
-    return cell.removesuffix(", first")
+def shown_rows(steps: Backprop) -> list[list[str]]:
+    """The same of Python."""
+    rows = (cells for _, cells in steps.mistakes().rows())
+    return [[as_formula(cell.removesuffix(", first")) for cell in cells] for cells in rows]
 
 
 def test_wrong_engines_follow_changes_and_stand_in_the_picture(new_page: Pages) -> None:
@@ -508,7 +511,7 @@ def test_wrong_engines_follow_changes_and_stand_in_the_picture(new_page: Pages) 
     one.stage("set", "x", 0.5)
     one.press("m", "End")
     right = rebuilt(one.steps, {"x": 0.5})
-    rows = [list(map(plain, cells)) for _, cells in right.mistakes().rows()]
+    rows = shown_rows(right)
     assert wrong_in(one) == rows
     one.root.get_by_role("button", name="= instead of +=").click()
     off = {row[0]: row[2] for row in rows if row[2].startswith("≠")}

@@ -167,6 +167,6 @@ def test_a_wrong_engine_that_is_right_here_says_why(new_page: Pages) -> None:
     one.root.get_by_role("button", name="= instead of +=").click()
     assert "no node is used twice" in one.root.locator(".gg-why").inner_text()
     said = one.root.locator(".gg-beside").inner_text()
-    assert said == "= instead of +=:\nthe same as right: x2 is used once"
+    assert said == "= instead of +=:\nthe same as right: x₂ is used once"
     assert one.root.locator(".gg-uses:not(.gg-beside)").count() == 0
     assert not one.root.locator(".gg-equation.gg-small").count()

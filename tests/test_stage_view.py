@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from browsing import PAINTED, Pages
 from needing import mostly_slow
-from stepping import BUILDS, Stepper, chain, document
+from stepping import BUILDS, Stepper, as_formula, chain, document
 
 from glassgrad import backprop
 from glassgrad.engine.printing import short
@@ -250,12 +250,13 @@ SCROLLED = """async (root, drawer) => {
 def test_of_long_tables_the_rows_that_are_seen_are_made(new_page: Pages) -> None:
     one = document(new_page, chain(200), reduced_motion="reduce")
     one.click("open-mistakes")
-    mistakes = [[cell.removesuffix(", first") for cell in row]
+    mistakes = [[as_formula(cell.removesuffix(", first")) for cell in row]
                 for _, row in one.steps.mistakes().rows()]  # fmt: skip
     assert one.root.evaluate(SCROLLED, "mistakes")["rows"] == mistakes
     one.click("open-table")
     told = one.root.evaluate("""root => [...root.querySelectorAll(".gg-steps tbody tr")]
       .map(row => [...row.cells].map(cell => cell.textContent).filter((_, k) => k !== 1))""")
+    told = [[as_formula(cell) for cell in row] for row in told]
     found = one.root.evaluate(SCROLLED, "table")
     assert found["rows"] == told
     assert len(told) == len(one.steps) == found["said"] - 1
@@ -267,7 +268,7 @@ def test_of_long_tables_the_rows_that_are_seen_are_made(new_page: Pages) -> None
     assert found["now"]
     assert all(changed[at] == cells != told[at] for at, cells in found["now"])
     assert [row[:2] for row in changed] == [row[:2] for row in told]
-    values = {name: short(found["value"]) for name, found in one.stage("numbers").items()}
+    values = {as_formula(n): short(found["value"]) for n, found in one.stage("numbers").items()}
     computed = {row[1]: row[-1] for row in changed[:200]}
     assert {name: text.rpartition(" = ")[2] for name, text in computed.items()} == {
         name: values[name] for name in computed

@@ -15,7 +15,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import graphviz
 
@@ -28,6 +28,7 @@ from glassgrad.viz.diagram import Node, counted_marks
 from glassgrad.viz.picture import Edge, Part, Picture, gradient_in
 from glassgrad.viz.render import render
 
+_T = TypeVar("_T")
 DATA, GRADIENT, INK, FAINT = "#0069A8", "#B34E00", "#1a1a1a", "#6b6b6b"
 PAPER, FRAME, OPERATION, FAN = "#ffffff", "#f7f7f7", "#e8e8e8", "#858585"
 FONT = "Helvetica,Arial,sans-serif"
@@ -108,11 +109,12 @@ def digraph(picture: Picture, derivatives: bool, direction: str) -> Digraph:
     effort = _FAST if is_heavy else {**_FINE, **(_FANNED if picture.columns else {})}
     labels = {"fontname": FONT, "fontsize": "10", "fontcolor": FAINT}
     graph = empty(direction, {"ranksep": "0.3", **effort}, labels)
-    _Parts(picture, direction, is_ordered=not is_heavy).add_to(graph)
+    parts = _Parts(picture, direction, is_ordered=not is_heavy)
+    parts.add_to(graph)
     out, into = _SIDES[direction]
     column_of = picture.column_of
     fans = graphviz.Digraph("fans", edge_attr=_FAN_EDGE)
-    for edge in picture.edges:
+    for edge in parts.edges():
         look = _look(edge, label=derivatives and not is_heavy)
         tail, head = edge.tail, edge.head
         if tail in column_of:  # it leaves a row of a table
@@ -151,6 +153,7 @@ class _Parts:
         self.is_upright = direction in ("TB", "BT")
         # Operands in their order, the first one above, unless that would take long.
         self.ordering = "in" if is_ordered else ""
+        self.has_gradients = any(map(gradient_in, picture.scopes.numbers))
         self.parts: dict[Scope | None, list[Part]] = {}
         for part in picture.parts:
             self.parts.setdefault(part.scope, []).append(part)
@@ -158,8 +161,8 @@ class _Parts:
     def add_to(self, graph: graphviz.Digraph) -> None:
         """Everything; where there are gradients, what is forward in a frame of its own."""
         frames = self.picture.scopes_in(None)
-        if not any(map(gradient_in, self.picture.scopes.numbers)):
-            self._fill(graph, None, frames)
+        if not self.has_gradients:
+            self._fill(graph, None, frames, is_framed=False)
             return
         with graph.subgraph(name="cluster_forward") as group:
             framed(group, "forward")
@@ -167,16 +170,34 @@ class _Parts:
         for scope in filter(gradient_in, frames):
             self._add_frame(graph, scope)
 
-    def _fill(self, graph: graphviz.Digraph, scope: Scope | None, frames: Iterable[Scope]) -> None:
-        for part in self.parts.get(scope, ()):
-            if part.box:
-                self._add_box(graph, part)
-            elif part.nodes:
-                self._add_node(graph, part.nodes[0], part.key)
+    def edges(self) -> list[Edge]:
+        """The arrows, in the order that leaves operands in theirs."""
+        free = {part.key for part in self.parts.get(None, ()) if not self.has_gradients}
+        inside = [e for e in self.picture.edges if e.head.removesuffix("_op") not in free]
+        outside = [e for e in self.picture.edges if e.head.removesuffix("_op") in free]
+        return self._in_a_frame(inside) + outside
+
+    def _in_a_frame(self, each: list[_T]) -> list[_T]:
+        """What is in a frame, or leads into it, in the order in which it is to be told.
+
+        There Graphviz knows no order of operands; sideways it begins from below.
+        """
+        return each if self.is_upright else each[::-1]
+
+    def _fill(
+        self, graph: graphviz.Digraph, scope: Scope | None, frames: Iterable[Scope],
+        *, is_framed: bool = True,
+    ) -> None:  # fmt: skip
+        every: list[Part | Scope] = [*self.parts.get(scope, ()), *frames]
+        for each in self._in_a_frame(every) if is_framed else every:
+            if isinstance(each, Scope):
+                self._add_frame(graph, each)
+            elif each.box:
+                self._add_box(graph, each)
+            elif each.nodes:
+                self._add_node(graph, each.nodes[0], each.key)
             else:
-                graph.node(part.key, label="…", shape="plaintext", style="", fontcolor=FAINT)
-        for inner in frames:
-            self._add_frame(graph, inner)
+                graph.node(each.key, label="…", shape="plaintext", style="", fontcolor=FAINT)
 
     def _add_frame(self, graph: graphviz.Digraph, scope: Scope) -> None:
         with graph.subgraph(name=f"cluster_{self.picture.scopes.numbers[scope]}") as group:

@@ -261,7 +261,7 @@ def table(caption: str, rows: Iterable[Sequence[str]], alarm: str = "\0", cell: 
     no tag says it: they would be a third of it.
     """
     headings, *below = rows
-    head = "".join(f'<th scope="col">{html.escape(cell)}' for cell in headings)
+    head = "".join(f"<th scope=col>{html.escape(cell)}" for cell in headings)
     body = "".join(f"<tr>{_cells(row, alarm, cell)}" for row in below)
     return f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}<tbody>{body}</table>"
 

@@ -2,20 +2,33 @@
 
 const TOO_SMALL = 0.6; /* below this scale a step is shown alone */
 const MANY_ALONE = 1 / 8; /* of the steps: of more, all are, so that not one picture follows on another of its own kind */
+const MEASURED_ALONE = 8; /* so many steps tell which way they are larger */
 const FEW_OPERANDS = 3; /* operations on so many are shown beside a step */
 
 function aloneIn(graph, frame) {
   const note = make("p", "gg-alone", frame), { nodes } = graph;
-  return { note, isNeeded, pictureAt, mark, tell, size: () => ({ width: widthOfName(note.textContent, 12.5) + 18, height: 26 }) };
+  return { note, isNeeded, meanScale, pictureAt, mark, tell, size: () => ({ width: widthOfName(note.textContent, 12.5) + 18, height: 26 }) };
 
   /* Whether a step is. The `rooms` are that of the window and, smaller, what a drawer leaves of it. */
   function isNeeded(all, steps, now, rooms) {
-    const key = [steps.length, rooms[0].width, rooms[0].height].join();
+    return areAll(all, steps, rooms[0]) || isFar(all, steps[now], rooms);
+  }
+
+  /* Whether all steps are. */
+  function areAll(all, steps, room) {
+    const key = [steps.length, room.width, room.height].join();
     if (all.knownFor !== key) {
       all.knownFor = key;
-      all.isScattered = !all.layout.folds && steps.filter((step) => isFar(all, step, rooms.slice(0, 1))).length > MANY_ALONE * steps.length;
+      all.isScattered = !all.layout.folds && steps.filter((step) => isFar(all, step, [room])).length > MANY_ALONE * steps.length;
     }
-    return all.isScattered || isFar(all, steps[now], rooms);
+    return all.isScattered;
+  }
+
+  /* How large the pictures of steps are, looked at all over the graph; 0 where not all steps are shown alone. */
+  function meanScale(all, steps, members, room, pictureOf) {
+    const every = Math.ceil(steps.length / MEASURED_ALONE), some = steps.filter((step, i) => i % every === 0);
+    return areAll(all, steps, room) ? mean(some.map((step) =>
+      min(LARGEST, scaleIn(room, pictureAt(step, all, members, [room, room], pictureOf).layout)))) : 0;
   }
 
   /* Whether a step is too small to be read. With a drawer it may be somewhat smaller: else that would change the picture. */
@@ -44,7 +57,7 @@ function aloneIn(graph, frame) {
 
   function tell(node) {
     note.hidden = node === null;
-    put(note, note.hidden ? "" : innerWidth > 700 ? `${nodes[node].n} and what is beside it, alone. F: all of the graph` : "a part; F: all");
+    put(note, note.hidden ? "" : innerWidth > 700 ? `${asFormula(nodes[node].n)} and its neighbours alone; F: all` : "a part; F: all");
   }
 }
 

@@ -1,18 +1,22 @@
 /* Experiments with numbers: a nudge, which is what a gradient is; throws, which is what training is; and
    a map of the result over two leaves. Everything is computed by the graph of the page. */
 
-/* Nudge a leaf by h: the result moves by gradient × h, as long as h is small. */
-function nudgeIn(around, graph, names) {
-  const place = make("section", "", around);
-  make("h2", "", place, "Nudge");
-  const row = make("div", "gg-fields", place), leaf = leafIn(row, "leaf ", graph, names);
+const PIXELS = 480, LEVELS = 9; /* of the map: its sides, and how many steps from its least to its most */
+
+/* Nudge a leaf by h: the result moves by gradient × h, as long as h is small. Its number can be changed
+   here too, also of one that is not drawn. */
+function nudgeIn(around, graph, names, { setNumber, changeBy, spelled }) {
+  const place = make("section", "", around), row = make("div", "gg-fields", place);
+  make("h2", "", row, "Nudge");
+  const leaf = leafIn(row, "leaf ", graph, names), which = () => Number(leaf.value);
+  const number = numberIn(make("label", "", row, "= "), "Its number", (wanted) => setNumber(which(), wanted), (by) => changeBy(which(), by));
   const field = make("label", "", row, "by h = "), size = make("input", "", field), shownSize = make("b", "", field);
   size.type = "range";
   Object.assign(size, { min: -4, max: 1, step: 0.05, value: -2 });
   set(size, "aria-label", "Size of the nudge, as a power of ten");
   const said = make("p", "gg-nudge", place);
-  const plot = plotIn(place, 130);
-  let now = null, known = [];
+  const plot = plotIn(place, 90);
+  let now = null, known = [], shownFor = "";
   [leaf, size].forEach((each) => on(each, "input", () => { if (now) { now(); } }));
   return { select(i) { leaf.value = i; if (now) { now(); } }, show(gradients) {
     known = gradients;
@@ -22,10 +26,11 @@ function nudgeIn(around, graph, names) {
 
   /* Before the gradient has come in the steps it is not told here either. */
   function draw() {
-    const i = Number(leaf.value), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
-    const gradient = graph.gradients[i] ?? 0, name = nameIn(graph, i), isFrozen = graph.nodes[i].f, isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), result = graph.nodes[graph.root].n;
+    const i = which(), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
+    const gradient = graph.gradients[i] ?? 0, name = nameIn(graph, i), isFrozen = graph.nodes[i].f, isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), { result } = graph;
     const moved = graph.evaluate([[i, x + h]]) - y;
     shownSize.textContent = short(h);
+    if (shownFor !== (shownFor = [i, x].join())) { number.value = spelled(x); } /* not while one types */
     said.textContent = `${name} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
       `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${name} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${name} has come.`);
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
@@ -40,7 +45,7 @@ function leafIn(place, label, graph, names) {
   let holder = select;
   names.forEach(([i, name, group]) => {
     if (group !== holder.label) { holder = group ? make("optgroup", "", select) : select; holder.label = group; }
-    make("option", "", holder, name).value = i;
+    make("option", "", holder, asFormula(name)).value = i;
   });
   return select;
 }
@@ -88,7 +93,7 @@ function throwsIn(around) {
   const plot = plotIn(place, 80);
   return (results, name) => {
     const last = results[results.length - 1];
-    said.textContent = results.length < 2 ? `Press "Throw again": an update, then forward with the new numbers.` :
+    said.textContent = results.length < 2 ? "Throw again: an update, then forward with the new numbers." :
       `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
       (isFinite(last) ? "" : " It has exploded: start again with a smaller learning rate.");
     tell(around, "gg-thrown", results.length > 1); /* then they stand first */
@@ -130,63 +135,48 @@ function mapIn(around, graph, names) {
     if (!isBounded) { said.textContent = "No map: a number is too large or not finite."; return; }
     for (let v = 0; v < side; v += 1) {
       for (let u = 0; u < side; u += 1) {
-        cells.push(graph.evaluate([[a, at(left, right, (u + 0.5) / side)], [b, at(high, low, (v + 0.5) / side)]]));
+        cells.push(graph.evaluate([[a, at(left, right, u / (side - 1))], [b, at(high, low, v / (side - 1))]]));
       }
     }
     const finite = cells.filter(isFinite), least = min(...finite), most = max(...finite);
-    canvas.width = canvas.height = 6 * side;
+    /* How many of the levels each is above: of large results they stand farther apart. */
+    const depths = cells.map((value) => (isFinite(value) ? LEVELS * Math.sqrt(most > least ? (value - least) / (most - least) : 0.5) : NaN));
     const paint = canvas.getContext("2d"), styles = getComputedStyle(canvas);
     const colour = (name) => { canvas.style.color = `var(${name})`; return styles.color; }; /* as it is now, light or dark */
-    const levels = 9, pixels = canvas.width, bands = [], image = paint.createImageData(pixels, pixels);
-    for (let v = 0; v < pixels; v += 1) {
-      for (let u = 0; u < pixels; u += 1) { bands.push(bandOf(between(cells, side, (u + 0.5) / 6 - 0.5, (v + 0.5) / 6 - 0.5))); }
-    }
-    const [data, ink] = ["--data", "--ink"].map((name) => colour(name).match(/[\d.]+/g).slice(0, 3));
-    const marks = []; /* of the line below each band a place for its number: the higher, the more to the right */
-    bands.forEach((band, k) => { /* a line where one band ends and the next begins */
-      const x = k % pixels, y = (k - x) / pixels, isEnd = x + 1 < pixels && bands[k + 1] !== band, isAbove = k + pixels < bands.length && bands[k + pixels] !== band;
-      const upper = max(band, bands[k + (isEnd ? 1 : pixels)]), off = abs(x - pixels * (0.15 + 0.7 * upper / levels));
-      if ((isEnd || isAbove) && min(y, pixels - y) > 12 && !(marks[upper]?.off < off)) { marks[upper] = { x, y, off }; }
-      image.data.set(isEnd || isAbove ? [...ink, 160] : [...data, band < 0 ? 0 : 20 + 184 * band / levels], 4 * k);
-    });
-    paint.putImageData(image, 0, 0);
-    paint.font = "600 16px system-ui, sans-serif";
+    canvas.width = canvas.height = PIXELS;
+    shade(paint, depths, side, colour("--data").match(/[\d.]+/g).slice(0, 3));
+    paint.strokeStyle = paint.fillStyle = colour("--ink");
+    paint.lineWidth = 2;
+    paint.globalAlpha = 0.6;
+    const marks = contours(paint, depths, side), shown = [];
+    paint.globalAlpha = 1;
+    paint.font = "600 26px system-ui, sans-serif";
     paint.textAlign = "center";
-    paint.fillStyle = colour("--ink");
-    marks.forEach(({ x, y }, upper) => {
-      if (marks.some((other, i) => i < upper && other.isShown && abs(other.x - x) < 50 && abs(other.y - y) < 16)) { return; }
-      marks[upper].isShown = true;
-      paint.fillText((least + (most - least) * (upper / levels) ** 2).toPrecision(2), x, y + 5);
+    marks.forEach(({ x, y }, level) => {
+      if (shown.some((other) => abs(other.x - x) < 80 && abs(other.y - y) < 26)) { return; }
+      shown.push({ x, y });
+      paint.fillText((least + (most - least) * (level / LEVELS) ** 2).toPrecision(2), x, y + 8);
     });
     paint.strokeStyle = paint.fillStyle = colour("--grad");
-    paint.lineWidth = 2;
-    let start = null;
+    paint.lineWidth = 3;
+    const places = spots.map((values) => [PIXELS * (values[a] - left) / (right - left), PIXELS * (high - values[b]) / (high - low)]);
+    const disc = (place, radius) => { paint.beginPath(); paint.arc(...place, radius, 0, 7); };
     paint.beginPath();
-    spots.forEach((values, k) => {
-      const x = 6 * side * (values[a] - left) / (right - left), y = 6 * side * (high - values[b]) / (high - low);
-      if (k) { paint.lineTo(x, y); } else { start = [x, y]; paint.moveTo(x, y); }
-      if (k === spots.length - 1) { paint.stroke(); paint.beginPath(); paint.arc(x, y, 5, 0, 7); paint.fill(); }
-    });
-    if (spots.length > 1) {
-      paint.beginPath();
-      paint.arc(...start, 7, 0, 7);
-      paint.stroke();
-    }
+    places.forEach((place) => paint.lineTo(...place));
+    paint.stroke();
+    disc(places[places.length - 1], 8);
+    paint.fill();
+    if (places.length > 1) { disc(places[0], 12); paint.stroke(); }
     const [x, y] = [across, up].map((each) => each.selectedOptions[0].text);
     [[upward, [short(high), y, short(low)]], [sideways, [short(left), x, short(right)]]].forEach(([axis, texts]) => {
       clear(axis);
       texts.forEach((text) => make("span", "", axis, text));
     });
-    said.textContent = `${graph.nodes[graph.root].n} over ${nameIn(graph, a)} from ${short(left)} to ${short(right)} and ${nameIn(graph, b)} from ${short(low)} to ` +
+    said.textContent = `${graph.result} over ${nameIn(graph, a)} from ${short(left)} to ${short(right)} and ${nameIn(graph, b)} from ${short(low)} to ` +
       `${short(high)}: ` + (finite.length ? `from ${short(least)} (faint) to ${short(most)} (strong).` : "nowhere finite.") +
       (spots.length > 1 ? " ○ start, ● now." : " ● now.");
     set(canvas, "role", "img"); /* with a label at once: it is drawn a little later than all else */
     set(canvas, "aria-label", said.textContent);
-
-    function bandOf(value) {
-      const share = most > least ? max(0, value - least) / (most - least) : 0.5;
-      return isFinite(value) ? min(levels - 1, Math.floor(Math.sqrt(share) * levels)) : -1;
-    }
 
     function range(i) {
       const seen = spots.map((values) => values[i]).filter(isFinite);
@@ -196,13 +186,35 @@ function mapIn(around, graph, names) {
     }
   }
 
-  /* The number between the four cells around a place; that of the nearest where one is none. */
-  function between(cells, side, u, v) {
-    const inside = (each) => max(0, min(side - 1, each)), [x, y] = [inside(u), inside(v)];
-    const [left, top] = [Math.floor(x), Math.floor(y)], [right, low] = [inside(left + 1), inside(top + 1)];
-    const across = (row) => at(cells[row * side + left], cells[row * side + right], x - left);
-    const found = at(across(top), across(low), y - top);
-    return isFinite(found) ? found : cells[Math.round(y) * side + Math.round(x)];
+  /* The larger the result, the stronger; nothing where it is no number. */
+  function shade(paint, depths, side, rgb) {
+    const small = document.createElement("canvas"), pixels = small.getContext("2d"), image = pixels.createImageData(side, side);
+    small.width = small.height = side;
+    depths.forEach((depth, k) => image.data.set([...rgb, isNaN(depth) ? 0 : 20 + 184 * depth / LEVELS], 4 * k));
+    pixels.putImageData(image, 0, 0);
+    paint.drawImage(small, 0.5, 0.5, side - 1, side - 1, 0, 0, PIXELS, PIXELS);
+  }
+
+  /* Draws a line at each level, through the squares between four numbers (marching squares). Gives for each
+     a place for its number: the higher, the more to the right. */
+  function contours(paint, depths, side) {
+    const marks = [], scale = PIXELS / (side - 1), rowOf = (i) => Math.floor(i / side);
+    paint.beginPath();
+    depths.forEach((depth, k) => {
+      const square = [k, k + 1, k + side + 1, k + side], around = square.map((i) => depths[i]), most = max(...around);
+      if (k % side === side - 1) { return; }
+      for (let level = Math.floor(min(...around)) + 1; level <= most && level < LEVELS; level += 1) {
+        const ends = square.flatMap((i, corner) => { /* a line begins or ends on a side that leads across the level */
+          const next = square[(corner + 1) % 4], [from, to] = [depths[i], depths[next]], share = (level - from) / (to - from);
+          return from < level === to < level ? [] : [[at(i % side, next % side, share), at(rowOf(i), rowOf(next), share)].map((each) => each * scale)];
+        });
+        ends.forEach(([x, y], i) => { if (i % 2) { paint.lineTo(x, y); } else { paint.moveTo(x, y); } });
+        const [[x, y]] = ends, off = abs(x - PIXELS * (0.15 + 0.7 * level / LEVELS));
+        if (min(y, PIXELS - y) > 20 && !(marks[level]?.off < off)) { marks[level] = { x, y, off }; }
+      }
+    });
+    paint.stroke();
+    return marks;
   }
 
   function at(from, to, share) { return from + (to - from) * share; }

@@ -132,8 +132,8 @@ function foldingOf(graph, series, mostOperands) {
     const size = new Map(nodes[of].p.map((parent, k) => [parent, weight(of, k)]));
     const next = own.reduce((most, i) => (size.get(i) > size.get(most) ? i : most), own[0]);
     const rest = members.length > own.length ? `, with the ${counted(members.length - own.length)} nodes before them` : "";
-    return { of, next, name: `${counted(own.length)} more`, about: `operands of ${nodes[of].n}`, parts: own,
-      title: `${counted(own.length)} more operands of ${nodes[of].n}${rest}. Those shown contribute most, or the step is about them. Click to see the next.` };
+    return { of, next, name: `${counted(own.length)} more`, about: `operands of ${asFormula(nodes[of].n)}`, parts: own,
+      title: `${counted(own.length)} more operands of ${asFormula(nodes[of].n)}${rest}. Those shown contribute most, or the step is about them. Click to see the next.` };
   }
 
   function repeated(members, key) {

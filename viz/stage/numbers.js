@@ -110,7 +110,7 @@ function graphIn(data, operations) {
   const nodes = unpackedNodes(data), { root } = data;
   const stored = nodes.map((node) => numberOf(node.v));
   const given = new Map(); /* the leaves that were changed, and their numbers */
-  const graph = { nodes, root, rate: data.rate, isLive: data.live === true, change, restore, evaluate,
+  const graph = { nodes, root, result: asFormula(nodes[root].n), rate: data.rate, isLive: data.live === true, change, restore, evaluate,
     isChecked: data.checked, isChanged: () => given.size > 0, given: () => new Map(given), setRate };
   compute();
   return graph;
@@ -207,8 +207,7 @@ function referred(graph, [kind, node, operand]) {
   switch (kind) {
     case "v": case "x": return graph.values[node];
     case "o": return graph.values[operand];
-    case "u": return graph.gradients[node];
-    case "g": return graph.gradients[node];
+    case "u": case "g": return graph.gradients[node];
     case "l": return graph.locals[node][operand];
     case "c": case "s": return edge && edge.sent;
     case "b": return edge && edge.before;
@@ -251,17 +250,25 @@ function digitsOf(graph, [kind, node, operand]) {
 }
 
 /* What a node is called: of a neuron's, with the neuron. */
-function nameIn(graph, i) { return graph.nodes[i].said || graph.nodes[i].n; }
+function nameIn(graph, i) { return asFormula(graph.nodes[i].said || graph.nodes[i].n); }
 
 function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
+
+/* A text of the engine as the formula writes it: indices below, by the rule of `letters_and_index` in Python,
+   powers above, products with a dot. */
+function asFormula(text) {
+  const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replace("_", ",");
+  return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")
+    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
+}
 
 /* A text with its numbers as they are now; "()" asks for brackets around negative ones. The formula of
    a derivative that holds for the stored numbers only is left out once numbers change. */
 function written(graph, text, step) {
-  if (typeof text === "string") { return text; }
+  if (typeof text === "string") { return asFormula(text); }
   const isStale = step && step.branch && graph.isChanged();
-  return text.filter((piece, i) => !(isStale && typeof piece === "string" && text[i + 1] && text[i + 1][0] === "l" &&
-    piece.endsWith(" = ") && !piece.includes("∂"))).map((piece) => (typeof piece === "string" ? piece : shown(piece))).join("");
+  return asFormula(text.filter((piece, i) => !(isStale && typeof piece === "string" && text[i + 1] && text[i + 1][0] === "l" &&
+    piece.endsWith(" = ") && !piece.includes("∂"))).map((piece) => (typeof piece === "string" ? piece : shown(piece))).join(""));
 
   function shown(piece) {
     const number = shortIn(referred(graph, piece), graph.isLive ? digitsOf(graph, piece) : DIGITS);

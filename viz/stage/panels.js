@@ -12,7 +12,6 @@ function make(tag, name, parent, text) {
   const made = document.createElement(tag);
   if (name) { made.className = name; }
   if (text) { made.textContent = text; }
-  /* JupyterLab asks the element with the focus itself whether its own shortcuts should rest. */
   if (/^(button|input|select)$/.test(tag)) { made.dataset.lmSuppressShortcuts = true; }
   if (parent) { parent.appendChild(made); }
   return made;
@@ -29,6 +28,19 @@ function fieldIn(place, label, keys) {
     event.stopPropagation();
   });
   return input;
+}
+
+/* The same for a number that `give` gets when it has been typed, and `step` changes by 1 or -1 step. */
+function numberIn(place, label, give, step) {
+  const input = fieldIn(place, label, { Enter: take, ArrowUp: () => step(1), ArrowDown: () => step(-1) });
+  on(input, "change", take);
+  return input;
+
+  function take() {
+    const number = typed(input.value);
+    set(input, "aria-invalid", isNaN(number));
+    give(number);
+  }
 }
 
 function icon(name, parent) {
@@ -70,10 +82,7 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
   const all = [...parts.values()].flat(), isOwn = (i) => !html || (operations.has(i) && !box.querySelector(`[data-n="${i}"] [data-n]`)); /* whether its operands are not written */
   tell(box, "gg-of-step", [...operations.keys()].some(isOwn));
   if (all.length) {
-    box.tabIndex = 0;
-    box.dataset.lmSuppressShortcuts = true;
-    set(box, "role", "group");
-    set(box, "aria-label", "Formula: arrow keys go through its parts, Enter goes to the step");
+    reachable(box, "group", "Formula: arrow keys go through its parts, Enter goes to the step");
     let at = -1;
     on(box, "keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -90,7 +99,7 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
   return { show(step, node, text, part, of) {
     const isInner = isOwn(of) && !(html && step.isLayer);
     tell(box, "gg-inner", isInner);
-    typeset(own, asFormula(text), isInner && asFormula(part));
+    typeset(own, asFormula(text), isInner && part);
     all.forEach((part) => part.classList.remove("gg-now", "gg-goal"));
     mark(step.node, "gg-now");
     (step.edges || []).forEach(([sender, k]) => markUse(sender, node(sender).p, k));
@@ -285,8 +294,8 @@ function equationIn(box) {
         const kind = /^upstream|gradient|^contribution|^seed|^δ|^∂/.test(said) ? " gg-grad" : /^local/.test(said) ? " gg-local" : "";
         const shown = isAnswer && isAsked ? "?" : written(graph, text, step);
         const card = make("span", "gg-term" + kind + (isAnswer ? " gg-answer" : "") + (shown.includes("\t") ? " gg-grid" : ""), bound);
-        make("small", "", card, asFormula(isNarrow ? abbreviated(said, graph.nodes[graph.root].n) : said)).title = said;
-        make("b", "", card, asFormula(shown));
+        make("small", "", card, isNarrow ? abbreviated(said, graph.result) : said).title = said;
+        make("b", "", card, shown);
         tell(card, "gg-wide", shown.length > 16);
       });
     });
@@ -363,9 +372,7 @@ function drawersIn(place, bar, opened) {
   const title = make("b", "", head), body = make("div", "gg-drawer-body", box), drawers = new Map();
   buttonIn(head, "close", "Close", () => open(null));
   box.hidden = true;
-  body.tabIndex = 0;
-  body.dataset.lmSuppressShortcuts = true;
-  set(body, "role", "group");
+  reachable(body, "group", "");
   let now = null;
   return { add, open, toggle, has: (name) => drawers.has(name), isOpen: () => now };
 
@@ -535,7 +542,7 @@ function wordsIn(place, lines, canThrow) {
   });
   return (graph, step, sentence, known, isAsked) => {
     saying.textContent = sentence;
-    check.textContent = isAsked ? "" : checked(graph, step);
+    check.textContent = isAsked ? "" : asFormula(checked(graph, step));
     line.textContent = lines[graph.nodes[step.node].w] || "";
     legend.hidden = !known;
     for (const status of known ? Object.keys(counts) : []) {
@@ -550,19 +557,19 @@ function checked(graph, step) {
   const [received, uses] = graph.isChecked && step.edges.length === 1 ? usesOf(graph, step) : [];
   if (!uses || received < uses) { return ""; }
   const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], gradient = graph.gradients[i];
-  const { value, error, isKink, isDoubtful } = byDifferences(graph, i), slope = `∂${graph.nodes[graph.root].n}/∂${graph.nodes[i].n}`;
+  const { value, error, isKink, isDoubtful } = byDifferences(graph, i), slope = `∂${graph.result}/∂${graph.nodes[i].n}`;
   const isSame = abs(value - gradient) - 4 * error <= 1e-4 * max(abs(value), abs(gradient));
   return "Check by differences: " + (isKink ? `there is no single slope ${slope} here.` :
     isDoubtful ? `they tell nothing of ${slope} here.` :
       `${slope} ≈ ${short(value)}, ${isSame ? "the same" : "not " + short(gradient)}.`);
 }
 
-const WHY = {
-  "= instead of +=": "Each contribution replaces the one before it: a node that is used twice keeps only the last.",
-  "no order": "A node sends its gradient on when it is first reached, before all of it has arrived.",
-  "inner nodes never zeroed": "A second backward() starts from what the first left at every node.",
-  "leaves not zeroed": "A second backward() adds to what the first left at the leaves: zero_grad was forgotten.",
-};
+const WHY = [ /* of WRONG_ENGINES, in their order */
+  "Each contribution replaces the one before it: a node that is used twice keeps only the last.",
+  "A node sends its gradient on when it is first reached, before all of it has arrived.",
+  "A second backward() starts from what the first left at every node.",
+  "A second backward() adds to what the first left at the leaves: zero_grad was forgotten.",
+];
 
 /* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
 function mistakesIn(place, choose) {
@@ -572,7 +579,7 @@ function mistakesIn(place, choose) {
   set(choices, "aria-label", "Wrong engines");
   const names = Object.keys(WRONG_ENGINES);
   let chosen = null;
-  const buttons = names.map((name) => buttonIn(choices, "engine", WHY[name], () => {
+  const buttons = names.map((name, k) => buttonIn(choices, "engine", WHY[k], () => {
     chosen = chosen === name ? null : name;
     choose(chosen);
   }, name));
@@ -586,7 +593,7 @@ function mistakesIn(place, choose) {
   });
   return (graph, count, arrives = null) => {
     buttons.forEach((button, i) => set(button, "aria-pressed", names[i] === chosen));
-    why.textContent = chosen ? WHY[chosen] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "";
+    why.textContent = chosen ? WHY[names.indexOf(chosen)] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "";
     names.forEach((name, k) => {
       tell(table.head.cells[k + 2], "gg-chosen", name === chosen);
       table.hide(k + 2, chosen !== null && name !== chosen);

@@ -32,12 +32,18 @@ function taken(event) {
 /* Keys with these are the browser's. */
 function isShortcut(event) { return event.altKey || event.ctrlKey || event.metaKey; }
 
+/* Lets Tab reach a part of the page, which has keys of its own. JupyterLab asks the element with the focus
+   itself whether its own shortcuts should rest. */
+function reachable(part, role, label) {
+  set(part, "role", role);
+  set(part, "tabindex", 0);
+  set(part, "aria-label", label);
+  part.dataset.lmSuppressShortcuts = true;
+}
+
 /* Makes a part of the picture a button: a click, Enter and the space bar do the same. */
 function pressable(group, label, act) {
-  set(group, "role", "button");
-  set(group, "tabindex", 0);
-  set(group, "aria-label", label);
-  group.dataset.lmSuppressShortcuts = true;
+  reachable(group, "button", label);
   on(group, "click", (event) => { if (!event.defaultPrevented) { act(); } });
   on(group, "keydown", (event) => {
     if (event.key === "Enter" || event.key === " ") { taken(event); act(); }
@@ -52,26 +58,18 @@ function drawn(tag, attributes, parent, text) {
   return made;
 }
 
-/* A name with its index below, as in mathematics and by the rule of `letters_and_index` in Python: w1,
-   b_2, w0_3. One that is too long for its room becomes smaller, and is cut where that is not enough. */
+/* A name with its index below, as in the formula: w1, b_2, w0_3. One that is too long for its room becomes smaller, and is cut where that is not enough. */
 function labelled(place, name, attributes, room) {
   const line = drawn("text", attributes, place);
-  const [, stem, index] = /^([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)$/.exec(name) || [null, name, ""];
+  const [, stem, index] = /^(\p{L}+)([₀-₉,]+)$/u.exec(asFormula(name)) || [null, name, ""];
   const full = widthOfName(stem) + 0.72 * widthOfName(index), size = max(SMALLEST, min(1, room / full));
   const letters = [...stem], left = room / size - 0.72 * widthOfName(index);
   let shown = stem;
   while (letters.length && widthOfName(shown) > left + 0.5) { letters.pop(); shown = letters.join("") + "…"; }
   if (size < 1) { line.style.fontSize = tenth(15 * size) + "px"; }
   line.textContent = shown;
-  if (index) { drawn("tspan", { dy: 4, "font-size": tenth(10.8 * size) }, line, index.replace("_", ",")); }
+  if (index) { drawn("tspan", { dy: 4, "font-size": tenth(10.8 * size) }, line, index.normalize("NFKC")); }
   return min(room, full * size);
-}
-
-/* A text of the engine as the formula writes it: indices below, powers above, products with a dot. */
-function asFormula(text) {
-  const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replace("_", ",");
-  return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")
-    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)(?![\w(])/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
 }
 
 /* How wide a name is as it is set in a box: asked of a canvas, since the page would be laid out. */
@@ -295,7 +293,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   function described(node, i) {
     const { known, isAsked } = now, uses = graph.uses[i], status = statusOf(i);
     const gradient = isAsked || known.gradients[i] === null ? "" : short(known.gradients[i]) + ", ";
-    return node.n + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : known.isSeeded && !uses && i !== graph.root && node.k !== "constant" ? "; nothing is sent to it" : "") + (status ? "; gradient " + gradient + status : "") +
+    return asFormula(node.n) + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : known.isSeeded && !uses && i !== graph.root && node.k !== "constant" ? "; nothing is sent to it" : "") + (status ? "; gradient " + gradient + status : "") +
       (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
   }
 }
@@ -364,31 +362,26 @@ function arrow(course, direction) {
 /* Which boxes, signs and edges a step is about. */
 function litIn(graph, step) {
   const roles = new Map(), edges = new Map(), asked = { value: null, gradients: new Set() };
-  const { nodes } = graph;
-  if (step.phase === "forward") {
-    nodes[step.node].p.forEach((parent, k) => {
+  const { nodes } = graph, { node, phase } = step, isBack = phase === "backward";
+  if (phase === "forward") {
+    nodes[node].p.forEach((parent, k) => {
       roles.set("n" + parent, "sender");
-      edges.set(step.node + "_" + k, "forward");
+      edges.set(node + "_" + k, phase);
     });
-    edges.set(String(step.node), "forward");
-    roles.set("o" + step.node, "operation");
-    roles.set("n" + step.node, "receiver");
-    asked.value = step.node;
-  } else if (step.phase === "backward") {
-    for (const [node, k] of step.edges) {
-      if (!graph.sent[node][k]) { continue; }
-      const parent = nodes[node].p[k];
-      roles.set("n" + parent, "receiver");
-      edges.set(node + "_" + k, "backward");
-      asked.gradients.add(parent);
-    }
-    edges.set(String(step.node), "backward");
-    roles.set("o" + step.node, "operation");
-    roles.set("n" + step.node, "sender");
-  } else {
-    roles.set("n" + step.node, "receiver");
-    if (step.phase === "seed") { asked.gradients.add(step.node); } else { asked.value = step.node; }
   }
+  for (const [sender, k] of isBack ? step.edges : []) {
+    if (!graph.sent[sender][k]) { continue; }
+    const parent = nodes[sender].p[k];
+    roles.set("n" + parent, "receiver");
+    edges.set(sender + "_" + k, phase);
+    asked.gradients.add(parent);
+  }
+  if (isBack || phase === "forward") {
+    edges.set(String(node), phase);
+    roles.set("o" + node, "operation");
+  }
+  roles.set("n" + node, isBack ? "sender" : "receiver");
+  if (phase === "seed") { asked.gradients.add(node); } else if (!isBack) { asked.value = node; }
   return { roles, edges, asked };
 }
 

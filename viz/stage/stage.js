@@ -38,6 +38,7 @@ function setUp(root, moved) {
   let isAll = false; /* whether all is shown, also where a step would be shown alone */
   let brokenNow = brokenIn(); /* which number is the first that is not finite */
   let isTurning = false; /* whether another step is about to be shown */
+  let keyStep = 0, keyed = ""; /* the leaf and the number that the keys have left, and their step to it */
   let throws = [graph.values[graph.root]], way = [], selected = names.length ? names[0][0] : null;
 
   const page = make("div", "gg-stage", root);
@@ -78,7 +79,7 @@ function setUp(root, moved) {
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines, canThrow);
   const isPart = first + allSteps.length < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
   const showMistakes = isPart ? () => undefined : mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
-  const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Nudge a number, see it on a map (E)")) : null;
+  const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Change or nudge a number, see it on a map (E)")) : null;
   const more = root.querySelector(".gg-more"), factors = more && graph.isLive && more.querySelector("[data-factors]");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
   const showFactors = factors ? factorsIn(factors) : () => undefined;
@@ -139,17 +140,20 @@ function setUp(root, moved) {
     return { width: middle.clientWidth, height: middle.clientHeight + hidden };
   }
 
-  /* The picture runs to the right or down, as all of it is larger; where it can be read neither way, as the
-     window is shaped. So it stays while the window does: a drawer turns nothing. */
+  /* The picture runs to the right or down, as all of it is larger, or the steps are, where they are shown
+     alone; where it can be read neither way, and the window is no square, as that is shaped. So it stays
+     while the window does: a drawer turns nothing. */
   function direct() {
     const key = [page.clientWidth, page.clientHeight, level, unit && unit.name].join();
     if (key === directed) { return; }
     directed = key;
-    const room = wholeRoom(), { width, height } = room;
-    isDown = width < 0.9 * height || (width < 560 && height > 0.75 * width);
-    if (allOf(isDown).picture.size >= CULLED) { return; } /* no window shows all of it */
-    const [right, down] = [false, true].map((way) => min(LARGEST, scaleIn(room, allOf(way).layout)));
-    if (max(right, down) >= READABLE) { isDown = down > right; }
+    const room = wholeRoom(), { width, height } = room, isTall = height > 0.75 * width;
+    isDown = isTall && (width < 560 || width < 0.9 * height);
+    const all = allOf(isDown), scaleAlone = (way) => (alone && !isNetwork() ?
+      alone.meanScale(all, steps, unit && unit.members, room, (open) => pictureOf(way, null, open)) : 0);
+    if (all.picture.size >= CULLED && !scaleAlone(isDown)) { return; } /* no window shows all of it */
+    const [right, down] = [false, true].map((way) => scaleAlone(way) || min(LARGEST, scaleIn(room, allOf(way).layout)));
+    if (max(right, down) >= READABLE || (isTall && !isDown)) { isDown = down > right; }
   }
 
   /* The window is another one: the step stands elsewhere in it, and the picture may run another way. */
@@ -285,20 +289,24 @@ function setUp(root, moved) {
     makeWay(camera.view());
   }
 
-  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing of it. */
+  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing of it,
+     and of what stands beside it nothing either, if there is such a corner. */
   function makeWay(view) {
-    const room = camera.room(), gaps = picture.boxesOf(steps[now]).map((box) => {
+    const room = camera.room(), gapsOf = (boxes) => boxes.map((box) => {
       const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
       return { left, top, right: room.width - left - view.scale * box.width, bottom: room.height - top - view.scale * box.height };
     });
+    const own = gapsOf(picture.boxesOf(steps[now])), seen = layout.cut ? gapsOf(layout.boxes.filter(Boolean)) : own;
     const putIn = (part, { width, height }, corners) => {
       const size = { left: width, right: width, top: height, bottom: height };
-      const found = corners.find((corner) => gaps.every((gap) => corner.split(" ").some((side) => gap[side] > size[side] + 12)));
+      const free = (gaps) => corners.find((corner) => gaps.every((gap) => corner.split(" ").some((side) => gap[side] > size[side] + 12)));
+      const found = free(seen) || free(own);
       part.dataset.corner = found || corners[0];
       part.style.visibility = found ? "" : "hidden";
     };
-    putIn(minimap, mapSize, ["bottom right", "bottom left", "top left", "top right"]);
-    if (alone) { putIn(alone.note, alone.size(), ["top left", "top right", "bottom left"].filter((corner) => corner !== minimap.dataset.corner)); }
+    const all = ["bottom right", "bottom left", "top right", "top left"];
+    putIn(minimap, mapSize, all);
+    if (alone) { putIn(alone.note, alone.size(), all.reverse().filter((corner) => corner !== minimap.dataset.corner)); }
   }
 
   /* All that is open, and which of it the window shows. */
@@ -420,7 +428,7 @@ function setUp(root, moved) {
     formula.show(step, (i) => graph.nodes[i], step.formula || ownFormula(step.node),
       unit ? written(graph, formulas.get(step.node) || "") : "", unit ? unit.out : step.node);
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
-    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.nodes[graph.root].n, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
+    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.result, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
     levels(level, unit, step.node);
     put(hint, isNetwork() ? "click a neuron to open it" : canChange ? "drag a number with ◂ ▸: everything follows" : "");
     const beside = equate();
@@ -462,7 +470,7 @@ function setUp(root, moved) {
   function besides(step, beside) {
     if (step.phase !== "backward") { return null; }
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
-    const { n } = graph.nodes[i];
+    const n = asFormula(graph.nodes[i].n);
     return `${wrongEngine}:\n` + (wrong === right && !isOff ? "the same as right" + (wrongEngine[0] === "=" ? `: ${n} is used once` : "") :
       `gradient of ${n} is ${short(wrong)} now, ` + (isOff ? `right is ${short(right)}` : "and not complete"));
   }
@@ -475,7 +483,7 @@ function setUp(root, moved) {
 
   /* What a node without a name of its own is, in a few characters. */
   function shortFormula(i) {
-    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? asFormula(written(graph, formulas.get(i))).replace(/ /g, "") : "";
+    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? written(graph, formulas.get(i)).replace(/ /g, "") : "";
     return text.length <= 9 ? text : "";
   }
 
@@ -535,7 +543,7 @@ function setUp(root, moved) {
 
   /* Numbers. */
 
-  function brokenIn() { return graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""; }
+  function brokenIn() { return asFormula(graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""); }
 
   function changed() {
     const step = steps[now];
@@ -559,6 +567,13 @@ function setUp(root, moved) {
     startOver();
   }
 
+  /* By so many steps: of one size, until the number is changed in another way, or another one is. */
+  function changeBy(i, by) {
+    if (keyed !== [i, graph.values[i]].join()) { keyStep = stepOf(graph.values[i]); }
+    setNumber(i, stepped(graph.values[i], by * keyStep));
+    keyed = [i, graph.values[i]].join();
+  }
+
   /* With other numbers, from which the throws begin anew. */
   function startOver() {
     throws = [graph.values[graph.root]];
@@ -575,11 +590,8 @@ function setUp(root, moved) {
   function adjustable(box, i, [x, y], area) {
     const handle = drawn("path", { "class": "gg-handle", d: `M${x} ${y}l-5 4 5 4zM${x + 10} ${y}l5 4-5 4z` }, box);
     const zone = drawn("rect", { "class": "gg-zone", ...area }, box);
-    set(box, "role", "spinbutton");
-    set(box, "tabindex", 0);
-    set(box, "aria-label", graph.nodes[i].n);
-    box.dataset.lmSuppressShortcuts = true;
-    let start = null, isDragged = false, isTouched = false, keyStep = 0, keyed = null; /* the number that the keys have left, and their step to it */
+    reachable(box, "spinbutton", graph.nodes[i].n);
+    let start = null, isDragged = false, isTouched = false;
     [zone, handle].forEach((part) => {
       on(part, "pointerdown", (event) => {
         if (event.button) { return; }
@@ -612,17 +624,13 @@ function setUp(root, moved) {
     on(box, "keydown", (event) => {
       const by = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
       if (isShortcut(event)) { return; }
-      if (by) {
-        if (graph.values[i] !== keyed) { keyStep = stepOf(graph.values[i]); }
-        setNumber(i, stepped(graph.values[i], by * keyStep));
-        keyed = graph.values[i];
-      }
+      if (by) { changeBy(i, by); }
       else if (event.key === "Enter" || (!isHidden() && NUMERAL.test(event.key))) { type(i, event.key); }
       else { return; }
       select(i);
       taken(event);
     });
-    on(box, "focus", () => { keyed = null; select(i); });
+    on(box, "focus", () => { keyed = ""; select(i); });
     return () => { /* for readers of the screen */
       set(box, "aria-valuenow", graph.values[i]);
       set(box, "aria-valuetext", short(graph.values[i]));
@@ -682,11 +690,9 @@ function setUp(root, moved) {
   function throwerIn(group) {
     const label = make("label", "", group);
     make("span", "gg-rate", label, "rate ").title = "learning rate";
-    const changeBy = (by) => { if (graph.rate !== null) { setRate(Number((graph.rate * by).toPrecision(3))); } };
-    rateField = fieldIn(label, "Learning rate", { Enter: () => setRate(typed(rateField.value)), ArrowUp: () => changeBy(1.25), ArrowDown: () => changeBy(0.8) });
+    rateField = numberIn(label, "Learning rate", setRate, (by) => { if (graph.rate !== null) { setRate(Number((graph.rate * 1.25 ** by).toPrecision(3))); } });
     rateField.value = graph.rate;
     rateField.placeholder = "0.1";
-    on(rateField, "change", () => setRate(typed(rateField.value)));
     const again = buttonIn(group, "throw", "Update, then forward again with the new numbers (N)", throwAgain, "Throw");
     make("span", "gg-again", again, "again");
   }
@@ -722,12 +728,12 @@ function setUp(root, moved) {
   var nudge; /* made below, used by `select` */
 
   function experimentsIn(place) {
-    nudge = nudgeIn(place, graph, leaves);
-    const showThrows = canThrow ? throwsIn(place) : () => undefined, showMap = mapIn(place, graph, leaves);
+    nudge = nudgeIn(place, graph, leaves, { setNumber, changeBy, spelled });
+    const showMap = mapIn(place, graph, leaves), showThrows = canThrow ? throwsIn(place) : () => undefined;
     if (selected !== null) { nudge.select(selected); }
     return () => {
       nudge.show(knownNow().gradients);
-      showThrows(throws, graph.nodes[graph.root].n);
+      showThrows(throws, graph.result);
       showMap(way);
     };
   }
