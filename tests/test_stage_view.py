@@ -172,6 +172,8 @@ def test_the_equations_lie_close_and_keep_their_signs(build: str, new_page: Page
             for line in lines
         }
         assert found == {(0, 0, 0, 0, 0)}, size
+        backward = [line["kinds"] for line in lines if line["phase"] == "backward"]
+        assert all("gg-grad" in kinds[-1] for kinds in backward), "a step ends with a gradient"
         seeds = [line["kinds"] for line in lines if line["phase"] == "seed"]
         assert [len(kinds) for kinds in seeds] == [2]
         assert all("gg-grad" in kind for kind in seeds[0]), "a seed has the colour of a gradient"

@@ -203,7 +203,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
     [[`upstream ∂${root}/∂output`, upstream]];
   const isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
   const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, FEW_ROWS) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
-  const outer = few.length < units.length && slopesOfWeights ? `${few.length} of ${units.length} rows of ∂${root}/∂W` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
+  const outer = few.length < units.length && slopesOfWeights ? `∂${root}/∂W, ${few.length} of ${units.length} rows` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
     ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, 2), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), 2)],
       ...(from ? ["+", [from, inLine(grid(elsewhere, units, before), 2) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
