@@ -76,6 +76,24 @@ class Rows(Module):
 ROWS = Rows()
 
 
+class Summed(Module):
+    """Three sums of products and of what else is given."""
+
+    def __init__(self, terms: Callable[[list[Value], Any], Any]) -> None:
+        self.rows, self.terms = [[Value(0.1 * (i + j)) for j in (1, 2, 3)] for i in range(3)], terms
+
+    def forward(self, x: Any) -> Any:
+        return [self.terms(row, x) for row in self.rows]
+
+
+def summed(terms: Callable[[list[Value], Any], Any], rows: Any = X) -> Any:
+    MODULES.append(Summed(terms))  # one that is gone would not tell what its weights are
+    return of_two_outputs(MODULES[-1], rows)
+
+
+MODULES: list[Module] = []
+
+
 def by_hand() -> Any:
     first, last = Layer(2, 3, activation="linear", seed=1), Layer(3, 1, seed=2)
     return total([last([v.tanh() for v in first(x)]) for x in X])
@@ -98,6 +116,8 @@ FOUND: dict[str, tuple[Callable[[], Any], int, list[int]]] = {
     ),
     "an activation by hand": (by_hand, 4, [3, 1]),
     "weights behind their inputs": (lambda: of_two_outputs(ROWS, LEAVES), 4, [3]),
+    "a bias": (lambda: summed(lambda w, x: w[0] * x[0] + w[1] * x[1] + w[2]), 4, [3]),
+    "a plain bias": (lambda: summed(lambda w, x: w[0] * x[0] + w[1] * x[1] + 0.5), 4, [3]),
     "a plain output": (lambda: model()(X[0]), 1, [3, 1]),
 }
 
@@ -135,6 +155,7 @@ def test_a_unit_has_all_that_is_computed_from_its_sources(name: str) -> None:
         assert seen.isdisjoint(computed)
         seen |= computed
         bias = 0.0 if unit.bias is None else diagram[unit.bias].data
+        assert unit.bias is None or bias, "a sum may begin with a plain 0"
         products = [diagram[a].data * diagram[b].data for a, b in unit.weights.items()]
         assert diagram[unit.total].data == pytest.approx(sum(products) + bias, rel=1e-12)
     modules = {n.index for n in diagram if n.scope and n.parents and "OwnA" not in n.scope.kind}
@@ -166,7 +187,22 @@ def weight_behind_an_input() -> Any:
     return network([network.layers[1].neurons[0].w[0] * 2.0, 1.0])
 
 
+def mixed() -> Any:
+    network = model()
+    return network(X[0]) + network.layers[1]([network.layers[0](X[1])[0], 1.0, 2.0])
+
+
+Y = [Value(2.0), Value(3.0) * 2.0]
 NOT_FOUND: dict[str, Callable[[], Any]] = {
+    "a layer on outputs and others": mixed,
+    "two biases": lambda: summed(lambda w, x: w[0] * x[0] + w[1] + w[2]),
+    "a source twice": lambda: summed(lambda w, x: w[0] * x[0] + w[1] * x[1] + w[2] * x[0], LEAVES),
+    "a product of products": lambda: summed(lambda w, x: w[0] * (w[1] * x[0]) + w[2] * x[1]),
+    "a number from elsewhere": lambda: summed(lambda w, x: w[0] * x[0] + w[1] * x[1] + Y[1]),
+    "a product of inputs": lambda: summed(lambda w, x: w[0] * x[0] + Y[0] * Y[1]),
+    "a slope that is learned": lambda: summed(
+        lambda w, x: (v := w[0] * x[0] + w[1] * x[1]).relu() + w[2] * (-v).relu()
+    ),
     "a weight in two places": lambda: of_two_outputs(Rows(is_shared=True), LEAVES),
     "weights of a module that is gone": lambda: total(Rows()(LEAVES[0])),
     "a network on its own outputs": twice,

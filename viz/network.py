@@ -7,7 +7,7 @@ It is found by the modules that made the scalars, and by what they computed; the
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,7 +20,6 @@ from glassgrad.engine.text import counted
 from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.picture import Scopes
 
-_NEURON = re.compile(r"(?:^|\.)neurons\.\d+$")
 _FEWEST_UNITS = 3
 _LONGEST = 100  # of so many nodes and more is no activation
 _SUMS, _PRODUCTS = (TABLE["add"], TABLE["sum"]), (TABLE["mul"], TABLE["dot"])
@@ -119,14 +118,9 @@ class _Neurons:
             if node.parents and (scope := self.scopes[node.index]) is not None:
                 inside.setdefault(scope, []).append(node.index)
         self._results = {i for own in inside.values() for i in self._read_outside(own, root)}
-        for scope, own in sorted(inside.items(), key=lambda each: _natural(each[0].path())):
+        for _, own in sorted(inside.items(), key=lambda each: _natural(each[0].path())):
             found = [self._unit(out, frozenset(own)) for out in own if out in self._results]
-            units = [unit for unit in found if unit is not None]
-            if len(units) == len(found):
-                self.units += units
-            elif _NEURON.search(scope.path()):  # one that is something else
-                self.units.clear()
-                return
+            self.units += [unit for unit in found if unit is not None]
 
     def _read_outside(self, own: Sequence[int], root: int) -> list[int]:
         inside = set(own)
@@ -186,7 +180,7 @@ class _Neurons:
 
     def samples(self) -> Sequence[Layers] | None:
         """The layers of each sample; None where not all samples go through the same ones."""
-        calls = _calls(self._bent())
+        calls = self._calls()
         outs = {unit.out for call in calls for unit in call}
         by_sources = {frozenset(call[0].weights): call for call in calls}
         samples = []
@@ -200,6 +194,26 @@ class _Neurons:
         are_all = sum(map(len, samples)) == len(calls)
         are_alike = all(_weights(layers) == _weights(samples[0]) for layers in samples)
         return samples if are_all and are_alike and self._are_stacked(samples) else None
+
+    def _calls(self) -> list[list[Unit]]:
+        """Units that stand side by side: on the same sources, each with weights of its own.
+
+        Plain numbers are the same where they are equal: each product may have made its own.
+        """
+        found: dict[Hashable, dict[tuple[int, ...], list[Unit]]] = {}
+        for unit in self._bent():
+            nodes = [self.diagram[source] for source in unit.weights]
+            key = tuple(repr(node.data) if node.is_constant else node.index for node in nodes)
+            by_weights = found.setdefault(key, {})
+            by_weights.setdefault(tuple(unit.weights.values()), []).append(unit)
+        calls = []
+        for by_weights in found.values():
+            for each in zip_longest(*by_weights.values()):
+                first, *others = [unit for unit in each if unit is not None]
+                same = [dict(zip(first.weights, unit.weights.values())) for unit in others]
+                units = [replace(unit, weights=weights) for unit, weights in zip(others, same)]
+                calls.append([first, *units])
+        return calls
 
     def _bent(self) -> list[Unit]:
         """The units, each with what bends its output alone before others read it.
@@ -269,16 +283,6 @@ def _natural(path: str) -> list[tuple[str, int]]:
 
 def _weights(layers: Layers) -> list[list[list[int]]]:
     return [[list(unit.weights.values()) for unit in units] for units in layers]
-
-
-def _calls(units: Iterable[Unit]) -> list[list[Unit]]:
-    """Units that stand side by side: on the same sources, each with weights of its own."""
-    found: dict[AbstractSet[int], dict[tuple[int, ...], list[Unit]]] = {}
-    for unit in units:
-        by_weights = found.setdefault(frozenset(unit.weights), {})
-        by_weights.setdefault(tuple(unit.weights.values()), []).append(unit)
-    calls = (zip_longest(*by_weights.values()) for by_weights in found.values())
-    return [[unit for unit in call if unit is not None] for each in calls for call in each]
 
 
 def _waists(diagram: Diagram, out: int, inside: Container[int]) -> Iterator[int]:
