@@ -285,7 +285,7 @@ def test_the_weights_that_an_equation_sends_to_are_seen(
     one.stage("go", 6)
     one.press("t")
     one.root.page.evaluate(PAINTED)
-    assert one.root.evaluate(LOOK) == ["Weights W of layer 2", True]
+    assert one.root.evaluate(LOOK) == ["Gradients ∂L/∂W of layer 2", True]
 
 
 def test_names_of_phases_are_whole_when_the_count_becomes_longer(new_page: Pages) -> None:
@@ -545,6 +545,7 @@ def test_each_sample_has_its_numbers_in_the_circles(new_page: Pages) -> None:
     one = document(new_page, steps, viewport={"width": 1280, "height": 720})
     assert one.stage("level") == "network"
     chooser = one.root.locator(".gg-levels select")
+    first, *_ = steps.network.samples[0][0][0].weights.values()
     for place, layers in enumerate(steps.network.samples):
         chooser.select_option(str(place))
         number = place + 1
@@ -555,6 +556,8 @@ def test_each_sample_has_its_numbers_in_the_circles(new_page: Pages) -> None:
             value, gradient = steps.diagram[unit.out].data, steps.gradients[unit.total]
             assert discs[str(unit.out)] == [on_disc(value), on_disc(gradient)]
         assert {str(i) for i in steps.network.inputs[place]} < discs.keys()
+        line = one.root.locator(".gg-weight title").first.text_content()
+        assert line == f"layer 1, neuron 1, w₀ = {short(steps.diagram[first].data)}"
         assert f"(sample {number} of 4)" in one.shown()["says"]
         title = one.root.locator(".gg-title").first
         assert title.text_content() == f"sample {number}"
@@ -570,7 +573,7 @@ def test_the_gradient_of_weights_is_of_all_samples_and_of_the_penalty(new_page: 
         for at, units in enumerate(layers, 1):
             one.stage("go", 5 + 3 - at)
             assert one.stage("step") == {"phase": "backward", "layer": f"layer {at}"}
-            assert "from 3 other samples and elsewhere" in one.shown()["says"]
+            assert "from 3 other samples and outside of the network" in one.shown()["says"]
             tables = one.root.evaluate(TABLES)
             for k, unit in enumerate(units):
                 leaves = [*unit.weights.values(), unit.bias]
@@ -578,7 +581,7 @@ def test_the_gradient_of_weights_is_of_all_samples_and_of_the_penalty(new_page: 
                 assert tables[f"Gradients ∂L/∂W of layer {at}"][k] == list(map(short, totals))
                 delta = steps.gradients[unit.total]
                 own = [delta * steps.diagram[i].data for i in unit.weights] + [delta]
-                others = tables["Of these from 3 other samples and elsewhere"][k]
+                others = tables["Of these from 3 other samples and outside of the network"][k]
                 for whole, part, rest in zip(totals, own, map(float, others), strict=True):
                     assert part + rest == pytest.approx(whole, abs=1e-3 * (abs(rest) + 1e-9))
 
@@ -689,9 +692,9 @@ def test_a_bias_that_neurons_share_gets_its_gradient_from_both(new_page: Pages) 
     page.press("t")
     page.stage("open", "network")
     page.stage("go", 5)
-    assert "what comes from elsewhere" in page.shown()["says"]
+    assert "what comes from other neurons" in page.shown()["says"]
     deltas = [steps.gradients[unit.total] for unit in steps.network.samples[0][0]]
-    elsewhere = page.root.evaluate(TABLES)["Of these from elsewhere"]
+    elsewhere = page.root.evaluate(TABLES)["Of these from other neurons"]
     assert [row[-1] for row in elsewhere] == [short(delta) for delta in deltas[::-1]]
     assert [row[:-1] for row in elsewhere] == [["0", "0"]] * 2
 

@@ -102,7 +102,7 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
     const a = discs.get(from), b = discs.get(to);
     const ends = isDown ? [[a.x, a.y + DISC], [b.x, b.y - DISC]] : [[a.x + DISC, a.y], [b.x - DISC, b.y]];
     const group = drawn("g", { "class": "gg-edge", "data-n": `${from} ${leaf}` }, back), course = courseOf(ends, isDown);
-    lines.push({ group, course, path: drawn("path", { d: course.d }, group), leaf, at, to });
+    lines.push({ group, course, path: drawn("path", { d: course.d }, group), title: leaf === null ? null : drawn("title", {}, group), leaf, at, to });
   }
 
   function show(step, now, all, isAsked) {
@@ -133,6 +133,7 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
       const share = abs(weight) / most;
       tell(line.group, "gg-weight", line.leaf !== null);
       tell(line.group, "gg-negative", weight < 0);
+      if (line.title) { put(line.title, `${nameIn(graph, line.leaf)} = ${short(weight)}`); }
       light(line, isBack ? "backward" : isForth ? "forward" : "", 0.6 + 5 * min(1, isFinite(share) ? share : 1));
     });
   }

@@ -26,7 +26,7 @@ function levelsIn(place, folded, network, folding, open) {
     set(toScalars, "aria-pressed", level === "scalars" && !unit);
     field.hidden = samples.length < 2 || (level === "scalars" && !unit); /* there all of them are seen */
     if (!here) { return; }
-    put(here, unit ? unit.neuron : "neuron");
+    put(here, unit ? innerWidth > 700 ? unit.neuron : unit.neuron.match(/\d+/g).join(".") : "neuron");
     set(here, "aria-pressed", unit !== null);
     chosen.value = network.at;
   };

@@ -100,10 +100,11 @@ function formulaOfUnit(graph, unit) {
   return `${name(unit.out)} = ${bent(graph, [unit], terms.concat(biases([unit]).map(name)).join(" + "))}`;
 }
 
-/* What a layer computes: "layer 1 = tanh(W * x + b)"; "" of what is none. */
-function formulaOfLayer(graph, { layers }, { layer }) {
-  const { name, units } = layers[layer] ?? {};
-  return name ? `${name} = ${bent(graph, units, biases(units).length ? "W * x + b" : "W * x")}` : "";
+/* What a layer computes: "layer 1 = tanh(W * x + b)"; and behind the last one "L = f(layer 2 of 4 samples)". */
+function formulaOfLayer(graph, { samples, layers }, { layer }) {
+  if (layer === null) { return `${graph.nodes[graph.root].n} = f(${layers[layers.length - 1].name}${ofSamples(samples)})`; }
+  const { name, units } = layers[layer];
+  return `${name} = ${bent(graph, units, biases(units).length ? "W * x + b" : "W * x")}`;
 }
 
 /* What units make of their sums, written once for all: "tanh(sums)", and with other numbers each "sums × (0, 2)". */
@@ -206,7 +207,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
   const outer = few.length < units.length && slopesOfWeights ? `∂${root}/∂W, ${few.length} of ${units.length} rows` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
     ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, 2), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), 2)],
-      ...(from ? ["+", [from, inLine(grid(elsewhere, units, before), 2) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
+      ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), 2) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
   `Backward, ${name}${ofSample}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
   `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." :
     `∂${root}/∂W is δ times each input${from && `, and what comes from ${from}`}: ${(few.length === units.length && inLine(slopesOfWeights, 6)) || `${size} numbers`}.`),
@@ -254,17 +255,21 @@ function slopeOfUnit(graph, { out, sum }) {
 }
 
 /* From where the weights and biases of a layer get gradients beside the sample seen; "" for nowhere. */
-function elsewhereFor({ sent }, { samples, layers, readers }, layer) {
-  const others = samples.length - 1;
-  const isOther = layers[layer].units.some((unit, at) => [...unit.weights.values(), ...biases([unit])].some((leaf) => readers[leaf].some(([reader, k]) =>
-    sent[reader][k] && !samples.some((sample) => sample.layers[layer].units[at].members.has(reader)))));
-  return [others && `${others} other sample${others > 1 ? "s" : ""}`, isOther && "elsewhere"].filter(Boolean).join(" and ");
+function elsewhereFor({ sent }, { samples, layers, layerOf, readers }, layer) {
+  const others = samples.length - 1, found = new Set(others ? [`${others} other sample${others > 1 ? "s" : ""}`] : []);
+  layers[layer].units.forEach((unit, at) => [...unit.weights.values(), ...biases([unit])].forEach((leaf) => readers[leaf].forEach(([reader, k]) => {
+    const isSame = samples.some((sample) => sample.layers[layer].units[at].members.has(reader));
+    if (sent[reader][k] && !isSame) { found.add(layers[layerOf[reader]] ? "other neurons" : "outside of the network"); }
+  })));
+  return [...found].join(" and ");
 }
 
 /* What a unit's leaf gets beside that. */
 function fromElsewhere({ sent }, { readers }, { members }, leaf) {
   return readers[leaf].reduce((sum, [reader, k]) => sum + ((!members.has(reader) && sent[reader][k]?.sent) || 0), 0);
 }
+
+function ofSamples({ length }) { return length > 1 ? ` of ${length} samples` : ""; }
 
 function sourcesOf(units) { return [...new Set(units.flatMap((unit) => [...unit.weights.keys()]))]; }
 
@@ -295,27 +300,28 @@ function inLine(matrix, most) {
   return count > most ? "" : count > 1 ? `(${text})` : text;
 }
 
-/* The weights of a layer and their gradients as a table: a row a neuron, a column a source. */
+/* The weights of a layer and their gradients as tables: a row a neuron, a column a source. On the way back
+   gradients come first, and there are the weights by which δ came. */
 function matricesIn(place, graph, network, step) {
   clear(place);
   if (step.phase === "update" && step.layer === null) { otherLeavesIn(place, graph, movedElsewhere(graph, network)); return; }
-  const at = step.layer === null ? network.layers.length - 1 : step.layer, { name, units } = network.layers[at];
-  const sources = sourcesOf(units), root = graph.nodes[graph.root].n;
-  const from = sources.map((i) => nameOf(graph, network, i));
-  const elsewhere = elsewhereFor(graph, network, at);
-  [["Weights W of " + name, (i) => graph.values[i]], [`Gradients ∂${root}/∂W of ${name}`, (i) => graph.gradients[i]],
-    ...(elsewhere ? [[`Of these from ${elsewhere}`, (i, unit) => fromElsewhere(graph, network, unit, i)]] : []),
-    ...(step.phase === "update" ? [["New weights W of " + name, (i) => graph.moved.get(i) ?? graph.values[i]]] : [])]
-    .forEach(([title, number]) => {
-      make("h2", "", place, title);
-      const { body } = tableIn(place, ["neuron", ...from, "bias"]);
-      units.forEach((unit, k) => {
-        rowIn(body, `neuron ${k + 1}`, [...sources, undefined].map((source) => {
-          const i = source === undefined ? unit.bias : unit.weights.get(source);
-          return i === null ? "" : short(number(i, unit));
-        }));
-      });
-    });
+  const { layers } = network, at = step.layer ?? layers.length - 1, { name, units } = layers[at], root = graph.nodes[graph.root].n;
+  const elsewhere = elsewhereFor(graph, network, at), weightsIn = (layer) => tableOf(`Weights W of ${layer.name}`, layer.units, (i) => graph.values[i]);
+  const gradientsIn = () => {
+    tableOf(`Gradients ∂${root}/∂W of ${name}`, units, (i) => graph.gradients[i]);
+    if (elsewhere) { tableOf(`Of these from ${elsewhere}`, units, (i, unit) => fromElsewhere(graph, network, unit, i)); }
+  };
+  if (step.phase === "backward") { gradientsIn(); weightsIn(layers[at]); } else { weightsIn(layers[at]); gradientsIn(); }
+  if (step.phase === "backward" && layers[at + 1]) { weightsIn(layers[at + 1]); }
+  if (step.phase === "update") { tableOf(`New weights W of ${name}`, units, (i) => graph.moved.get(i) ?? graph.values[i]); }
+
+  function tableOf(title, units, number) {
+    const sources = sourcesOf(units);
+    make("h2", "", place, title);
+    const { body } = tableIn(place, ["neuron", ...sources.map((i) => asFormula(nameOf(graph, network, i))), "bias"]);
+    units.forEach((unit, k) => rowIn(body, `neuron ${k + 1}`, [...sources.map((source) => unit.weights.get(source)), unit.bias]
+      .map((i) => (i === null ? "" : short(number(i, unit))))));
+  }
 }
 
 function rowIn(body, heading, texts) {
