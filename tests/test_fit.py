@@ -136,6 +136,18 @@ def with_an_optimiser_of_ones_own() -> dict[str, Any]:
     return {"model": model, "optimiser": Own(model.parameters(), 0.1)}
 
 
+def with_a_step_in_place_of_ours() -> dict[str, Any]:
+    given = descent(small(), 0.1)
+    ours = given["optimiser"].moved
+    given["optimiser"].moved = lambda *arrays: 1.0 * ours(*arrays)
+    return given
+
+
+class Told(Module):
+    def forward(self, history: Any) -> None:
+        """As a callback, by a method of this library."""
+
+
 own = functools.wraps(cosine())(lambda step, total: 1.0)
 """It bears the name of one of ours."""
 AUDITED: dict[str, Callable[[], dict[str, Any]]] = {
@@ -143,11 +155,14 @@ AUDITED: dict[str, Callable[[], dict[str, Any]]] = {
     "a loss": lambda: {"loss": lambda output, target: (output - target) ** 2},
     "a penalty": lambda: {"penalty": lambda parameters: l2(parameters, 0.1)},
     "a callback": lambda: {"callbacks": print},
+    "a method of a class": lambda: {"callbacks": Told().__call__},
     "a metric": lambda: {"metrics": error_of_all},
     "a schedule": lambda: {"schedule": own},
     "a schedule within ours": lambda: {"schedule": warm_up(1, then=own)},
     "a rule": with_a_rule_in_place_of_ours,
+    "a step": with_a_step_in_place_of_ours,
     "an optimiser": with_an_optimiser_of_ones_own,
+    "none": lambda: {},
     "none, but all of ours": lambda: {
         **descent(Sequential(small(), "tanh"), 0.1), "schedule": warm_up(1, then=cosine()),
         "loss": functools.partial(mse, reduction="sum"), "metrics": "r2",
@@ -168,20 +183,27 @@ def test_recordings_are_audited_in_each_epoch_if_code_of_the_users_runs(
 RATE = 1.0
 
 
-@pytest.mark.parametrize("role", ["loss", "penalty"])
-def test_a_number_that_loss_or_penalty_read_may_change_between_epochs(
+@pytest.mark.parametrize("role", ["loss", "penalty", "activation"])
+def test_what_a_training_reads_may_change_between_epochs(
     role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: dict[str, Any] = {"epochs": 3, "batch_size": 40, "loss": mse}
-    options["callbacks"] = lambda history: monkeypatch.setitem(globals(), "RATE", 10.0)
     if role == "penalty":
         options["penalty"] = lambda parameters: l2(parameters, RATE)
-    else:
+    elif role == "loss":
         options["loss"] = lambda output, target: RATE * mse(output, target)
     losses = []
     for is_compiled in (True, False):
+        model = small()
+
+        def change(history: History, model: Any = model) -> None:
+            monkeypatch.setitem(globals(), "RATE", 10.0)
+            if role == "activation":
+                model.layers[1].activation = lambda v: 9.0 * v
+
         monkeypatch.setitem(globals(), "RATE", 1.0)
-        losses.append(trained(**options, compiled=is_compiled)[1]["loss"])
+        given = {**options, "model": model, "callbacks": change, "compiled": is_compiled}
+        losses.append(trained(**given)[1]["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-9)
     assert losses[0][1] > 2.0 * losses[0][0]
 
