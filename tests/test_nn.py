@@ -153,6 +153,8 @@ def test_every_real_number_may_be_in_a_state():
     n = Neuron(3)
     n.load_state_dict({"b": 1, "w.0": Fraction(1, 2), "w.1": np.float32(0.25), "w.2": np.int64(3)})
     assert n.state_dict() == {"w.0": 0.5, "w.1": 0.25, "w.2": 3.0, "b": 1.0}
+    n.load_state_dict({name: np.array(number) for name, number in n.state_dict().items()})
+    assert n.state_dict() == {"w.0": 0.5, "w.1": 0.25, "w.2": 3.0, "b": 1.0}
     assert {type(number) for number in n.state_dict().values()} == {float}
 
 
