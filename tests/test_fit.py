@@ -59,11 +59,13 @@ from glassgrad import (
     predict,
     sine,
     split,
+    to_torch,
+    two_moons,
     warm_up,
     xor,
 )
 from glassgrad.engine import Compiled
-from glassgrad.nn.batches import LARGEST_PIECE
+from glassgrad.nn.batches import LARGEST_PIECE, generator_of_epoch
 from glassgrad.nn.plotting import plot_curves
 
 BOTH = pytest.mark.parametrize("is_compiled", [True, False])
@@ -245,6 +247,35 @@ def test_full_batches_are_gradient_descent_by_hand() -> None:
             p.data -= 0.1 * p.grad
     np.testing.assert_allclose(numbers(model), numbers(by_hand), rtol=1e-12)
     assert all(p.grad is NOT_COMPUTED for p in model.parameters())  # those of a batch mislead
+
+
+@pytest.mark.needs("torch")
+def test_shuffled_batches_with_a_schedule_and_clipping_are_those_of_pytorch() -> None:
+    import torch
+
+    of_torch = torch.nn.functional.binary_cross_entropy_with_logits
+    inputs, y = two_moons(64)
+    model = MLP(2, [12, 8, 1], output_activation="linear", init="xavier", seed=3)
+    there = to_torch(model)
+    options = {"epochs": 25, "batch_size": 16, "schedule": cosine(), "clip_norm": 0.3, "seed": 5}
+    sgd = SGD(model.parameters(), 0.5, momentum=0.9)
+    _, history = trained(model=model, X=inputs, y=y, optimiser=sgd, **options)
+    theirs = torch.optim.SGD(there.parameters(), 0.5, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 100)
+    expected = []
+    for epoch in range(1, 26):
+        order, losses = generator_of_epoch(5, epoch).permutation(64), []
+        for places in order.reshape(4, 16):
+            theirs.zero_grad()
+            outputs = there(torch.tensor(inputs[places])).reshape(-1)
+            found = of_torch(outputs, torch.tensor(y[places].astype(float)))
+            found.backward()
+            torch.nn.utils.clip_grad_norm_(there.parameters(), 0.3)
+            theirs.step()
+            schedule.step()
+            losses.append(found.item())
+        expected.append(np.mean(losses))
+    np.testing.assert_allclose(history["loss"], expected, rtol=1e-9)
 
 
 def test_every_sample_is_used_once_in_an_epoch_and_in_another_order_each_time() -> None:
