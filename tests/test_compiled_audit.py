@@ -323,25 +323,6 @@ def test_a_leaf_that_is_made_on_the_way_is_no_difference(name: str) -> None:
     assert len(f.recordings) <= 2
 
 
-class _Starts(Module):
-    """It begins a sum with a new leaf, in a context that it remembers."""
-
-    def __init__(self) -> None:
-        self.w = [Value(0.5), Value(0.2)]
-
-    def forward(self, x: Any) -> Any:
-        return sum((w * x for w in self.w), Value(0.0))
-
-
-def test_a_training_goes_on_compiled_with_leaves_made_on_the_way() -> None:
-    model, one_by_one = _Starts(), _Starts()
-    data = X.tolist(), X.tolist()
-    history = fit(model, mse, *data, epochs=4, health=False)
-    assert not any("compiled" in note for note in history.notes)
-    fit(one_by_one, mse, *data, epochs=4, health=False, compiled=False)
-    assert model.state_dict() == pytest.approx(one_by_one.state_dict(), rel=1e-12)
-
-
 def test_a_leaf_that_is_made_on_the_way_and_kept_has_its_gradient() -> None:
     kept: list[Any] = [None]
 

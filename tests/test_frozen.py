@@ -96,15 +96,6 @@ def test_nothing_sets_the_gradient_of_what_is_frozen(give: Callable[[Any], objec
     assert "–" not in gradients(net)
 
 
-def test_a_gradient_by_some_parameters_is_a_part_of_that_by_all() -> None:
-    net = model()
-    loss = compiled(lambda x, y: loss_of(net, x, y))
-    head, all_of_them = net.layers[2].parameters(), net.parameters()
-    _, whole = loss.value_and_grad(all_of_them)(data_vector(all_of_them), X, Y)
-    _, found = loss.value_and_grad(head)(data_vector(head), X, Y)
-    assert found.tolist() == whole[-len(head) :].tolist()
-
-
 # The same numbers as PyTorch's requires_grad_(False).
 
 

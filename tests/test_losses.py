@@ -433,29 +433,6 @@ def test_compiled_is_eager(title, reduction):
         close(grad(alone, leaf), grad(expected, leaf))
 
 
-def test_one_recording_serves_all_classes():
-    recorded = []
-
-    def loss_of(z, t):
-        recorded.append("once more")
-        return cross_entropy(z, t)
-
-    compiled_loss = compiled(loss_of, audit=False)  # an audit runs the function too
-    generator = np.random.default_rng(3)
-    logits, classes = 10.0 * generator.normal(size=(40, 6)), generator.integers(0, 6, size=40)
-    eager = cross_entropy(logits, classes)
-    close(compiled_loss.over(logits, classes).data, eager.data)
-    for z, k in zip(logits, classes):
-        leaves = [Value(x) for x in z], [Value(x) for x in z]
-        losses = compiled_loss(leaves[0], int(k)), cross_entropy(leaves[1], int(k))
-        for loss in losses:
-            loss.backward()
-        close(losses[0].data, losses[1].data)
-        np.testing.assert_allclose(*map(grad_vector, leaves), rtol=1e-12, atol=1e-15)
-    assert len(recorded) <= 3  # for all samples at once, for numbers, for Values
-    assert math.isnan(compiled_loss([1.0] * 6, 6).data)
-
-
 # Refusals
 
 

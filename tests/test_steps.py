@@ -260,14 +260,6 @@ def test_the_formula_of_a_local_derivative_evaluates_to_it(row: Operation) -> No
             assert evaluated(step.formula, names) == pytest.approx(step.local, rel=1e-14)
 
 
-@ROWS
-def test_the_formula_of_a_value_evaluates_to_it(row: Operation) -> None:
-    steps, names = row_steps(row)
-    for step in steps:
-        if step.phase == "forward":
-            assert evaluated(step.formula, names) == pytest.approx(step.value, rel=1e-14)
-
-
 @pytest.mark.parametrize("seed", range(1, 60, 6))
 def test_formulas_in_random_graphs_evaluate_to_the_local_derivatives(seed: int) -> None:
     """Of rows beside each other, whose operands are nodes with names of their own."""
@@ -280,15 +272,6 @@ def test_formulas_in_random_graphs_evaluate_to_the_local_derivatives(seed: int) 
             assert number == pytest.approx(step.local, rel=1e-12, abs=1e-15)
             checked += 1
     assert checked > 0
-
-
-@ROWS
-def test_the_formula_in_latex_is_balanced_and_names_the_operands(row: Operation) -> None:
-    steps, _ = row_steps(row)
-    for step in backward_steps(steps):
-        latex = step.formula_latex
-        assert latex.count("{") == latex.count("}")
-        assert latex.count(r"\left(") == latex.count(r"\right)")
 
 
 def test_a_rule_that_is_no_formula_has_a_number() -> None:
