@@ -167,8 +167,9 @@ def test_ctrl_c_keeps_the_best_parameters_and_returns() -> None:
         if history.epochs == 3:
             raise KeyboardInterrupt
 
-    _, history = trained(model=model, callbacks=[interrupt], epochs=10)
+    _, history = trained(model=model, callbacks=[interrupt], epochs=10, health=True)
     assert (history.epochs, history.stopped) == (3, "by Ctrl-C, after 3 whole epochs")
+    assert list(history.health) == [0]  # there is no look at the end
     assert np.array_equal(numbers(model), kept[history.best_epoch - 1])
     assert not model.training
 
