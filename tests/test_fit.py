@@ -308,14 +308,6 @@ def test_clipping_limits_the_gradient() -> None:
     assert history["gradient_norm"][0] > 1e-2  # as it was before
 
 
-def test_a_schedule_changes_the_rate_by_steps_and_the_optimiser_keeps_its_own() -> None:
-    options = descent(small(), 0.5)
-    rates = trained(**options, schedule=cosine())[1]["learning_rate"]
-    assert options["optimiser"].learning_rate == 0.5
-    assert 0.5 > rates[0] > rates[1] > rates[2] > rates[3] > 0.0
-    assert rates[-1] < 0.01
-
-
 def test_a_schedule_is_asked_for_its_steps_only() -> None:
     rates = [1.0] * 12
 
