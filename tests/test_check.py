@@ -308,6 +308,11 @@ def test_rules_of_operands_swapped(name: str) -> None:
 def test_a_tolerance_of_ones_own() -> None:
     with pytest.raises(GradientMismatchError, match=r"allowed 1\.0e-09"):
         check_row(operation_with(lambda x, y: engine.cos(x) + 1e-8), tolerance=1e-9)
+    cosine = operation_with(lambda x, y: -engine.sin(x) * (1 + 5e-7), function=math.cos)
+    sine = operation_with(lambda x, y: cosine(x))  # the second order is allowed ten times as much
+    assert check_gradients(sine, [0.7], order=2, tolerance=1e-7) == pytest.approx(5e-7, rel=1e-4)
+    with pytest.raises(GradientMismatchError, match=r"allowed 1\.0e-07"):
+        check_gradients(sine, [0.7], order=2, tolerance=1e-8)
 
 
 # What cannot be compared: refused, and not passed by chance.

@@ -322,6 +322,8 @@ def test_a_validation_pair_is_measured_without_the_penalty() -> None:
     huge = {"penalty": lambda parameters: l2(parameters, 10.0)}
     _, history = trained(validation=(X, Y), **huge)
     assert history["validation_loss"][-1] < 1.0 < history["loss"][0]
+    said = "The loss has the penalty in it, the validation loss has not."
+    assert [said in notes for notes in (history.notes, trained(**huge)[1].notes)] == [True, False]
 
 
 def test_early_stopping_keeps_the_best() -> None:

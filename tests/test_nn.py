@@ -25,6 +25,7 @@ from glassgrad import (
     Perceptron,
     Projection,
     Scope,
+    Sequential,
     Value,
     no_grad,
     scope,
@@ -289,6 +290,8 @@ REPRS = [
     (lambda: Projection(2, 3), "Projection(2 → 3, 6 parameters)"),
     (lambda: Perceptron(2), "Perceptron(2, 3 parameters)"),
     (lambda: Elementwise("relu"), "Elementwise(relu, 0 parameters)"),
+    (lambda: Sequential(Layer(1, 2), "relu", Odd(), Dropout(0.5)),
+     "Sequential(Layer(1 → 2, tanh) → relu → Odd → Dropout(0.5), 11 parameters)"),
     (Module, "Module(0 parameters)"),
     (lambda: Made(None, left=(left := MLP(1, [1])), both=[Odd(), left], scale=Value(1.0)), TREE),
 ]  # fmt: skip
