@@ -429,11 +429,13 @@ def test_parameters_that_nothing_reads_are_refused() -> None:
             f.value_and_grad(wrong)
 
 
+@pytest.mark.parametrize("has_inner", [False, True])
 @pytest.mark.parametrize("upstream", [1.0, -0.5])
-def test_a_result_of_other_code_among_many_captured_values_passes_gradients_on(upstream):
+def test_many_captured_values_get_their_gradients_and_results_of_other_code_pass_them_on(
+    upstream: float, has_inner: bool
+) -> None:
     leaves = [Value(0.1 * i) for i in range(30)]
-    inner = leaves[0] * leaves[1]
-    captured = [*leaves, inner]
+    captured = [*leaves, *[leaves[0] * leaves[1]] * has_inner]
     loss = compiled(lambda x: sum(v * v for v in captured) * x)
     loss.over([1.0, 3.0]).backward(upstream)
     found = [v.grad for v in leaves]
