@@ -74,7 +74,7 @@ LONGEST = (
     *("test_row_source", "test_browser_pages", "test_browser", "test_properties"),
     *("test_browser_play", "test_fit", "test_checkpoints", "test_folds", "test_estimators"),
     *("test_compiled", "test_nn", "test_programs", "test_plots", "test_benchmarks"),
-    *("test_interrupts", "test_limits_of_derivatives", "test_training_like_torch"),
+    *("test_interrupts", "test_limits_of_derivatives"),
 )
 """The files that take longest, in this order. They come first, so that no process ends long after
 the others."""

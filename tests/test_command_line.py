@@ -398,10 +398,11 @@ def test_help_explains_itself_and_there_is_a_version(option: str, capsys: Captur
     [
         *(("2", 2.0), ("-3", -3.0), ("+1.5", 1.5), (".5", 0.5), ("1e-7", 1e-7), (" 2 ", 2.0)),
         *(("inf", "inf"), ("-inf", "-inf"), ("nan", "nan"), ("1e999", "inf"), ("5e-324", 5e-324)),
-        *(("pi", math.pi), ("e", math.e)),
+        *(("pi", math.pi), ("e", math.e), ("-pi", -math.pi), ("2*pi", 2 * math.pi), ("1/2", 0.5)),
+        *(("1+1", 2.0), ("sqrt(2)", math.sqrt(2)), (" -1e-3 ", -1e-3)),
     ],
 )
-def test_a_number_is_e_pi_or_whatever_python_reads_as_a_float(
+def test_a_number_is_computed_or_whatever_python_reads_as_a_float(
     number: str, value: float | str, capsys: Captured
 ) -> None:
     assert nodes(capsys, "x * 1", f"x={number}")["x"]["data"] == value
@@ -432,7 +433,6 @@ def test_the_result_has_a_name_of_its_own(
         (["x +", "x=2"], "Something is missing at the end.", None),
         (["x*weight", "wieght=1", "x=2"], "Did you mean weight?", "weight"),
         (["x * y", "x=2"], "y has no number. Add y=... to the command.", "y"),
-        (["x * y"], "x has no number", "x"),
         (["x", "x=two"], "x needs a number, not two.", "two"),
         (["x", "x="], "x needs a number, not nothing.", None),
         (["x", "x=1+y"], "x needs a number, not 1+y.", "1+y"),
@@ -441,8 +441,6 @@ def test_the_result_has_a_name_of_its_own(
         (["x=3", "x*y", "y=1/2"], 'the expression: glassgrad "x*y" x=3 y=1/2.', "x=3"),
         (["x=3", "y=2"], 'It goes after the expression: glassgrad "2*x" x=3.', "x=3"),
         (["a = x; b = a*2; c = 3", "x=2"], "c=3 computes nothing.", "c = 3"),
-        (["xw", "x=1", "w=2"], "xw is one name. A product is written x*w.", "xw"),
-        (["tanh", "x=2"], "tanh is an operation: write tanh(...).", "tanh"),
         (["x", "x=2j"], "x needs a number, not 2j.", "2j"),
         (["x", "x==2"], "x needs a number, not =2.", "=2"),
         (["x", "x"], "A variable is given as name=number.", "x"),
@@ -451,7 +449,6 @@ def test_the_result_has_a_name_of_its_own(
         (["x", "lambda=2"], "lambda cannot be the name of a variable.", "lambda=2"),
         (["x", "x=1", "x=2"], "x is given twice.", "x=2"),
         (["x", "x=1", "y=2"], "y does not occur in the expression.", "x"),
-        (["log(x, 2)", "x=1"], "log takes 1 operand, not 2.", "log(x, 2)"),
     ],
 )
 def test_a_mistake_is_answered_with_a_sentence_and_a_mark(
@@ -467,14 +464,6 @@ def test_a_mistake_is_answered_with_a_sentence_and_a_mark(
     if marked is not None:
         assert shown[mark.index("^") : mark.rindex("^") + 1] == marked
     assert files_in(folder) == []
-
-
-@pytest.mark.parametrize("text", ["1/2", "-pi", "2*pi", "e", "1+1", "sqrt(2)", " -1e-3 ", "inf"])
-def test_a_number_may_be_computed_of_numbers_and_constants(text: str, capsys: Captured) -> None:
-    names = {"e": math.e, "pi": math.pi, "sqrt": math.sqrt, "inf": math.inf}
-    assert nodes(capsys, "x*y", f"y={text}", "x=1")["y"]["data"] == (
-        "inf" if text == "inf" else eval(text.strip(), names)
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import math
 import random
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,21 +17,15 @@ from replaying import all_near, counted_runs, near, value_and_slopes
 
 from glassgrad import (
     MLP,
-    SGD,
     Module,
-    Sequential,
     Value,
     compiled,
-    cosine,
     data_vector,
     engine,
     fit,
-    l2,
     mse,
     trap,
-    warm_up,
 )
-from glassgrad.engine.compile import cache
 from glassgrad.engine.errors import CompilationError
 
 X = np.array([0.3, 0.7, -0.4])
@@ -197,64 +190,6 @@ def test_what_code_of_the_users_changes_between_steps_of_fit_is_found_in_the_sam
     assert found == pytest.approx(run(is_compiled=False), rel=1e-9)
 
 
-def _with(optimiser: SGD, **attributes: Any) -> SGD:
-    vars(optimiser).update(attributes)
-    return optimiser
-
-
-class _OwnRule(SGD):
-    def rule(self, numbers: Any, *more: Any) -> Any:
-        return super().rule(numbers, *more)
-
-
-class _Told(Module):
-    def forward(self, history: Any) -> None:
-        """As a callback, by a method of this library."""
-
-
-_OF_THE_USERS: dict[str, Callable[[MLP, SGD], dict[str, Any]]] = {
-    "callback": lambda model, sgd: {"callbacks": lambda history: None},
-    "a method of a class": lambda model, sgd: {"callbacks": _Told().__call__},
-    "metric": lambda model, sgd: {"metrics": [lambda outputs, targets: 0.0]},
-    "schedule": lambda model, sgd: {"schedule": lambda step, total: 1.0},
-    "a schedule in another": lambda model, sgd: {"schedule": warm_up(1, then=lambda *step: 1.0)},
-    "a step": lambda model, sgd: {"optimiser": _with(sgd, moved=lambda *a, f=sgd.moved: f(*a))},
-    "a rule": lambda model, sgd: {"optimiser": _with(sgd, rule=lambda *a, f=sgd.rule: f(*a))},
-    "an optimiser": lambda model, sgd: {"optimiser": _OwnRule(model.parameters(), 0.1)},
-    "loss": lambda model, sgd: {"loss": lambda output, target: (output - target) ** 2},
-    "penalty": lambda model, sgd: {"penalty": lambda parameters: l2(parameters, 0.1)},
-    "a module": lambda model, sgd: {"model": _Growing()},
-}
-_OURS: dict[str, Callable[[MLP, SGD], dict[str, Any]]] = {
-    "all": lambda model, sgd: {},
-    "more": lambda model, sgd: {"metrics": ["r2"], "schedule": cosine(), "penalty": None},
-    "an optimiser of ours": lambda model, sgd: {"optimiser": sgd},
-    "a sequence": lambda model, sgd: {"model": Sequential(model, "tanh")},
-}
-
-
-@pytest.mark.parametrize("title", [*_OF_THE_USERS, *_OURS])
-def test_fit_audits_each_epoch_unless_all_code_is_this_librarys(
-    title: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    audits: list[Any] = []
-    compare = cache.difference
-    monkeypatch.setattr(
-        cache, "difference", lambda *a, **b: (audits.append(1), compare(*a, **b))[1]
-    )
-
-    def count(epochs: int) -> int:
-        model = MLP(1, [2, 1], seed=0)
-        of_title = (_OF_THE_USERS | _OURS)[title](model, SGD(model.parameters(), 0.1))
-        given = {"model": model, "loss": mse, **of_title}
-        before = len(audits)
-        fit(X=_DATA, y=_DATA[:, 0], batch_size=4, epochs=epochs, health=False, **given)
-        return len(audits) - before
-
-    more = count(48) - count(16)
-    assert more >= 32 if title in _OF_THE_USERS else more <= 6
-
-
 # What does not depend on its arguments alone.
 
 
@@ -386,25 +321,6 @@ def test_a_leaf_that_is_made_on_the_way_is_no_difference(name: str) -> None:
     for _ in range(4):
         assert evaluate([2.0], [1.0, 3.0])[0] == pytest.approx(f.over([1.0, 3.0]).data)
     assert len(f.recordings) <= 2
-
-
-class _Starts(Module):
-    """It begins a sum with a new leaf, in a context that it remembers."""
-
-    def __init__(self) -> None:
-        self.w = [Value(0.5), Value(0.2)]
-
-    def forward(self, x: Any) -> Any:
-        return sum((w * x for w in self.w), Value(0.0))
-
-
-def test_a_training_goes_on_compiled_with_leaves_made_on_the_way() -> None:
-    model, one_by_one = _Starts(), _Starts()
-    data = X.tolist(), X.tolist()
-    history = fit(model, mse, *data, epochs=4, health=False)
-    assert not any("compiled" in note for note in history.notes)
-    fit(one_by_one, mse, *data, epochs=4, health=False, compiled=False)
-    assert model.state_dict() == pytest.approx(one_by_one.state_dict(), rel=1e-12)
 
 
 def test_a_leaf_that_is_made_on_the_way_and_kept_has_its_gradient() -> None:
@@ -605,27 +521,3 @@ def test_gradients_by_many_groups_of_parameters_make_few_programs() -> None:
         _, slope = loss.value_and_grad([parameter])([parameter.data], *data)
         np.testing.assert_allclose(slope, every[i : i + 1], rtol=1e-12)
     assert len(loss.programs()) < len(parameters)
-
-
-def test_what_a_callback_changes_in_a_model_is_seen_before_the_next_step() -> None:
-    """What `fit` records is this library's function; the model is in the names around it."""
-    data = np.random.default_rng(0).normal(size=(8, 2))
-
-    def losses(*, is_compiled: bool) -> list[float]:
-        model = MLP(2, [4, 1], activation="tanh", output_activation="linear", seed=0)
-
-        def change(history: Any) -> None:
-            if len(history["loss"]) == 3:
-                for neuron in model.layers[0].neurons:
-                    neuron.activation = engine.relu
-
-        history = fit(
-            model, mse, data, data[:, 0], optimiser=SGD(model.parameters(), 0.1),
-            epochs=6, batch_size=4, health=False, compiled=is_compiled, callbacks=change,
-        )  # fmt: skip
-        return history["loss"]
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = losses(is_compiled=True)
-    assert found == pytest.approx(losses(is_compiled=False), rel=1e-9)

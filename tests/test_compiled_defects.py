@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from needing import mostly_slow
 from replaying import all_near, near, value_and_slopes, walk
 
 from glassgrad import (
     MLP,
-    SGD,
     Dropout,
     Module,
     Neuron,
@@ -192,41 +190,6 @@ def test_comparisons_of_parameters_see_the_numbers_in_the_array(bend: str) -> No
         slope = grad(function(weight * 1.5), weight)
         assert (value, gradient[0]) == pytest.approx((function(weight * 1.5).data, slope), rel=1e-6)
         weight.data = 1.0
-
-
-def test_values_have_their_numbers_again_after_a_recording_that_fails() -> None:
-    weight = Value(1.0)
-
-    def fails(x: Any) -> Any:
-        if weight * x < 0:
-            raise LookupError("negative")
-        return weight * x
-
-    evaluate = compiled(fails).value_and_grad([weight])
-    with pytest.raises(LookupError):
-        evaluate([-2.0], [1.0])
-    assert weight.data == 1.0
-
-
-@pytest.mark.parametrize("bend", mostly_slow(BENDS))
-def test_a_training_takes_the_branches_of_its_own_numbers(bend: str) -> None:
-    X = np.linspace(-1.0, 1.0, 12).reshape(-1, 1)
-    runs = []
-    for is_compiled in (True, False):
-        model = MLP(1, [4, 1], activation=BENDS[bend], output_activation="linear", seed=3)
-        history = fit(
-            model,
-            mse,
-            X,
-            X[:, 0] ** 2,
-            epochs=6,
-            batch_size=4,
-            optimiser=SGD(model.parameters(), 0.01),
-            compiled=is_compiled,
-            health=False,
-        )
-        runs.append([*history["loss"], *engine.data_vector(model.parameters())])
-    np.testing.assert_allclose(runs[0], runs[1], rtol=1e-9)
 
 
 def test_threads_that_record_leave_the_numbers_as_they_were() -> None:

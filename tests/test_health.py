@@ -511,27 +511,6 @@ def test_health_is_part_of_a_history_in_json():
         history.health[0].loss = 0.0
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [  # How each type is checked is in test_decoding.py.
-        lambda health: [],
-        lambda health: {},
-        lambda health: {**health, "more": 1},
-        lambda health: {**health, "layers": [{}]},
-        lambda health: {**health, "layers": ["layer"]},
-        lambda health: {**health, "layers": 3},
-        lambda health: {**health, "verdicts": "healthy"},
-        lambda health: {**health, "layers": [{**health["layers"][0], "dead": "all"}]},
-    ],
-)
-def test_what_is_no_health_is_refused(damage):
-    history = History()
-    history.health[0] = check(network([2, 1]))
-    data = history.to_dict()
-    with pytest.raises(ValueError, match=r'This is no history of a training: its health\["0"\]'):
-        History.from_dict({**data, "health": {"0": damage(data["health"]["0"])}})
-
-
 def test_the_text_is_an_aligned_table_with_the_verdicts_below():
     lines = str(check(network([2, *[6] * 11, 1], "sigmoid"))).split("\n")
     assert lines[0].startswith("24 samples, loss ")
@@ -720,12 +699,6 @@ class Wired(Module):
         return self.last(outputs) + maximum(self.off.detach(), self.off * 2.0 - 5.0)
 
 
-def test_fit_looks_at_classifiers_as_it_does():
-    X, y = blobs(40, seed=1)
-    for found, wanted in looks_of_fit(network([2, 5, 3], "relu"), cross_entropy, X, y):
-        assert_same(found, wanted)
-
-
 class Branching(Module):
     """It takes another way for some samples."""
 
@@ -748,11 +721,29 @@ def partly_frozen():
     return model
 
 
-@pytest.mark.parametrize("make", [mixed, Wired, Branching, broken, partly_frozen])
-def test_fit_looks_at_a_model_as_check_health_does(make):
+class Text(Module):
+    def __init__(self):
+        self.table, self.head = Embedding(6, 2, seed=1), MLP(4, [3, 1], seed=2)
+
+    def forward(self, x):
+        return self.head([*self.table(x[0]), *self.table(x[1])])
+
+
+LETTERS = np.array([[i % 6, (i * 5 + 1) % 6] for i in range(12)])
+
+
+@pytest.mark.parametrize(
+    ("make", "loss", "data"),
+    [
+        *((make, mse, two_moons(40)) for make in (mixed, Wired, Branching, broken, partly_frozen)),
+        (lambda: network([2, 5, 3], "relu"), cross_entropy, blobs(40, seed=1)),
+        (Text, mse, (LETTERS, np.arange(12.0) / 12)),
+    ],
+)
+def test_fit_looks_at_a_model_as_check_health_does(make, loss, data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for found, wanted in looks_of_fit(make(), mse, *two_moons(40)):
+        for found, wanted in looks_of_fit(make(), loss, *data):
             assert_same(found, wanted)
 
 
@@ -764,17 +755,3 @@ def test_a_callback_that_changes_the_model_is_seen_by_the_last_look():
 
     history = fit(model, mse, X, y, epochs=1, callbacks=bend)
     assert_same(history.health[1], check_health(model, mse, X, y, most=8))
-
-
-def test_the_health_of_a_table_in_fit_is_that_of_check_health():
-    class Text(Module):
-        def __init__(self):
-            self.table, self.head = Embedding(6, 2, seed=1), MLP(4, [3, 1], seed=2)
-
-        def forward(self, x):
-            return self.head([*self.table(x[0]), *self.table(x[1])])
-
-    X, y = np.array([[i % 6, (i * 5 + 1) % 6] for i in range(12)]), np.arange(12.0) / 12
-    model = Text()
-    expected = check_health(model, mse, X, y, most=8)
-    assert fit(model, mse, X, y, epochs=1, progress=False).health[0] == expected

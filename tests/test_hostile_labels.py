@@ -17,6 +17,8 @@ import pytest
 from markup import svg_in
 from outputs import (
     CAN_DRAW,
+    ESCAPE,
+    GREEK,
     ZERO_WIDTH_JOINER,
     Dot,
     Html,
@@ -32,7 +34,7 @@ from outputs import (
     svg_texts,
 )
 
-from glassgrad import Backprop, Value, backprop, draw, engine, scope
+from glassgrad import Backprop, Value, backprop, derivation, draw, engine, scope
 from glassgrad.engine.printers import letters_and_index
 from glassgrad.engine.printing import short
 from glassgrad.engine.text import visible
@@ -48,6 +50,8 @@ BATCH = 40
 SIGNS = r"[Σ×\d]*"
 """Beside boxes and frames: the operations, and the slopes on the edges."""
 SECTION = "Hostile input"
+TEXT = re.compile(rf"\\text\{{(?:[^{{}}\\]|{ESCAPE.pattern})*\}}")
+COMMANDS = {"begin", "end", "frac", "partial", "cdot", "operatorname", "text", *GREEK.split("|")}
 MATHML = {"math", "mtable", "mtr", "mtd", "mrow", "msub", "mi", "mo", "mn", "mtext"}
 
 
@@ -205,10 +209,33 @@ def check_dot(source: str, plain: str, diagram: Diagram) -> None:
     assert {node: spaced(text) for node, text in found.texts.items()} == boxes
 
 
+def check_derivation(label: str) -> None:
+    """Its text and its LaTeX hold the label, literally."""
+    x, w = Value(2.0, label=f"{label}!"), Value(3.0, label=label)
+    y = engine.sech(x * w)
+    y.label = label
+    found = derivation(y, x)
+    assert not acting(found.text() + found.latex())
+    assert found.text().count("\n") == 4
+    check_latex_of_derivation(found.latex(), visible(f"{label}!"))
+
+
+def check_latex_of_derivation(latex: str, name: str) -> None:
+    """One name stands in it as a text, and outside of texts nothing is a command but ours."""
+    texts = TEXT.findall(latex)
+    assert name.replace(ZERO_WIDTH_JOINER, " ") in map(name_in_latex, texts)
+    rest = TEXT.sub("", latex)
+    assert set(re.findall(r"\\([A-Za-z]+)", rest)) <= COMMANDS | {"sech", "left", "right", "tanh"}
+    assert rest.count("{") == rest.count("}")
+    assert rest.count("&") == rest.count("&=") == 4
+    assert not set(rest) & set("$%#~")
+
+
 @pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
 def test_a_label_of_the_corpus(label: str, figure: Callable[..., None]) -> None:
     with hostile.survives(label):
         check([label] * 4)
+        check_derivation(label)
     figure(SECTION, "inputs of the fixed corpus", 1)
 
 
@@ -234,5 +261,9 @@ def test_random_labels(request: pytest.FixtureRequest, figure: Callable[..., Non
                 with hostile.survives(label, f"label, seed {seed}"):
                     check([label] * 4)
             raise
+        for seed, label in labels.items():
+            with hostile.survives(label, f"label, seed {seed}"):
+                check_derivation(label)
         count += len(labels)
     figure(SECTION, "labels drawn, stepped and written as DOT, SVG, HTML and LaTeX", count)
+    figure(SECTION, "labels in derivations, as text and LaTeX", count)

@@ -4,7 +4,6 @@ What a reader should see of a label is `engine.text.visible(label)`, no more and
 output keeps to it, whatever the label, is tested in `test_hostile_labels.py`.
 """
 
-import json
 import re
 import unicodedata
 import xml.etree.ElementTree as ET
@@ -14,7 +13,6 @@ import pytest
 from outputs import spaced
 
 from glassgrad import MLP, RenderingError, Value, draw, draw_dot, engine, scope
-from glassgrad.__main__ import main
 from glassgrad.engine.printing import columns, printing, short, spelled, width_of
 from glassgrad.engine.text import (
     clipped,
@@ -201,16 +199,6 @@ def test_an_error_shows_a_label_and_no_terminal_acts_on_it() -> None:
 def test_a_picture_too_large_for_points_is_an_error_and_no_empty_file() -> None:
     with pytest.raises(RenderingError, match="may be too large for png"):
         draw(square("x" * 300_000)).content("png")
-
-
-@pytest.mark.parametrize("name", ["θ", "名前", "été", "ﬁ", "ª", "_x1", "π_2", "שלום", "x" * 500])
-def test_the_command_line_takes_names_in_any_script(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([f"{name} * {name}", f"{name}=3", "--no-files", "--json"]) == 0
-    data = json.loads(capsys.readouterr().out)
-    label = unicodedata.normalize("NFKC", name)
-    assert [(n["label"], n["gradient"]) for n in data["nodes"]] == [(label, 6.0), ("output", 1.0)]
 
 
 def test_the_weights_of_a_neuron_have_the_same_number() -> None:

@@ -221,13 +221,6 @@ def test_huber_is_half_a_square_inside(residual: float, second: float) -> None:
     assert found.tolist() == [[second]]
 
 
-def test_a_newton_step_from_the_solution_of_a_huber_fit_stays_there() -> None:
-    def cost(p: list) -> Value:
-        return nn.huber([p[0] * x for x in (1.0, 2.0, 3.0)], [2.0, 4.0, 6.0])
-
-    assert hessian(cost)([2.0])[0, 0] == pytest.approx(14.0 / 3.0, rel=1e-14)
-
-
 @pytest.mark.parametrize(
     "function",
     [

@@ -240,13 +240,6 @@ def test_samples_of_which_few_are_labelled_are_trained(options):
         close(predict(model, X), predict(other, X))
 
 
-def test_a_class_of_weight_0_has_no_part_beside_an_infinite_logit():
-    for smoothing in (0.3, 1.0):
-        found = cross_entropy([math.inf, 0.0], 0, weight=[0.0, 1.0], label_smoothing=smoothing,
-                              reduction="sum")  # fmt: skip
-        assert found.data == math.inf
-
-
 def test_a_mean_that_forgets_its_weight_is_refused():
     """Also in `fit`, which gives a loss one sample at a time."""
     weighted = partial(cross_entropy, weight=[1.0, 5.0])
@@ -278,20 +271,23 @@ def test_a_training_with_weights_is_that_of_pytorch(compiled):
     close(predict(model, X), expected, 1e-11)
 
 
-def test_a_share_of_zero_takes_no_part_where_its_logit_is_minus_infinity():
+def test_a_share_or_weight_of_zero_takes_no_part_beside_an_infinite_logit():
     found, gradient = of_ours(cross_entropy, [-INF, 0.0, 0.0], [0.0, 0.5, 0.5])
     close(found, math.log(2.0))
     close(gradient, [0.0, 0.0, 0.0])
-    assert cross_entropy([-INF, 0.0], 0).data == INF
-    for weight in (1.0, Value(1.0)):
-        weights = {"weight": [weight, weight], "reduction": "sum"}
-        assert cross_entropy([-INF, 0.0], 1, **weights).data == 0.0
-    assert (
-        cross_entropy([-INF, 0.0], [0.0, 1.0], weight=[0.0, 2.0], label_smoothing=0.5).data == 0.0
-    )
-    assert cross_entropy([-INF, 0.0], [0.5, 0.5]).data == INF
-    assert cross_entropy([-INF, 0.0], 0, label_smoothing=1.0).data == INF
-    assert cross_entropy([-INF, 0.0], 0, weight=[0.0, 1.0], reduction="sum").data == 0.0
+    total, light = {"reduction": "sum"}, {"reduction": "sum", "weight": [0.0, 1.0]}
+    for logit, target, options, expected in (
+        (-INF, 0, {}, INF),
+        (-INF, 1, {**total, "weight": [1.0, 1.0]}, 0.0),
+        (-INF, 1, {**total, "weight": [Value(1.0), Value(1.0)]}, 0.0),
+        (-INF, [0.0, 1.0], {"weight": [0.0, 2.0], "label_smoothing": 0.5}, 0.0),
+        (-INF, [0.5, 0.5], {}, INF),
+        (-INF, 0, {"label_smoothing": 1.0}, INF),
+        (-INF, 0, light, 0.0),
+        (INF, 0, {**light, "label_smoothing": 0.3}, INF),
+        (INF, 0, {**light, "label_smoothing": 1.0}, INF),
+    ):
+        assert cross_entropy([logit, 0.0], target, **options).data == expected
 
 
 def test_a_nan_is_never_masked():
@@ -431,29 +427,6 @@ def test_compiled_is_eager(title, reduction):
         alone, expected = compiled_loss(leaf, t), loss(w * leaf, t, **options)
         close(alone.data, expected.data)
         close(grad(alone, leaf), grad(expected, leaf))
-
-
-def test_one_recording_serves_all_classes():
-    recorded = []
-
-    def loss_of(z, t):
-        recorded.append("once more")
-        return cross_entropy(z, t)
-
-    compiled_loss = compiled(loss_of, audit=False)  # an audit runs the function too
-    generator = np.random.default_rng(3)
-    logits, classes = 10.0 * generator.normal(size=(40, 6)), generator.integers(0, 6, size=40)
-    eager = cross_entropy(logits, classes)
-    close(compiled_loss.over(logits, classes).data, eager.data)
-    for z, k in zip(logits, classes):
-        leaves = [Value(x) for x in z], [Value(x) for x in z]
-        losses = compiled_loss(leaves[0], int(k)), cross_entropy(leaves[1], int(k))
-        for loss in losses:
-            loss.backward()
-        close(losses[0].data, losses[1].data)
-        np.testing.assert_allclose(*map(grad_vector, leaves), rtol=1e-12, atol=1e-15)
-    assert len(recorded) <= 3  # for all samples at once, for numbers, for Values
-    assert math.isnan(compiled_loss([1.0] * 6, 6).data)
 
 
 # Refusals

@@ -126,6 +126,7 @@ def test_a_confusion_is_plotted() -> None:
     (axes,) = figure.axes
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("right", "taken for")
     assert [text.get_text() for text in axes.texts] == list("110010101")
+    assert [text.get_color() for text in axes.texts][3:5] == ["black", "white"]
     assert axes.get_xticks().tolist() == [0, 1, 2]
     np.testing.assert_array_equal(
         axes.images[0].get_array(), [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.5, 0.0, 0.5]]

@@ -25,6 +25,7 @@ from glassgrad import (
     Perceptron,
     Projection,
     Scope,
+    Sequential,
     Value,
     no_grad,
     scope,
@@ -152,6 +153,8 @@ def test_modules_thousands_deep_are_walked():
 def test_every_real_number_may_be_in_a_state():
     n = Neuron(3)
     n.load_state_dict({"b": 1, "w.0": Fraction(1, 2), "w.1": np.float32(0.25), "w.2": np.int64(3)})
+    assert n.state_dict() == {"w.0": 0.5, "w.1": 0.25, "w.2": 3.0, "b": 1.0}
+    n.load_state_dict({name: np.array(number) for name, number in n.state_dict().items()})
     assert n.state_dict() == {"w.0": 0.5, "w.1": 0.25, "w.2": 3.0, "b": 1.0}
     assert {type(number) for number in n.state_dict().values()} == {float}
 
@@ -287,6 +290,8 @@ REPRS = [
     (lambda: Projection(2, 3), "Projection(2 → 3, 6 parameters)"),
     (lambda: Perceptron(2), "Perceptron(2, 3 parameters)"),
     (lambda: Elementwise("relu"), "Elementwise(relu, 0 parameters)"),
+    (lambda: Sequential(Layer(1, 2), "relu", Odd(), Dropout(0.5)),
+     "Sequential(Layer(1 → 2, tanh) → relu → Odd → Dropout(0.5), 11 parameters)"),
     (Module, "Module(0 parameters)"),
     (lambda: Made(None, left=(left := MLP(1, [1])), both=[Odd(), left], scale=Value(1.0)), TREE),
 ]  # fmt: skip

@@ -339,6 +339,7 @@ def test_functions_of_the_engine_on_arrays_of_values() -> None:
     array = values(2, 3)
     assert data(engine.tanh(array)) == pytest.approx(np.tanh(data(array)), rel=1e-15)
     assert data(engine.maximum(array, 0.5)) == pytest.approx(np.maximum(data(array), 0.5))
+    assert data(engine.maximum(Value(2.0), ARRAY)).tolist() == np.maximum(2.0, ARRAY).tolist()
     chosen = engine.where(array > 0.5, array, 0.0)
     assert data(chosen) == pytest.approx(np.where(data(array) > 0.5, data(array), 0.0))
     assert engine.sum(array[0]).data == pytest.approx(data(array)[0].sum())

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from glassgrad import MLP, Neuron, Value, backprop, compiled, draw, draw_program, fit, mse, sine
-from glassgrad.__main__ import main
 from glassgrad.engine.files import plain_file, write_file
 
 pytestmark = pytest.mark.system("POSIX")
@@ -95,20 +94,6 @@ def test_what_is_no_plain_file_stays(
     assert (path.stat().st_mode, path.lstat().st_mode) == (before.st_mode, link.st_mode)
     assert path.stat().st_ino == before.st_ino
     assert len(os.listdir(folder)) == 1 + through_a_link, "something was left behind"
-
-
-@pytest.mark.parametrize("name", ["graph.svg", "steps.html"])
-@pytest.mark.parametrize("make", KINDS)
-def test_the_command_line_writes_all_files_or_none(
-    make: Callable, name: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make(folder / name)
-    assert main(["x * y", "x=2", "y=3"]) == 1
-    assert capsys.readouterr().err == (
-        f"glassgrad: cannot write to {name}: this is a pipe, a device or a socket, not a plain "
-        "file; choose another name.\n"
-    )
-    assert os.listdir(folder) == [name]
 
 
 def test_a_folder_is_no_plain_file(folder: Path) -> None:

@@ -250,6 +250,8 @@ def test_the_first_rate_is_there_before_the_first_step() -> None:
 def test_a_rule_is_any_function() -> None:
     schedule = Schedule(optimiser([1.0]), lambda step, total: 1.0 / (1 + step))
     assert rates_of(schedule, 3) == [[1.0], [1 / 2], [1 / 3], [1 / 4]]
+    after = warm_up(2, lambda step, total: 0.25 + step)  # from its own first step on
+    assert [after(step, None) for step in (1, 2, 3)] == [0.5, 0.25, 1.25]
 
 
 def test_rates_set_by_hand_are_overwritten() -> None:

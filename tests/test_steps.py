@@ -166,14 +166,9 @@ def test_changed_data_leave_what_was_computed(name: str) -> None:
 
 
 @SEEDS
-def test_there_is_one_step_for_each_edge_that_carries_a_derivative(seed: int) -> None:
+def test_there_is_one_step_for_each_edge_which_can_be_checked_by_hand(seed: int) -> None:
     steps = backprop(random_graph(seed))
     assert [(step.node, step.operand) for step in backward_steps(steps)] == edges_that_carry(steps)
-
-
-@SEEDS
-def test_every_step_can_be_checked_by_hand(seed: int) -> None:
-    steps = backprop(random_graph(seed))
     gradients, received = {steps.root: 1.0}, defaultdict(int)
     uses = defaultdict(int)
     for step in backward_steps(steps):
@@ -260,14 +255,6 @@ def test_the_formula_of_a_local_derivative_evaluates_to_it(row: Operation) -> No
             assert evaluated(step.formula, names) == pytest.approx(step.local, rel=1e-14)
 
 
-@ROWS
-def test_the_formula_of_a_value_evaluates_to_it(row: Operation) -> None:
-    steps, names = row_steps(row)
-    for step in steps:
-        if step.phase == "forward":
-            assert evaluated(step.formula, names) == pytest.approx(step.value, rel=1e-14)
-
-
 @pytest.mark.parametrize("seed", range(1, 60, 6))
 def test_formulas_in_random_graphs_evaluate_to_the_local_derivatives(seed: int) -> None:
     """Of rows beside each other, whose operands are nodes with names of their own."""
@@ -280,15 +267,6 @@ def test_formulas_in_random_graphs_evaluate_to_the_local_derivatives(seed: int) 
             assert number == pytest.approx(step.local, rel=1e-12, abs=1e-15)
             checked += 1
     assert checked > 0
-
-
-@ROWS
-def test_the_formula_in_latex_is_balanced_and_names_the_operands(row: Operation) -> None:
-    steps, _ = row_steps(row)
-    for step in backward_steps(steps):
-        latex = step.formula_latex
-        assert latex.count("{") == latex.count("}")
-        assert latex.count(r"\left(") == latex.count(r"\right)")
 
 
 def test_a_rule_that_is_no_formula_has_a_number() -> None:
@@ -419,54 +397,22 @@ def test_differences_agree_with_the_gradients_of_smooth_graphs(seed: int) -> Non
         assert steps.check(index) == pytest.approx(gradient, rel=1e-6, abs=1e-8)
 
 
-def finding_at_leaf(y: Value) -> tuple[float | None, str]:
-    """What differences say of the first leaf: the estimate, and the doubt about it."""
-    steps = backprop(y)
-    leaf = next(node.index for node in steps.diagram if not node.parents and not node.is_constant)
-    return steps.check(leaf), steps.finding(leaf).doubt
-
-
-@pytest.mark.parametrize(
-    ("compute", "x"),
-    [
-        (engine.log, 1e-7),
-        (lambda x: 1 / x, 1e-7),
-        (engine.sqrt, 1e-9),
-        (lambda x: (x * 5e-9).relu(), 1.0),
-        (lambda x: x * 1e12, 3.0),
-        (lambda x: x * 1e-12, 3.0),
-        (lambda x: x * 0.0, 3.0),
-    ],
-)
-def test_differences_know_no_scale(compute: Callable[[Value], Value], x: float) -> None:
-    y = compute(leaf := Value(x))
-    found, doubt = finding_at_leaf(y)
-    assert doubt == ""
-    assert found == pytest.approx(engine.grad(y, leaf), rel=1e-9)
-
-
 @pytest.mark.parametrize(
     ("compute", "x", "doubt"),
     [
         (engine.relu, 0.0, "kink"),
-        (lambda x: x.relu() * 0.001, 0.0, "kink"),
-        (lambda x: abs(x) * 1e-12, 0.0, "kink"),
-        (lambda x: engine.maximum(x, 1.0), 1.0, "kink"),
         (engine.sqrt, 0.0, "edge"),
-        (lambda x: x**1.5, 0.0, "edge"),
-        (lambda x: x * 2.0, math.nan, "edge"),
-        (lambda x: x * 2.0, math.inf, "edge"),
         (lambda x: x + engine.step(x - 1.0), 1.0, "unsettled"),
-        (lambda x: x + 1e20, 1.0, "lost"),
-        (lambda x: (x + 1e16) - 1e16, 1.3, "lost"),
         (lambda x: x * 1e-20 + 1.0, 1.0, "lost"),
-        (engine.sigmoid, 100.0, "lost"),
     ],
 )
 def test_where_differences_tell_no_slope_they_say_why(
     compute: Callable[[Value], Value], x: float, doubt: str
 ) -> None:
-    assert finding_at_leaf(compute(Value(x))) == (None, doubt)
+    """Where that is so is the business of `test_check.py`."""
+    steps = backprop(compute(leaf := Value(x)))
+    place = steps.diagram.values[leaf]
+    assert (steps.check(place), steps.finding(place).doubt) == (None, doubt)
 
 
 def test_the_update_moves_every_leaf_against_its_gradient() -> None:

@@ -143,6 +143,7 @@ def test_every_row_is_a_function_of_the_package(row: Operation) -> None:
 def test_every_row_is_described(row: Operation) -> None:
     assert row.about.endswith(".")
     assert row.about in row.__doc__
+    assert isinstance(row, Reduction) or getattr(Value, row.name).__doc__ == row.__doc__
     assert row.name in repr(row)
     assert row.notation.text.count("%s") == row.notation.latex.count("%s") > 0
 

@@ -192,14 +192,6 @@ def test_samples_are_of_all_kinds(kind: Callable) -> None:
     assert losses[0] == losses[1] == losses[2]
 
 
-def test_a_state_of_arrays_of_no_axes() -> None:
-    model = MLP(2, [1], seed=0)
-    state = model.state_dict()
-    other = MLP(2, [1], seed=1)
-    other.load_state_dict({name: np.array(number) for name, number in state.items()})
-    assert other.state_dict() == state
-
-
 def test_a_drawing_of_an_array_of_no_axes() -> None:
     x = Value(3.0, label="x")
     assert str(draw(np.array(x * x))) == str(draw(x * x))
