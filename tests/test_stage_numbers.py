@@ -678,17 +678,21 @@ def test_a_network_shows_each_number_where_it_belongs(new_page: Pages) -> None:
             continue
         at = int(says["layer"].removeprefix("layer ")) - 1
         layer, sources = right[at], len(right[at]["in"])
-        weights, gradients, *new = one.root.locator(".gg-drawer-table > div table").evaluate_all(
-            TABLES
-        )
-        names = [f"neuron {k + 1}" for k in range(sources)] if at else ["x1", "x2"]
+        tables = one.root.locator(".gg-drawer-table > div table").evaluate_all(TABLES)
+        is_back = says["phase"] == "backward"
+        weights, gradients, *others = [tables[1], tables[0], *tables[2:]] if is_back else tables
+        new = others if says["phase"] == "update" else []
+        names = [f"neuron {k + 1}" for k in range(sources)] if at else ["x₁", "x₂"]
         assert weights[1] == gradients[1] == ["neuron", *names, "bias"]
         for (_, _, rows), w, b in ((weights, "W", "b"), (gradients, "∂W", "δ")):
             assert [row[0] for row in rows] == [f"neuron {k + 1}" for k in range(len(layer["W"]))]
             for cells, in_w, in_b in zip(rows, layer[w], layer[b], strict=True):
                 assert cells[1:] == [short(x) for x in (*in_w, in_b)]
                 compared += len(cells) - 1
-        assert len(new) == (says["phase"] == "update")
+        assert len(others) == (says["phase"] == "update" or (is_back and at + 1 < len(right)))
+        for _, _, rows in others if is_back else []:  # the weights by which δ came
+            next_rows = zip(rows, right[at + 1]["W"], right[at + 1]["b"], strict=True)
+            assert all(row[1:] == [short(x) for x in (*w, b)] for row, w, b in next_rows)
         for _, _, rows in new:
             for k, row in enumerate(rows):
                 before = (*layer["W"][k], layer["b"][k])

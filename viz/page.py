@@ -108,7 +108,7 @@ def _mistakes(steps: Steps) -> str:
         return "<p>What wrong engines get, for a graph of this size: print(steps.mistakes()).</p>"
     mistakes = Mistakes(steps)
     rows = [mistakes.headings(), *(cells for _, cells in mistakes.rows())]
-    reasons = (f"<li>{html.escape(f'{m.name}: {m.why}')}" for m in mistakes)
+    reasons = (f"<li>{html.escape(f'{m.name}: {m.why}')}</li>" for m in mistakes)
     caption = "Classic mistakes: the gradients of the right engine, and of four wrong ones"
     return (
         f'<div class="gg-mistakes">{markup.scrolling_table(caption, rows, "gg-wrong", "≠")}'
