@@ -76,8 +76,8 @@ def pages() -> dict[str, tuple[Steps, str, str, str]]:
 
     "" is the level that a page begins with, and no drawer.
     """
-    network, long = backprop(_network()), backprop(chain(1_000))
-    count = f"{len(network.diagram)} nodes"
+    network, batch, long = backprop(_network()), backprop(_batch()), backprop(chain(1_000))
+    count, more = (f"{len(steps.diagram)} nodes" for steps in (network, batch))
     return {
         "a chain of 100 nodes": (backprop(chain(100)), "x", "", ""),
         "a chain of 1,000 nodes": (long, "x", "", ""),
@@ -85,6 +85,7 @@ def pages() -> dict[str, tuple[Steps, str, str, str]]:
         "a chain of 1,000 nodes, with wrong engines": (long, "x", "", "mistakes"),
         f"MLP(2, [16, 16, 1]), {count}, by layers": (network, "x1", "network", ""),
         f"MLP(2, [16, 16, 1]), {count}, all scalars": (network, "x1", "scalars", ""),
+        f"MLP(2, [8, 8, 1]) on 4 samples, {more}, by layers": (batch, "x1", "network", ""),
     }
 
 
@@ -99,6 +100,11 @@ def chain(length: int) -> Value:
 def _network() -> Value:
     prediction = MLP(2, [16, 16, 1], seed=0)([Value(1.0, label="x1"), Value(-2.0, label="x2")])
     return (prediction - 1.0) ** 2
+
+
+def _batch() -> Value:
+    network, x = MLP(2, [8, 8, 1], seed=0), Value(1.0, label="x1")
+    return sum((network([x + k, 0.5 * k]) - 1.0) ** 2 for k in range(4))
 
 
 def _opened(browser: Any, steps: Steps) -> Any:
