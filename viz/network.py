@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from itertools import zip_longest
+from itertools import chain, repeat, zip_longest
 from typing import Any, TypeAlias
 
 from glassgrad.engine import TABLE, Scope
@@ -147,12 +147,12 @@ class _Neurons:
             if operation in _SUMS:
                 terms += reversed(node.parents)
             elif operation in _PRODUCTS:
-                for pair in zip(node.parents[:half], node.parents[half:]):
-                    of_module = [i for i in pair if self._is_weight(i, node)]
-                    source = pair[of_module == [pair[0]]]
-                    if len(of_module) != 1 or source in own or source in weights:
+                for a, b in zip(node.parents[:half], node.parents[half:]):
+                    is_first = self._is_weight(a, node)
+                    weight, source = (a, b) if is_first else (b, a)
+                    if is_first == self._is_weight(b, node) or source in own or source in weights:
                         return None
-                    weights[source] = of_module[0]
+                    weights[source] = weight
             elif node.parents:
                 return None
             elif not (node.is_constant and node.data == 0.0):  # a sum may begin with a plain 0
@@ -193,7 +193,7 @@ class _Neurons:
         samples.sort(key=lambda layers: layers[-1][0].out)
         are_all = sum(map(len, samples)) == len(calls)
         are_alike = all(_weights(layers) == _weights(samples[0]) for layers in samples)
-        return samples if are_all and are_alike and self._are_stacked(samples) else None
+        return samples if are_all and are_alike and self._are_alone(samples) else None
 
     def _calls(self) -> list[list[Unit]]:
         """Units that stand side by side: on the same sources, each with weights of its own.
@@ -235,35 +235,46 @@ class _Neurons:
                     by_out[out] = replace(by_out[out], out=end)
         return list(by_out.values())
 
-    def _are_stacked(self, samples: Sequence[Layers]) -> bool:
-        """Whether what units compute is read by themselves, and their outputs by the next layer.
-
-        Modules compute nothing else than what is around the network; each weight is of one place.
-        """
-        diagram, computed = self.diagram, set[int]()
+    def _are_alone(self, samples: Sequence[Layers]) -> bool:
+        """Whether modules compute these layers, and nothing beside what is around the network."""
+        computed = set[int]()
         around: set[Scope | None] = {None}
         for layers in samples:
-            weights = [i for units in _weights(layers) for unit in units for i in unit]
-            behind = self._between(layers[0][0].weights, ())
-            if len({*weights}) < len(weights) or not behind.isdisjoint(weights):
+            members = [[self._between([u.out], u.weights) for u in units] for units in layers]
+            if not self._are_stacked(layers, members):
                 return False
-            parts = [[self._between([u.out], u.weights) for u in units] for units in layers]
-            for units, own, after in zip_longest(layers, parts, parts[1:], fillvalue=None):
-                reading = None if after is None else set[int]().union(*after)
-                for unit, members in zip(units or (), own or ()):
-                    leaves = {i for i in members if not diagram[i].parents}
-                    others = leaves - {*unit.weights.values(), unit.bias}
-                    if not all(diagram[i].is_constant for i in others):
-                        return False
-                    for i in members - leaves:
-                        allowed = members if i != unit.out else reading
-                        if allowed is not None and not allowed.issuperset(diagram.readers[i]):
-                            return False
-                    computed |= members - leaves
-                    scope = self.scopes[unit.total]
-                    around |= {*(scope.chain() if scope else ())}
-        beside = (node.index for node in diagram if node.parents and node.index not in computed)
-        return all(self.scopes[i] in around for i in beside)
+            computed = computed.union(*chain.from_iterable(members))
+            scopes = {self.scopes[unit.total] for units in layers for unit in units}
+            around |= {each for scope in scopes if scope for each in scope.chain()}
+        operations = (node.index for node in self.diagram if node.parents)
+        return all(self.scopes[i] in around for i in operations if i not in computed)
+
+    def _are_stacked(self, layers: Layers, members: Sequence[Sequence[AbstractSet[int]]]) -> bool:
+        """Whether each weight is of one unit, what units compute is read by themselves, and their
+        outputs by the next layer. The last one may be read by anything.
+        """
+        weights = [i for units in _weights(layers) for unit in units for i in unit]
+        behind = self._between(layers[0][0].weights, ())
+        if len({*weights}) < len(weights) or not behind.isdisjoint(weights):
+            return False
+        for units, own, after in zip(layers, members, [*members[1:], None]):
+            reading = None if after is None else frozenset[int]().union(*after)
+            if not all(map(self._is_closed, units, own, repeat(reading))):
+                return False
+        return True
+
+    def _is_closed(
+        self, unit: Unit, members: AbstractSet[int], reading: AbstractSet[int] | None
+    ) -> bool:
+        known = {*unit.weights.values(), unit.bias}
+        for i in members:
+            node, allowed = self.diagram[i], reading if i == unit.out else members
+            if not node.parents:
+                if not node.is_constant and i not in known:
+                    return False
+            elif allowed is not None and not {*self.diagram.readers[i]} <= allowed:
+                return False
+        return True
 
     def _between(self, outs: Iterable[int], sources: Container[int]) -> set[int]:
         """What numbers are computed from, back to some sources, and themselves."""
