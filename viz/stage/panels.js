@@ -84,17 +84,17 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
   if (all.length) {
     reachable(box, "group", "Formula: arrow keys go through its parts, Enter goes to the step");
     let at = -1;
+    const pointed = () => Number(all[at].dataset.n);
     on(box, "keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (event.key === "Enter" && at >= 0) { pick(Number(all[at].dataset.n)); event.stopPropagation(); }
+      if (event.key === "Enter" && at >= 0) { pick(pointed()); event.stopPropagation(); }
       if (!by || isShortcut(event)) { return; }
       taken(event);
-      if (at >= 0) { point(Number(all[at].dataset.n), false); }
       at = (at + by + all.length) % all.length;
-      point(Number(all[at].dataset.n), true);
+      point(pointed(), true);
       bring(all[at]);
     });
-    on(box, "blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
+    on(box, "blur", () => { if (at >= 0) { point(null, false); at = -1; } });
   }
   return { show(step, node, text, part, of) {
     const isInner = isOwn(of) && !(html && step.isLayer);
@@ -432,6 +432,7 @@ function longTableIn(place, headings, { textsOf, mark, begin = () => undefined }
       [...widest.cells].forEach((cell) => put(cell, ""));
       draw(0);
       measure();
+      draw(0); /* now the gaps are as high as the rows that they stand for */
       for (let i = 0; count > rows.length && i < count; i += 1) { widen(textsOf(i)); }
     }
     if (at !== null) { bring(at); }
@@ -443,7 +444,7 @@ function longTableIn(place, headings, { textsOf, mark, begin = () => undefined }
   function isOpen() { return count > 0 && !place.hidden; }
 
   function measure() {
-    height = rows.length ? rectOf(rows[0]).height : 0;
+    height = rows.length ? rectOf(rows[rows.length - 1]).height : 0; /* the first has half a border less */
     most = 2 * AROUND + (height ? Math.ceil(scroller.clientHeight / height) : 0);
   }
 

@@ -343,14 +343,14 @@ function setUp(root, moved) {
   /* Marks a node that is pointed at, wherever: its terms, its box and operation, the lines from it to where
      it is used, and the rows of the steps that arrive at it. Another one is pointed at no more. */
   function point(i, isOn) {
-    page.querySelectorAll(".gg-hover").forEach((part) => part.classList.remove("gg-hover"));
+    page.querySelectorAll(".gg-hover").forEach((part) => tell(part, "gg-hover", false));
     if (isOn) { mark(i); }
   }
 
   function mark(i) {
     const uses = graph.nodes.flatMap(({ p }, to) => p.map((parent, k) => (parent === i ? `[data-e="${to}_${k}"]` : "")));
     const parts = [`[data-n~="${i}"]`, `[data-o="${i}"]`, `[data-e="${i}"]`, ...uses.filter(Boolean)];
-    page.querySelectorAll(parts.join()).forEach((part) => part.classList.add("gg-hover"));
+    page.querySelectorAll(parts.join()).forEach((part) => tell(part, "gg-hover", true));
   }
 
   /* Levels. */
