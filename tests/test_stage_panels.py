@@ -170,3 +170,37 @@ def test_a_wrong_engine_that_is_right_here_says_why(new_page: Pages) -> None:
     assert said == "= instead of +=:\nthe same as right: x₂ is used once"
     assert one.root.locator(".gg-uses:not(.gg-beside)").count() == 0
     assert not one.root.locator(".gg-equation.gg-small").count()
+
+
+TOPS = """root => { const {top} = root.querySelector(".gg-drawer-body").getBoundingClientRect();
+  return [".gg-words", ".gg-nudge"].map(name => root.querySelector(name).getBoundingClientRect())
+    .filter(part => part.height).map(part => part.top - top); }"""
+
+
+def test_each_drawer_opens_at_its_beginning(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), PHONE)
+    one.go(14)
+    for key in "tw", "te":
+        one.press(*key)
+        (top,) = one.root.evaluate(TOPS)
+        assert 0 <= top < 130
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_wrong_engines_can_be_chosen_beside_whatever_row(
+    size: dict[str, int], new_page: Pages
+) -> None:
+    one = opened(new_page, repeated(), size)
+    for drawer in "t", "m":
+        one.press(drawer)
+        assert one.root.locator(".gg-choices").is_visible() == (drawer == "m")
+    one.root.evaluate("root => root.stage.go(root.stage.count - 10)")
+    body = one.root.locator(".gg-drawer-body").evaluate("""body => { body.scrollTop = 9999;
+      return [body.scrollTop, body.getBoundingClientRect().top]; }""")
+    buttons = one.root.locator(".gg-choices").bounding_box()
+    assert body[0] > 100
+    assert buttons["y"] + buttons["height"] <= body[1]
+    cut = "all => all.filter(part => part.scrollWidth > part.clientWidth).length"
+    assert one.root.locator(".gg-choices button").evaluate_all(cut) == 0
+    one.root.get_by_role("button", name="leaves not zeroed").click()
+    assert one.root.locator("th.gg-chosen").inner_text() == "leaves not zeroed"

@@ -388,7 +388,7 @@ function drawersIn(place, bar, opened) {
   function toggle(name) { open(now === name ? null : name); }
 
   function open(name) {
-    const opener = now && hasKeys(box) ? drawers.get(now).opener : null;
+    const opener = now && hasKeys(box) ? drawers.get(now).opener : null, isOther = name !== now;
     now = name;
     drawers.forEach(({ content, opener, label }, each) => {
       content.hidden = each !== name;
@@ -396,6 +396,7 @@ function drawersIn(place, bar, opened) {
       if (each === name) { title.textContent = label; set(body, "aria-label", label); }
     });
     box.hidden = name === null;
+    if (isOther) { body.scrollTo(0, 0); }
     if (box.hidden && opener) { giveKeys(opener); } /* it was in what is gone */
     opened(name);
   }
@@ -575,7 +576,8 @@ const WHY = [ /* of WRONG_ENGINES, in their order */
 /* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
 function mistakesIn(place, choose) {
   make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the picture, step for step.");
-  const choices = make("div", "gg-choices", place), why = make("p", "gg-why", place);
+  const choices = make("div", "gg-choices"), why = make("p", "gg-why", place);
+  place.parentNode.before(choices); /* there they stay while the table scrolls */
   set(choices, "role", "group");
   set(choices, "aria-label", "Wrong engines");
   const names = Object.keys(WRONG_ENGINES);
