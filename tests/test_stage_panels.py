@@ -204,3 +204,24 @@ def test_wrong_engines_can_be_chosen_beside_whatever_row(
     assert one.root.locator(".gg-choices button").evaluate_all(cut) == 0
     one.root.get_by_role("button", name="leaves not zeroed").click()
     assert one.root.locator("th.gg-chosen").inner_text() == "leaves not zeroed"
+
+
+RESULTS = """root => [...root.querySelectorAll(".gg-drawer-table tbody tr[data-phase]")].map(row => {
+  const body = root.querySelector(".gg-drawer-body").getBoundingClientRect();
+  const range = document.createRange(), texts = [...row.cells].map(cell => cell.textContent);
+  range.selectNodeContents(row.lastChild);
+  return [row.dataset.phase, texts, range.getBoundingClientRect().right <= body.right];
+})"""
+
+
+def test_in_every_window_the_results_of_forward_and_update_are_seen(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), DESK)
+    one.press("t")
+    told = [texts for _, texts, _ in one.root.evaluate(RESULTS)]
+    assert len(told) == len(one.steps)
+    for size in reversed(SIZES):
+        one.root.page.set_viewport_size(size)
+        one.root.page.evaluate(PAINTED)
+        found = one.root.evaluate(RESULTS)
+        assert [texts for _, texts, _ in found] == told, "in their order, whatever is spanned"
+        assert all(seen for phase, _, seen in found if phase != "backward" or size is DESK)

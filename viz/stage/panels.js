@@ -507,6 +507,7 @@ function rowsIn(place, first, { go, point, mark }) {
       tell(row, "gg-secret", isAsked && i === now);
       tell(row, "gg-future", isPredicting && i > now);
       set(row, "aria-current", i === now ? "step" : false);
+      spread([...row.cells]);
     },
     begin: (row) => {
       on(row, "click", () => go(row.at));
@@ -526,6 +527,15 @@ function rowsIn(place, first, { go, point, mark }) {
     seen = { graph, steps, now, isPredicting, isAsked };
     table.show(steps.length, isMoved ? now : null, isNew);
   };
+
+  /* In a narrow window the last columns are right of its edge: a result begins in the first that is empty. */
+  function spread(cells) {
+    const result = cells.pop(), isNarrow = matchMedia("(max-width: 1040px)").matches;
+    let end = cells.length;
+    while (isNarrow && !cells[end - 1].textNow) { end -= 1; }
+    cells.forEach((cell, k) => { cell.hidden = k >= end; });
+    result.colSpan = cells.length - end + 1;
+  }
 }
 
 /* The step in words, with the line of the program and the check by differences. */
