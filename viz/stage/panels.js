@@ -227,7 +227,7 @@ function timelineIn(place, go, first, all) {
         });
       } else {
         part.bar.style.width = 100 * done / part.length + "%";
-        tell(part.bar, "gg-here", now >= part.start && now < part.start + part.length);
+        tell(part.bar, "gg-here", part.isHere);
       }
     });
     fitNames();

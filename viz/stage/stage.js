@@ -289,20 +289,22 @@ function setUp(root, moved) {
     makeWay(camera.view());
   }
 
-  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing of it,
-     and of what stands beside it nothing either, if there is such a corner. */
+  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing that
+     is seen. Where there is no such corner the minimap covers nothing of the step, and lets the rest shine through. */
   function makeWay(view) {
     const room = camera.room(), gapsOf = (boxes) => boxes.map((box) => {
       const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
       return { left, top, right: room.width - left - view.scale * box.width, bottom: room.height - top - view.scale * box.height };
     });
-    const own = gapsOf(picture.boxesOf(steps[now])), seen = layout.cut ? gapsOf(layout.boxes.filter(Boolean)) : own;
+    const own = gapsOf(picture.boxesOf(steps[now])), seen = gapsOf(picture.spots.filter(Boolean))
+      .filter(({ left, right, top, bottom }) => max(left, right) < room.width && max(top, bottom) < room.height);
     const putIn = (part, { width, height }, corners) => {
       const size = { left: width, right: width, top: height, bottom: height };
       const free = (gaps) => corners.find((corner) => gaps.every((gap) => corner.split(" ").some((side) => gap[side] > size[side] + 12)));
-      const found = free(seen) || free(own);
+      const clear = free(seen), found = clear || (part === minimap && free(own));
       part.dataset.corner = found || corners[0];
       part.style.visibility = found ? "" : "hidden";
+      part.style.opacity = clear ? "" : 0.3;
     };
     const all = ["bottom right", "bottom left", "top right", "top left"];
     putIn(minimap, mapSize, all);
@@ -420,7 +422,7 @@ function setUp(root, moved) {
   function show(isNew) {
     if (isNew) { isTurning = true; settle(); isTurning = false; }
     if (!picture) { return; }
-    const step = steps[now], hidden = isHidden();
+    const step = steps[now], hidden = isHidden(), drawer = drawers.isOpen();
     const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
     const known = isNetwork() ? null : knownAfter(graph, full, at, hidden);
     const sentence = written(graph, step.asks, step) + (hidden ? "what?" : written(graph, step.tells, step));
@@ -436,13 +438,13 @@ function setUp(root, moved) {
     tell(page, "at", step.phase === "seed" ? "backward" : step.phase);
     if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden); }
     if (held !== null) { giveKeys((held && picture.box(Number(held))) || root); held = null; }
-    showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
-    if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
+    showRows(graph, steps, now, isPredicting, hidden, drawer === "table");
+    if (drawer === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = !isNetwork() || isPredicting; /* they have the answers */
-    if (isNetwork() && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
-    if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
-    if (drawers.isOpen() === "explore") { experiments(); }
-    if (drawers.isOpen() === "more") { showFactors(graph); }
+    if (isNetwork() && drawer === "table") { matricesIn(matrices, graph, network, step); }
+    if (drawer === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
+    if (drawer === "explore") { experiments(); }
+    if (drawer === "more") { showFactors(graph); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
     [toFirst, back].forEach((one) => set(one, "aria-disabled", now === 0));
     [forward, toLast].forEach((one) => set(one, "aria-disabled", now === steps.length - 1));
