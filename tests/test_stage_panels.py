@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, document, with_loss
+from stepping import Stepper, batch, document, with_loss
 
 from glassgrad import Backprop, Value, backprop
 
@@ -206,7 +206,7 @@ def test_wrong_engines_can_be_chosen_beside_whatever_row(
     assert one.root.locator("th.gg-chosen").inner_text() == "leaves not zeroed"
 
 
-RESULTS = """root => [...root.querySelectorAll(".gg-drawer-table tbody tr[data-phase]")].map(row => {
+RESULTS = """root => [...root.querySelectorAll(".gg-drawer-table tr[data-phase]")].map(row => {
   const body = root.querySelector(".gg-drawer-body").getBoundingClientRect();
   const range = document.createRange(), texts = [...row.cells].map(cell => cell.textContent);
   range.selectNodeContents(row.lastChild);
@@ -225,3 +225,37 @@ def test_in_every_window_the_results_of_forward_and_update_are_seen(new_page: Pa
         found = one.root.evaluate(RESULTS)
         assert [texts for _, texts, _ in found] == told, "in their order, whatever is spanned"
         assert all(seen for phase, _, seen in found if phase != "backward" or size is DESK)
+
+
+ASKED = """root => {
+  const range = document.createRange(), form = root.querySelector(".gg-guess");
+  const [question, field, verdict] = [".gg-yours + span", "input", ".gg-verdict"]
+    .map(name => form.querySelector(name)), at = field.getBoundingClientRect();
+  range.selectNodeContents(question);
+  const text = range.getBoundingClientRect(), row = form.getBoundingClientRect();
+  return { text: question.textContent, said: verdict.textContent,
+    high: row.height, told: verdict.getBoundingClientRect().height,
+    isWhole: text.left >= row.left && text.right <= at.left && text.top >= row.top - 1
+      && text.bottom <= row.bottom + 1 && question.scrollWidth <= question.clientWidth };
+}"""
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_question_is_whole_before_a_guess_and_after_each(
+    size: dict[str, int], new_page: Pages
+) -> None:
+    one = opened(new_page, batch(), size)
+    one.press("p")
+    seen = set()
+    for step in range(one.stage("count")):
+        one.stage("go", step)
+        for guess in [None, "1e9", "no", "1"]:  # the last is right of the seed
+            if one.root.locator(".gg-guess").is_visible():
+                if guess:
+                    one.guess(guess)
+                found = one.root.evaluate(ASKED)
+                seen |= {found["text"], found["said"]}
+                assert found["isWhole"], found
+                assert max(found["high"], found["told"]) <= 34, found
+    assert {"δ of layer 1, neuron 1", "output of layer 1, neuron 1"} <= seen
+    assert {"", "Not yet: try again.", "That is no number.", "Right. Enter goes on."} <= seen

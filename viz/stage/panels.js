@@ -345,10 +345,10 @@ function guessIn(place, { reveal, next, leave }) {
     if (!input.value.trim()) { reveal(); return; }
     if (isRight(input.value, wanted)) { reveal(); verdict.textContent = "Right." + (hasNext ? " Enter goes on." : ""); return; }
     const isNumber = !isNaN(typed(input.value)) || isNaN(wanted);
-    verdict.textContent = isNumber ? "Not yet: try again, or Show." : "That is no number.";
+    verdict.textContent = isNumber ? "Not yet: try again." : "That is no number.";
   });
   return { input, show(number, of, isPredicting, isAsked, isNew, isBeforeLast) {
-    put(wish, asFormula(of));
+    put(wish, asFormula(of.replace(/^the |, sample.*/g, ""))); /* which sample stands above the picture */
     if (!isPredicting && hasKeys(form)) { leave(); } /* the keys would go with the field */
     form.hidden = !isPredicting;
     hasNext = isBeforeLast;
