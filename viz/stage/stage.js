@@ -9,7 +9,7 @@ const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
 const MEASURED = 8; /* so many equations of each phase are measured */
 const FEW = 0.1; /* of the steps that have the longest equations */
-const SHARE = 0.165, LEAST_SHARE = 118; /* of the height, and in pixels: so tall may the equation line be */
+const SHARE = 0.165, SHARE_OF_TALL = 0.22, LEAST_SHARE = 118; /* of the height, of that of a tall window, and in pixels: so tall may the equation line be */
 const TWO_ROWS = 98; /* from this height on the equation line has room for two of full size */
 const NUMERAL = /^[-.0-9]$/; /* a key with which a number may begin */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
@@ -232,7 +232,8 @@ function setUp(root, moved) {
     equation.widthNow = page.clientWidth + level;
     equation.style.height = "";
     tell(page, "gg-two", false);
-    const share = max(LEAST_SHARE, SHARE * page.clientHeight), [common, rare] = longestSteps();
+    const { clientWidth, clientHeight } = page, isTall = clientWidth > 700 && clientHeight > clientWidth; /* there the picture leaves some of it */
+    const share = max(LEAST_SHARE, (isTall ? SHARE_OF_TALL : SHARE) * clientHeight), [common, rare] = longestSteps();
     const heightOf = (step, isSmall) => {
       showEquation(graph, step, false);
       equation.classList.toggle("gg-small", isSmall);
@@ -296,7 +297,7 @@ function setUp(root, moved) {
       const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
       return { left, top, right: room.width - left - view.scale * box.width, bottom: room.height - top - view.scale * box.height };
     });
-    const own = gapsOf(picture.boxesOf(steps[now])), seen = gapsOf(picture.spots.filter(Boolean))
+    const own = gapsOf(picture.boxesOf(steps[now])), seen = own.concat(gapsOf(picture.spots.filter(Boolean)))
       .filter(({ left, right, top, bottom }) => max(left, right) < room.width && max(top, bottom) < room.height);
     const putIn = (part, { width, height }, corners) => {
       const size = { left: width, right: width, top: height, bottom: height };
