@@ -150,7 +150,7 @@ def test_a_guess_of_what_is_tiny_or_infinite_is_judged(
     one = document(new_page, backprop(y()))
     one.press("p")
     one.guess(wrong)
-    assert one.shown()["verdict"] == "Not yet: try again, or Show."
+    assert one.shown()["verdict"] == "Not yet: try again."
     one.guess(right)
     assert one.shown()["verdict"].startswith("Right.")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from browsing import Pages
 from lecture import lecture_neuron
-from stepping import Stepper, document, lecture, with_loss
+from stepping import Stepper, batch, document, lecture, with_loss
 
 from glassgrad import Backprop, Value, backprop, step_neuron
 
@@ -211,3 +211,24 @@ def test_throws_are_offered_where_a_rate_or_parameters_are_given(
     assert one.button("restore").is_visible()
     one.click("restore")
     assert one.numbers() == before
+
+
+AXES = """root => [...root.querySelectorAll(".gg-axis")].map(axis => {
+  const parts = [...axis.children].map(part => part.getBoundingClientRect());
+  return [axis.children[1].textContent, parts.slice(1).some((part, k) => part.top < parts[k].bottom
+    && part.left < parts[k].right + 4 && part.right > parts[k].left - 4)];
+})"""
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (768, 1024), (360, 640)], ids=str)
+def test_in_a_network_the_axes_and_the_number_have_room(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    one = document(new_page, batch(), viewport=dict(zip(("width", "height"), size)))
+    one.press("e", "n")
+    one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
+    across, up = (name.split(", ")[-1] for name in axes_of(one).split(" layer"))
+    assert one.root.evaluate(AXES) == [[up, False], [across, False]]
+    number, size_of_nudge = one.root.locator(".gg-fields label:has(input)").all()[:2]
+    tops = [part.bounding_box() for part in (number, size_of_nudge)]
+    assert abs(tops[0]["y"] + tops[0]["height"] / 2 - tops[1]["y"] - tops[1]["height"] / 2) < 3

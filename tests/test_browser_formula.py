@@ -4,7 +4,7 @@ import re
 
 import pytest
 from browsing import Pages
-from stepping import document, lecture, resting
+from stepping import document, lecture, network, resting
 
 from glassgrad import Backprop, Value, backprop
 
@@ -146,3 +146,17 @@ def test_all_that_is_said_is_written_as_the_formula_is(drawer: str, new_page: Pa
     found = "\n".join(one.shown_after(*range(one.stage("count")), read=WRITTEN))
     assert "v₁" in found
     assert not re.findall(r".*(?:[xwv]\d| \*).*", found)
+
+
+def test_the_formula_of_a_neuron_is_whole_before_the_line_of_the_program_is(
+    new_page: Pages,
+) -> None:
+    one = document(new_page, network((5, 2, 1)), viewport={"width": 1280, "height": 720})
+    one.stage("open", "layer 2, neuron 1")
+    own = "root => { const { scrollWidth, clientWidth } = root.querySelector('.gg-own > *');"
+    hidden = one.shown_after(
+        *range(one.stage("count")), read=own + "return scrollWidth - clientWidth; }"
+    )
+    assert max(hidden) <= 1
+    assert one.root.locator(".gg-source").bounding_box()["width"] > 50
+    assert "b" in one.root.locator(".gg-own").inner_text()

@@ -20,7 +20,7 @@ from stepping import (
 from glassgrad import Value, backprop
 from glassgrad.viz.told import tell
 
-RIGHT, AGAIN = "Right. Enter goes on.", "Not yet: try again, or Show."
+RIGHT, AGAIN = "Right. Enter goes on.", "Not yet: try again."
 SEEN = """root => {
   const stage = root.querySelector(".gg-stage"), all = (selector, read) =>
     Array.from(stage.querySelectorAll(selector), read).filter(Boolean);

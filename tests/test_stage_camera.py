@@ -213,6 +213,48 @@ def test_the_minimap_makes_way_also_where_people_zoom_and_pan(new_page: Pages) -
     assert len(set(shown)) > 1
 
 
+OVER = """root => Array.from({ length: root.stage.count }, (_, i) => {
+  const rect = part => part.getBoundingClientRect(), map = root.querySelector(".gg-minimap");
+  root.stage.go(i);
+  const { opacity, visibility, display } = getComputedStyle(map), at = rect(map);
+  const isOpaque = opacity > 0.4 && visibility === "visible" && display !== "none";
+  return { isOpaque, covered: [...root.querySelectorAll(".gg-disc text")].map(rect).filter(text =>
+    isOpaque && text.left < at.right && text.right > at.left && text.top < at.bottom
+      && text.bottom > at.top).length };
+})"""
+
+
+def test_the_minimap_covers_no_number_of_a_circle(new_page: Pages) -> None:
+    one = document(new_page, BUILDS["batch"](), reduced_motion="reduce")
+    sized(one, 360, 640)
+    found = one.root.evaluate(OVER)
+    assert any(each["isOpaque"] for each in found)
+    assert {each["covered"] for each in found} == {0}
+
+
+UNDER = """root => Array.from({ length: root.stage.count }, (_, i) => {
+  const rect = part => part.getBoundingClientRect();
+  root.stage.go(i);
+  const over = [...root.querySelectorAll(".gg-stub rect, .gg-alone")].filter(part =>
+    part.checkVisibility({ visibilityProperty: true })).map(rect);
+  const texts = [...root.querySelectorAll(":is(.gg-name, .gg-value, .gg-gradient)")];
+  return over.map(part => texts.map(rect).filter(text => text.width && text.left < part.right
+    && text.right > part.left && text.top < part.bottom && text.bottom > part.top).length);
+}).flat()"""
+
+
+@pytest.mark.parametrize(
+    ("build", "size"),
+    [*((scattered, size) for size in WINDOWS), (BUILDS["recurrence"], WINDOWS[-1])],
+)
+def test_what_is_told_of_a_step_alone_covers_no_text(
+    build: Any, size: tuple[int, int], new_page: Pages
+) -> None:
+    one = document(new_page, build(), reduced_motion="reduce")
+    sized(one, *size)
+    assert set(one.root.evaluate(UNDER)) == {0}
+
+
 BARS = """root => {
   const rect = part => part.getBoundingClientRect();
   const marks = [...root.querySelectorAll(".gg-bar")].filter(bar =>

@@ -3,7 +3,7 @@
 from typing import Any
 
 from browsing import Pages
-from stepping import document, shared
+from stepping import batch, document, shared
 
 from glassgrad import MLP, Backprop, Value, backprop
 from glassgrad.engine.printing import printing
@@ -112,3 +112,9 @@ def test_numbers_stay_within_the_circles_of_a_network(new_page: Pages) -> None:
         shown = one.root.locator(".gg-disc text").all_text_contents()
         assert any(len(number) > 7 for number in shown)
         assert one.root.evaluate(IN_DISCS) == []
+
+
+def test_in_a_tall_window_the_equations_of_layers_have_their_full_size(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 768, "height": 1024})
+    small = "root => root.querySelectorAll('.gg-equation.gg-small').length"
+    assert not any(one.shown_after(*range(one.stage("count")), read=small))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, document, with_loss
+from stepping import Stepper, batch, document, with_loss
 
 from glassgrad import Backprop, Value, backprop
 
@@ -170,3 +170,92 @@ def test_a_wrong_engine_that_is_right_here_says_why(new_page: Pages) -> None:
     assert said == "= instead of +=:\nthe same as right: x₂ is used once"
     assert one.root.locator(".gg-uses:not(.gg-beside)").count() == 0
     assert not one.root.locator(".gg-equation.gg-small").count()
+
+
+TOPS = """root => { const {top} = root.querySelector(".gg-drawer-body").getBoundingClientRect();
+  return [".gg-words", ".gg-nudge"].map(name => root.querySelector(name).getBoundingClientRect())
+    .filter(part => part.height).map(part => part.top - top); }"""
+
+
+def test_each_drawer_opens_at_its_beginning(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), PHONE)
+    one.go(14)
+    for key in "tw", "te":
+        one.press(*key)
+        (top,) = one.root.evaluate(TOPS)
+        assert 0 <= top < 130
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_wrong_engines_can_be_chosen_beside_whatever_row(
+    size: dict[str, int], new_page: Pages
+) -> None:
+    one = opened(new_page, repeated(), size)
+    for drawer in "t", "m":
+        one.press(drawer)
+        assert one.root.locator(".gg-choices").is_visible() == (drawer == "m")
+    one.root.evaluate("root => root.stage.go(root.stage.count - 10)")
+    body = one.root.locator(".gg-drawer-body").evaluate("""body => { body.scrollTop = 9999;
+      return [body.scrollTop, body.getBoundingClientRect().top]; }""")
+    buttons = one.root.locator(".gg-choices").bounding_box()
+    assert body[0] > 100
+    assert buttons["y"] + buttons["height"] <= body[1]
+    cut = "all => all.filter(part => part.scrollWidth > part.clientWidth).length"
+    assert one.root.locator(".gg-choices button").evaluate_all(cut) == 0
+    one.root.get_by_role("button", name="leaves not zeroed").click()
+    assert one.root.locator("th.gg-chosen").inner_text() == "leaves not zeroed"
+
+
+RESULTS = """root => [...root.querySelectorAll(".gg-drawer-table tr[data-phase]")].map(row => {
+  const body = root.querySelector(".gg-drawer-body").getBoundingClientRect();
+  const range = document.createRange(), texts = [...row.cells].map(cell => cell.textContent);
+  range.selectNodeContents(row.lastChild);
+  return [row.dataset.phase, texts, range.getBoundingClientRect().right <= body.right];
+})"""
+
+
+def test_in_every_window_the_results_of_forward_and_update_are_seen(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), DESK)
+    one.press("t")
+    told = [texts for _, texts, _ in one.root.evaluate(RESULTS)]
+    assert len(told) == len(one.steps)
+    for size in reversed(SIZES):
+        one.root.page.set_viewport_size(size)
+        one.root.page.evaluate(PAINTED)
+        found = one.root.evaluate(RESULTS)
+        assert [texts for _, texts, _ in found] == told, "in their order, whatever is spanned"
+        assert all(seen for phase, _, seen in found if phase != "backward" or size is DESK)
+
+
+ASKED = """root => {
+  const range = document.createRange(), form = root.querySelector(".gg-guess");
+  const [question, field, verdict] = [".gg-yours + span", "input", ".gg-verdict"]
+    .map(name => form.querySelector(name)), at = field.getBoundingClientRect();
+  range.selectNodeContents(question);
+  const text = range.getBoundingClientRect(), row = form.getBoundingClientRect();
+  return { text: question.textContent, said: verdict.textContent,
+    high: row.height, told: verdict.getBoundingClientRect().height,
+    isWhole: text.left >= row.left && text.right <= at.left && text.top >= row.top - 1
+      && text.bottom <= row.bottom + 1 && question.scrollWidth <= question.clientWidth };
+}"""
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_question_is_whole_before_a_guess_and_after_each(
+    size: dict[str, int], new_page: Pages
+) -> None:
+    one = opened(new_page, batch(), size)
+    one.press("p")
+    seen = set()
+    for step in range(one.stage("count")):
+        one.stage("go", step)
+        for guess in [None, "1e9", "no", "1"]:  # the last is right of the seed
+            if one.root.locator(".gg-guess").is_visible():
+                if guess:
+                    one.guess(guess)
+                found = one.root.evaluate(ASKED)
+                seen |= {found["text"], found["said"]}
+                assert found["isWhole"], found
+                assert max(found["high"], found["told"]) <= 34, found
+    assert {"δ of layer 1, neuron 1", "output of layer 1, neuron 1"} <= seen
+    assert {"", "Not yet: try again.", "That is no number.", "Right. Enter goes on."} <= seen

@@ -278,6 +278,27 @@ def test_of_long_tables_the_rows_that_are_seen_are_made(new_page: Pages) -> None
     assert len(computed) == 200
 
 
+@pytest.mark.parametrize("size", [(1280, 720), (768, 1024), (360, 640)], ids=str)
+def test_a_long_table_opens_on_the_row_of_the_step_and_scrolls_as_far_as_it_is_asked_to(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    width, height = size
+    one = document(new_page, chain(), viewport={"width": width, "height": height})
+    one.stage("go", 130)
+    one.press("t")
+    one.root.page.evaluate(PAINTED)
+    found = one.root.evaluate(DRAWER)
+    assert found["marked"] == 1
+    assert found["unseen"] == 0
+    body = one.root.locator(".gg-drawer-body")
+    begin = body.evaluate("body => body.scrollTop = 0")
+    body.hover()
+    for _ in range(5):
+        one.root.page.mouse.wheel(0, 100)
+        one.root.page.wait_for_timeout(60)
+    assert 0 < body.evaluate("body => body.scrollTop") - begin <= 500
+
+
 def test_tables_have_the_room_they_need_and_show_the_row_of_the_step(new_page: Pages) -> None:
     one = document(new_page, BUILDS["lecture"](), reduced_motion="reduce")
     for drawer in ("table", "mistakes"):

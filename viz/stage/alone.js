@@ -72,11 +72,11 @@ function edgesCut(nodes, { signs, edges }) {
   return cut;
 }
 
-/* They are told at a corner of the box. */
+/* They are told at a corner of the box, below its gradient. */
 function stubsOn(group, cut, { width, height }, isDown) {
   cut.forEach((count, isAfter) => {
     if (!count) { return; }
-    const x = isAfter ? width - 22 : 22, y = isDown && !isAfter ? 0 : height;
+    const x = isAfter ? width - 22 : 22, y = isDown && !isAfter ? 0 : height + 3;
     const stub = drawn("g", { "class": "gg-stub", transform: `translate(${x},${y})` }, group);
     drawn("rect", { x: -12, y: -8, width: 24, height: 16, rx: 8 }, stub);
     drawn("text", { y: 4.5, "text-anchor": "middle" }, stub, "+" + count);

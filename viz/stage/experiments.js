@@ -167,7 +167,7 @@ function mapIn(around, graph, names) {
     disc(places[places.length - 1], 8);
     paint.fill();
     if (places.length > 1) { disc(places[0], 12); paint.stroke(); }
-    const [x, y] = [across, up].map((each) => each.selectedOptions[0].text);
+    const [x, y] = [across, up].map((each) => each.selectedOptions[0].text.split(", ").pop()); /* "w3" of "layer 3, neuron 1, w3", which stands above */
     [[upward, [short(high), y, short(low)]], [sideways, [short(left), x, short(right)]]].forEach(([axis, texts]) => {
       clear(axis);
       texts.forEach((text) => make("span", "", axis, text));

@@ -84,17 +84,17 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
   if (all.length) {
     reachable(box, "group", "Formula: arrow keys go through its parts, Enter goes to the step");
     let at = -1;
+    const pointed = () => Number(all[at].dataset.n);
     on(box, "keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (event.key === "Enter" && at >= 0) { pick(Number(all[at].dataset.n)); event.stopPropagation(); }
+      if (event.key === "Enter" && at >= 0) { pick(pointed()); event.stopPropagation(); }
       if (!by || isShortcut(event)) { return; }
       taken(event);
-      if (at >= 0) { point(Number(all[at].dataset.n), false); }
       at = (at + by + all.length) % all.length;
-      point(Number(all[at].dataset.n), true);
+      point(pointed(), true);
       bring(all[at]);
     });
-    on(box, "blur", () => { if (at >= 0) { point(Number(all[at].dataset.n), false); at = -1; } });
+    on(box, "blur", () => { if (at >= 0) { point(null, false); at = -1; } });
   }
   return { show(step, node, text, part, of) {
     const isInner = isOwn(of) && !(html && step.isLayer);
@@ -227,7 +227,7 @@ function timelineIn(place, go, first, all) {
         });
       } else {
         part.bar.style.width = 100 * done / part.length + "%";
-        tell(part.bar, "gg-here", now >= part.start && now < part.start + part.length);
+        tell(part.bar, "gg-here", part.isHere);
       }
     });
     fitNames();
@@ -345,10 +345,10 @@ function guessIn(place, { reveal, next, leave }) {
     if (!input.value.trim()) { reveal(); return; }
     if (isRight(input.value, wanted)) { reveal(); verdict.textContent = "Right." + (hasNext ? " Enter goes on." : ""); return; }
     const isNumber = !isNaN(typed(input.value)) || isNaN(wanted);
-    verdict.textContent = isNumber ? "Not yet: try again, or Show." : "That is no number.";
+    verdict.textContent = isNumber ? "Not yet: try again." : "That is no number.";
   });
   return { input, show(number, of, isPredicting, isAsked, isNew, isBeforeLast) {
-    put(wish, asFormula(of));
+    put(wish, asFormula(of.replace(/^the |, sample.*/g, ""))); /* which sample stands above the picture */
     if (!isPredicting && hasKeys(form)) { leave(); } /* the keys would go with the field */
     form.hidden = !isPredicting;
     hasNext = isBeforeLast;
@@ -388,7 +388,7 @@ function drawersIn(place, bar, opened) {
   function toggle(name) { open(now === name ? null : name); }
 
   function open(name) {
-    const opener = now && hasKeys(box) ? drawers.get(now).opener : null;
+    const opener = now && hasKeys(box) ? drawers.get(now).opener : null, isOther = name !== now;
     now = name;
     drawers.forEach(({ content, opener, label }, each) => {
       content.hidden = each !== name;
@@ -396,6 +396,7 @@ function drawersIn(place, bar, opened) {
       if (each === name) { title.textContent = label; set(body, "aria-label", label); }
     });
     box.hidden = name === null;
+    if (isOther) { body.scrollTo(0, 0); }
     if (box.hidden && opener) { giveKeys(opener); } /* it was in what is gone */
     opened(name);
   }
@@ -432,6 +433,7 @@ function longTableIn(place, headings, { textsOf, mark, begin = () => undefined }
       [...widest.cells].forEach((cell) => put(cell, ""));
       draw(0);
       measure();
+      draw(0); /* now the gaps are as high as the rows that they stand for */
       for (let i = 0; count > rows.length && i < count; i += 1) { widen(textsOf(i)); }
     }
     if (at !== null) { bring(at); }
@@ -443,7 +445,7 @@ function longTableIn(place, headings, { textsOf, mark, begin = () => undefined }
   function isOpen() { return count > 0 && !place.hidden; }
 
   function measure() {
-    height = rows.length ? rectOf(rows[0]).height : 0;
+    height = rows.length ? rectOf(rows[rows.length - 1]).height : 0; /* the first has half a border less */
     most = 2 * AROUND + (height ? Math.ceil(scroller.clientHeight / height) : 0);
   }
 
@@ -505,6 +507,7 @@ function rowsIn(place, first, { go, point, mark }) {
       tell(row, "gg-secret", isAsked && i === now);
       tell(row, "gg-future", isPredicting && i > now);
       set(row, "aria-current", i === now ? "step" : false);
+      spread([...row.cells]);
     },
     begin: (row) => {
       on(row, "click", () => go(row.at));
@@ -524,6 +527,15 @@ function rowsIn(place, first, { go, point, mark }) {
     seen = { graph, steps, now, isPredicting, isAsked };
     table.show(steps.length, isMoved ? now : null, isNew);
   };
+
+  /* In a narrow window the last columns are right of its edge: a result begins in the first that is empty. */
+  function spread(cells) {
+    const result = cells.pop(), isNarrow = matchMedia("(max-width: 1040px)").matches;
+    let end = cells.length;
+    while (isNarrow && !cells[end - 1].textNow) { end -= 1; }
+    cells.forEach((cell, k) => { cell.hidden = k >= end; });
+    result.colSpan = cells.length - end + 1;
+  }
 }
 
 /* The step in words, with the line of the program and the check by differences. */
@@ -574,7 +586,8 @@ const WHY = [ /* of WRONG_ENGINES, in their order */
 /* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
 function mistakesIn(place, choose) {
   make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the picture, step for step.");
-  const choices = make("div", "gg-choices", place), why = make("p", "gg-why", place);
+  const choices = make("div", "gg-choices"), why = make("p", "gg-why", place);
+  place.parentNode.before(choices); /* there they stay while the table scrolls */
   set(choices, "role", "group");
   set(choices, "aria-label", "Wrong engines");
   const names = Object.keys(WRONG_ENGINES);

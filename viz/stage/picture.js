@@ -408,7 +408,7 @@ function flowIn(place, layout) {
   function stop() {
     if (running) { cancelAnimationFrame(running); }
     running = null;
-    place.parentNode.classList.remove("gg-flowing");
+    tell(place.parentNode, "gg-flowing", false);
   }
 
   function show(step, graph, isAsked, courseOf) {
@@ -489,7 +489,7 @@ function flowIn(place, layout) {
   function run(legs) {
     if (isCalm()) { return; }
     const start = performance.now(), pace = 380;
-    place.parentNode.classList.add("gg-flowing"); /* the number of what receives comes with its pill */
+    tell(place.parentNode, "gg-flowing", true); /* the number of what receives comes with its pill */
     const moves = new Set(legs.flat().map(([token]) => token));
     moves.forEach((token) => { token.group.style.opacity = 0; });
     running = requestAnimationFrame(function frame(now) {

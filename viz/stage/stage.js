@@ -9,7 +9,7 @@ const LARGE = 30; /* from so many nodes a network is seen as one */
 const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the answers: with them nobody predicts */
 const MEASURED = 8; /* so many equations of each phase are measured */
 const FEW = 0.1; /* of the steps that have the longest equations */
-const SHARE = 0.165, LEAST_SHARE = 118; /* of the height, and in pixels: so tall may the equation line be */
+const SHARE = 0.165, SHARE_OF_TALL = 0.22, LEAST_SHARE = 118; /* of the height, of that of a tall window, and in pixels: so tall may the equation line be */
 const TWO_ROWS = 98; /* from this height on the equation line has room for two of full size */
 const NUMERAL = /^[-.0-9]$/; /* a key with which a number may begin */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
@@ -79,7 +79,7 @@ function setUp(root, moved) {
   const showWords = wordsIn(drawers.add("words", "Words", "The step in words (W)"), data.lines, canThrow);
   const isPart = first + allSteps.length < (data.all || 0) || first > 0; /* of wrong engines a part would tell nothing */
   const showMistakes = isPart ? () => undefined : mistakesIn(drawers.add("mistakes", "Mistakes", "What wrong engines get (M)"), choose);
-  const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Change or nudge a number, see it on a map (E)")) : null;
+  const experiments = canChange ? experimentsIn(drawers.add("explore", "Explore", "Change a number, see it on a map (E)")) : null;
   const more = root.querySelector(".gg-more"), factors = more && graph.isLive && more.querySelector("[data-factors]");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
   const showFactors = factors ? factorsIn(factors) : () => undefined;
@@ -232,7 +232,8 @@ function setUp(root, moved) {
     equation.widthNow = page.clientWidth + level;
     equation.style.height = "";
     tell(page, "gg-two", false);
-    const share = max(LEAST_SHARE, SHARE * page.clientHeight), [common, rare] = longestSteps();
+    const { clientWidth, clientHeight } = page, isTall = clientWidth > 700 && clientHeight > clientWidth; /* there the picture leaves some of it */
+    const share = max(LEAST_SHARE, (isTall ? SHARE_OF_TALL : SHARE) * clientHeight), [common, rare] = longestSteps();
     const heightOf = (step, isSmall) => {
       showEquation(graph, step, false);
       equation.classList.toggle("gg-small", isSmall);
@@ -289,20 +290,22 @@ function setUp(root, moved) {
     makeWay(camera.view());
   }
 
-  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing of it,
-     and of what stands beside it nothing either, if there is such a corner. */
+  /* The minimap, and what is said of a step that stands alone, are in corners where they cover nothing that
+     is seen. Where there is no such corner the minimap covers nothing of the step, and lets the rest shine through. */
   function makeWay(view) {
     const room = camera.room(), gapsOf = (boxes) => boxes.map((box) => {
       const left = view.x + view.scale * box.x, top = view.y + view.scale * box.y;
       return { left, top, right: room.width - left - view.scale * box.width, bottom: room.height - top - view.scale * box.height };
     });
-    const own = gapsOf(picture.boxesOf(steps[now])), seen = layout.cut ? gapsOf(layout.boxes.filter(Boolean)) : own;
+    const own = gapsOf(picture.boxesOf(steps[now])), seen = own.concat(gapsOf(picture.spots.filter(Boolean)))
+      .filter(({ left, right, top, bottom }) => max(left, right) < room.width && max(top, bottom) < room.height);
     const putIn = (part, { width, height }, corners) => {
       const size = { left: width, right: width, top: height, bottom: height };
       const free = (gaps) => corners.find((corner) => gaps.every((gap) => corner.split(" ").some((side) => gap[side] > size[side] + 12)));
-      const found = free(seen) || free(own);
+      const clear = free(seen), found = clear || (part === minimap && free(own));
       part.dataset.corner = found || corners[0];
       part.style.visibility = found ? "" : "hidden";
+      part.style.opacity = clear ? "" : 0.3;
     };
     const all = ["bottom right", "bottom left", "top right", "top left"];
     putIn(minimap, mapSize, all);
@@ -343,14 +346,14 @@ function setUp(root, moved) {
   /* Marks a node that is pointed at, wherever: its terms, its box and operation, the lines from it to where
      it is used, and the rows of the steps that arrive at it. Another one is pointed at no more. */
   function point(i, isOn) {
-    page.querySelectorAll(".gg-hover").forEach((part) => part.classList.remove("gg-hover"));
+    page.querySelectorAll(".gg-hover").forEach((part) => tell(part, "gg-hover", false));
     if (isOn) { mark(i); }
   }
 
   function mark(i) {
     const uses = graph.nodes.flatMap(({ p }, to) => p.map((parent, k) => (parent === i ? `[data-e="${to}_${k}"]` : "")));
     const parts = [`[data-n~="${i}"]`, `[data-o="${i}"]`, `[data-e="${i}"]`, ...uses.filter(Boolean)];
-    page.querySelectorAll(parts.join()).forEach((part) => part.classList.add("gg-hover"));
+    page.querySelectorAll(parts.join()).forEach((part) => tell(part, "gg-hover", true));
   }
 
   /* Levels. */
@@ -420,7 +423,7 @@ function setUp(root, moved) {
   function show(isNew) {
     if (isNew) { isTurning = true; settle(); isTurning = false; }
     if (!picture) { return; }
-    const step = steps[now], hidden = isHidden();
+    const step = steps[now], hidden = isHidden(), drawer = drawers.isOpen();
     const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
     const known = isNetwork() ? null : knownAfter(graph, full, at, hidden);
     const sentence = written(graph, step.asks, step) + (hidden ? "what?" : written(graph, step.tells, step));
@@ -436,13 +439,13 @@ function setUp(root, moved) {
     tell(page, "at", step.phase === "seed" ? "backward" : step.phase);
     if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden); }
     if (held !== null) { giveKeys((held && picture.box(Number(held))) || root); held = null; }
-    showRows(graph, steps, now, isPredicting, hidden, drawers.isOpen() === "table");
-    if (drawers.isOpen() === "words") { showWords(graph, step, sentence, known, hidden); }
+    showRows(graph, steps, now, isPredicting, hidden, drawer === "table");
+    if (drawer === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = !isNetwork() || isPredicting; /* they have the answers */
-    if (isNetwork() && drawers.isOpen() === "table") { matricesIn(matrices, graph, network, step); }
-    if (drawers.isOpen() === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
-    if (drawers.isOpen() === "explore") { experiments(); }
-    if (drawers.isOpen() === "more") { showFactors(graph); }
+    if (isNetwork() && drawer === "table") { matricesIn(matrices, graph, network, step); }
+    if (drawer === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
+    if (drawer === "explore") { experiments(); }
+    if (drawer === "more") { showFactors(graph); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
     [toFirst, back].forEach((one) => set(one, "aria-disabled", now === 0));
     [forward, toLast].forEach((one) => set(one, "aria-disabled", now === steps.length - 1));
