@@ -231,7 +231,7 @@ HABITS = {
 
 def not_there(package: str, name: str, known: Iterable[str]) -> AttributeError | ImportError:
     """What the `__getattr__` of a package raises: it has no such name, and what may be meant."""
-    instead = HABITS["glassgrad"].get(name) or suggestion(name, known).strip()
+    instead = HABITS["glassgrad"].get(name) or suggestion(name, sorted(known)).strip()
     # `from package import name` asks first, and listens to no AttributeError; but a file of that
     # name, which it would look for then, is imported.
     is_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"

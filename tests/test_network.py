@@ -234,9 +234,9 @@ def test_neurons_are_named_with_their_sample_where_there_are_several() -> None:
     steps = backprop(FOUND["samples"][0]())
     assert steps.network is not None
     levels = steps.network.levels()
-    assert levels[:4] == ["network", *(f"network, sample {k}" for k in (2, 3, 4))]
-    assert levels[4:6] == ["layer 1, neuron 1, sample 1", "layer 1, neuron 2, sample 1"]
-    assert len(levels) == 4 + 4 * 4
+    assert levels[:5] == ["network", *(f"network, sample {k}" for k in (1, 2, 3, 4))]
+    assert levels[5:7] == ["layer 1, neuron 1, sample 1", "layer 1, neuron 2, sample 1"]
+    assert len(levels) == 5 + 4 * 4
     for level in levels:
         steps.state = {"level": level}
     with pytest.raises(ValueError, match=r"no level 'network, sample 5'\. It has 'scalars'"):

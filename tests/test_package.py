@@ -96,6 +96,8 @@ def test_no_name_is_that_of_a_file_or_of_python() -> None:
     ("name", "instead"),
     [
         ("darw", " Did you mean draw?"),
+        ("bakprop", " Did you mean backprop?"),
+        ("Bakprop", " Did you mean Backprop?"),
         ("tahn", " Did you mean tanh?"),
         ("ReLU", " Did you mean relu?"),
         ("Optimizer", " Did you mean Optimiser?"),

@@ -627,6 +627,8 @@ def test_a_neuron_opens_on_its_sample_and_the_state_has_it(new_page: Pages) -> N
     outs = [steps.diagram[u.out].name for u in steps.network.samples[1][1]]
     assert one.stage("step")["sender"] in outs, "the first scalars of the layer on this sample"
     assert not one.root.locator(".gg-levels select").is_visible()
+    one.stage("open", "network, sample 1")
+    assert one.stage("level") == "network"
     steps.state = saved
     again = document(new_page, steps)
     assert (again.stage("level"), again.stage("index")) == ("layer 2, neuron 1, sample 2", at)

@@ -74,9 +74,10 @@ class Network:
 
     def levels(self) -> list[str]:
         """What the page can open: the network on each sample, and the neurons."""
-        others = [f"network, sample {k}" for k in range(2, len(self.samples) + 1)]
+        count = len(self.samples)
+        ones = [f"network, sample {k}" for k in range(1, count + 1)] if count > 1 else []
         units = (one.name for layers in self.samples for units in layers for one in units)
-        return ["network", *others, *units]
+        return ["network", *ones, *units]
 
 
 def network_in(diagram: Diagram, root: int) -> Network | None:

@@ -143,7 +143,7 @@ function nameOfLevel(at) { return at ? `network, sample ${at + 1}` : "network"; 
 
 /* What is to be opened: a level, a unit, a sample. */
 function levelCalled({ samples }, called) {
-  const at = samples.findIndex((sample, at) => nameOfLevel(at) === called);
+  const at = samples.findIndex((sample, at) => [nameOfLevel(at), `network, sample ${at + 1}`].includes(called));
   return at >= 0 ? ["network", null, at] : ["scalars", samples.flatMap(unitsOf).find(({ name }) => name === called)];
 }
 
