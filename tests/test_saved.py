@@ -485,3 +485,19 @@ def test_a_pipe_is_not_waited_for(path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(OSError, match="not a plain file"):
         Neuron(1).load(path)
+
+
+@pytest.mark.parametrize("thing", ["a", None, {"b": 1}])
+@pytest.mark.parametrize("name", ["b", "w"])
+def test_a_model_that_lacks_a_parameter_is_not_saved(
+    name: str, thing: object, tmp_path: Path
+) -> None:
+    model = MLP(2, [3, 1], seed=1)
+    neuron = model.layers[0].neurons[1]
+    if name == "b":
+        neuron.b = thing
+    else:
+        neuron.w[1] = thing
+    with pytest.raises(ValueError, match=f"stands in layers.0.neurons.1.{name}, which is for"):
+        model.save(tmp_path / "model.json")
+    assert not [*tmp_path.iterdir()]
