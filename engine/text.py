@@ -107,9 +107,8 @@ def similar(name: str, known: Iterable[str]) -> str | None:
     if len(name) > _LONGEST_NAME:
         return None
     # Of two that differ in their case alone the one that begins as what was typed comes last.
-    is_alike = [(each[:1].isupper() == name[:1].isupper(), each) for each in known]
-    ordered = sorted(is_alike, key=lambda pair: pair[0])
-    by_lower = {each.lower(): each for _, each in ordered if len(each) <= _LONGEST_NAME}
+    ordered = sorted(known, key=lambda each: each[:1].isupper() == name[:1].isupper())
+    by_lower = {each.lower(): each for each in ordered if len(each) <= _LONGEST_NAME}
     meant = _ELSEWHERE.get(name.lower(), name.lower()).split(" ")
     found = [each for each in meant if each in by_lower]
     # Two letters swapped are the likeliest slip, so an anagram comes before a wrong letter, which

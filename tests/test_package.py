@@ -108,15 +108,20 @@ def test_no_name_is_that_of_a_file_or_of_python() -> None:
 )
 def test_a_name_that_is_none_is_answered_with_what_was_meant(name: str, instead: str) -> None:
     said = f"glassgrad has no '{name}'.{instead}"
+    assert_is_none("glassgrad", name, said)
+    assert_is_sentence(said)
+    assert not hasattr(glassgrad, name)
+
+
+def assert_is_none(package: str, name: str, said: str) -> None:
+    """Looked up and imported, the name is none, and both say so."""
     for statement, kind in (
-        (f"glassgrad.{name}", AttributeError),
-        (f"from glassgrad import {name}", ImportError),
+        (f"{package}.{name}", AttributeError),
+        (f"from {package} import {name}", ImportError),
     ):
         with pytest.raises(kind) as caught:
             exec(statement)
         assert str(caught.value) == said
-        assert_is_sentence(said)
-    assert not hasattr(glassgrad, name)
 
 
 @pytest.mark.parametrize(
@@ -130,14 +135,8 @@ def test_a_name_that_is_none_is_answered_with_what_was_meant(name: str, instead:
     ],
 )
 def test_a_room_answers_as_the_package_does(room: str, name: str, instead: str) -> None:
-    said = f"glassgrad.{room} has no '{name}'. {instead}"
-    for statement, kind in (
-        (f"{room}.{name}", AttributeError),
-        (f"from glassgrad.{room} import {name}", ImportError),
-    ):
-        with pytest.raises(kind) as caught:
-            exec(statement)
-        assert str(caught.value) == said
+    package = f"glassgrad.{room}"
+    assert_is_none(package, name, f"{package} has no '{name}'. {instead}")
 
 
 def test_files_of_rooms_are_no_mistyped_names(run_python: Callable[..., str]) -> None:

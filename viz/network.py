@@ -46,10 +46,14 @@ Layers: TypeAlias = Sequence[Sequence[Unit]]
 
 @dataclass(frozen=True, repr=False)
 class Network:
-    """Of each sample its inputs, in order, and the layers of units from them to the outputs."""
+    """Of each sample the layers of units, from its inputs to its outputs."""
 
-    inputs: Sequence[Sequence[int]]
     samples: Sequence[Layers]
+
+    @property
+    def inputs(self) -> list[list[int]]:
+        """Of each sample, in order, what all units of its first layer read."""
+        return [list(layers[0][0].weights) for layers in self.samples]
 
     def __repr__(self) -> str:
         sizes = " → ".join(map(str, (len(self.inputs[0]), *map(len, self.samples[0]))))
@@ -103,7 +107,7 @@ def network_in(diagram: Diagram, root: int) -> Network | None:
         ]
         for s, layers in enumerate(samples, 1)
     ]
-    return Network([list(layers[0][0].weights) for layers in samples], named)
+    return Network(named)
 
 
 class _Neurons:
