@@ -248,16 +248,15 @@ def record(
     """The node of an operation on Values and numbers of any kind, for the rows without a method,
     those of many operands, and the hard places.
     """
-    kinds, wanted = [*map(type, operands)], None
-    if kinds.count(Value) < len(kinds):
-        if _USUAL.issuperset(kinds):
-            wanted = tuple([kind is Value for kind in kinds])
-        else:
-            if any(isinstance(x, np.ndarray) for x in operands):
-                return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
-            operands = tuple([checked_operand(x, f"{operation.name}(...)") for x in operands])
-            kinds = [*map(type, operands)]
-            wanted = tuple([not (type(x) is float or x.is_constant) for x in operands])
+    kinds, wanted = set(map(type, operands)), None
+    if not kinds <= _USUAL:
+        if any(isinstance(x, np.ndarray) for x in operands):
+            return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
+        operands = tuple([checked_operand(x, f"{operation.name}(...)") for x in operands])
+        kinds = set(map(type, operands))
+        wanted = tuple([not (type(x) is float or x.is_constant) for x in operands])
+    elif kinds != _VALUES:
+        wanted = tuple([type(x) is Value for x in operands])
     if float in kinds:
         numbers = tuple([x if type(x) is float else x._number for x in operands])
     else:
@@ -271,7 +270,7 @@ def record(
     return make(operation, operands, data, partials, context, caller)
 
 
-_USUAL = frozenset({Value, Constant, float})
+_VALUES, _USUAL = frozenset({Value}), frozenset({Value, Constant, float})
 """The types of operands that are taken as they are."""
 
 

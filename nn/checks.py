@@ -44,7 +44,7 @@ def not_none(output: Any, role: str) -> Any:
 
 
 def one_number(number: Any, role: str) -> float:
-    if is_sequence(number):
+    if not is_real(number) and is_sequence(number):
         raise TypeError(f"{role} takes one number, not {describe(number)}. Write it alone.")
     return real(number, role)
 

@@ -246,7 +246,7 @@ class Training(Hook):
         loss, norms, squares = 0.0, list[float](), np.zeros_like(self.latest)
         random, count = generator_of_epoch(self.options.seed, number), len(self.samples)
         order = random.permutation(count) if self.options.shuffle else np.arange(count)
-        with training(self.objective.modules, True):
+        with training(self.objective.with_modes, True):
             for places in in_batches(order, self.options.batch_size * self.options.accumulate):
                 chosen = self.samples.of(places)
                 self.steps += 1

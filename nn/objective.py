@@ -16,6 +16,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import product
+from math import isfinite
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -79,6 +80,7 @@ class Objective(Hook):
         all_parameters: those of the model, those that are trained, and leaves that are left out.
         form: what the model gives for a sample.
         noise_count: how many random numbers a sample takes.
+        with_modes: the modules whose mode may be read; see `training`.
         why_eager: what stood against running compiled, or None.
     """
 
@@ -108,6 +110,8 @@ class Objective(Hook):
         self._is_looking = True
         self._record()
         self._try(samples)
+        # Dropout reads the mode, and draws; beside it only code of the user's may.
+        self.with_modes = self.modules if self.noise_count or not self._is_alone else []
 
     def _record(self) -> None:
         model, loss, form, is_weighed = self.model, self.loss, self.form, self._is_weighed
@@ -207,7 +211,7 @@ class Objective(Hook):
             return total.data, grad_vector(self.parameters)
 
         found = self._compiled_or_eager(lambda: self._in_arrays(numbers, batch, noise), one_by_one)
-        if self.is_compiled and not np.isfinite(found[0]):
+        if self.is_compiled and not isfinite(found[0]):
             one_by_one()  # eager code may say what is wrong
         if self._is_looking:
             read = held(read)
@@ -283,7 +287,7 @@ class Objective(Hook):
         """The mean loss over samples, without the penalty and with nothing left to chance, and the
         outputs as `predict` gives them, but locked, in one run; None if they are not wanted.
         """
-        with training(self.modules, False), no_grad():
+        with training(self.with_modes, False), no_grad():
             rows = self._compiled_or_eager(
                 lambda: rows_in_arrays(self._measured, samples.X, samples.y),
                 lambda: rows_one_by_one(self._measured, samples.X, samples.y),

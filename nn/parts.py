@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from itertools import chain
 from operator import is_
@@ -36,8 +36,7 @@ class Memory:
     Attributes:
         last_call: the context around its last call, the line of that, and the context inside it.
         scopes: its scope inside each of the scopes that it was called in.
-        found: the parts below it, as they were when somebody asked last, in training or not: what
-            the modes change are attributes too.
+        found: the parts below it, as they were when somebody asked last.
     """
 
     __slots__ = ("found", "last_call", "scopes")
@@ -46,7 +45,7 @@ class Memory:
         self.last_call: tuple[Context | None, CodeType | None, int, Context]
         self.last_call = (None, None, -1, ORDINARY)
         self.scopes: dict[Scope | None, Scope] = {}
-        self.found: dict[bool, Found] = {}
+        self.found: Found | None = None
 
     def __reduce__(self) -> Any:
         """That of a copy is empty, also where a class of the user's own copies all attributes."""
@@ -229,10 +228,9 @@ class Found:
     @staticmethod
     def below(root: Holder) -> Found:
         """The parts below a holder: what is remembered of them, if that is still so."""
-        mode = vars(root).get("training") is not False
-        found = root._memory.found.get(mode)
+        found = root._memory.found
         if found is None or not found._is_current(root):
-            found = root._memory.found[mode] = Found(root)
+            found = root._memory.found = Found(root)
         return found
 
     def _is_current(self, root: Holder) -> bool:
@@ -246,16 +244,19 @@ class Found:
         quick, quick_before = [*self._rows], [*self._rows_before]
         exact, exact_before = [*self._others], [*self._others_before]
         are_quick = self._are_told and revision == self._revision
-        (quick if are_quick else exact).extend(attributes)
-        (quick_before if are_quick else exact_before).extend(self._attributes)
+        if are_quick:
+            quick, quick_before = quick + attributes, quick_before + self._attributes
+        else:
+            exact += map(_without_mode, attributes)
+            exact_before += map(_without_mode, self._attributes)
         is_same = (
             self._root == id(root)  # a copy may have taken this along
             and hold_same(quick, quick_before)
             and all(map(_is_same, exact, exact_before))
             and not any(map(is_parameter, self._results))
         )
-        if is_same:
-            self._revision = revision
+        if is_same and not are_quick:
+            self._revision, self._attributes = revision, [*map(dict, attributes)]
         return is_same
 
 
@@ -264,6 +265,11 @@ def _own(root: Holder, attributes: dict[str, Any]) -> dict[str, Any]:
     for name in root._not_parts:
         attributes.pop(name, None)
     return attributes
+
+
+def _without_mode(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes without whether it is being trained, which decides nothing about parts."""
+    return {name: thing for name, thing in attributes.items() if name != "training"}
 
 
 def _is_same(container: Any, before: Any) -> bool:
