@@ -1,6 +1,6 @@
 """A scalar reverse-mode autograd engine: numbers that remember how they were computed.
 
-What runs in `c = a * b; c.backward()`, in order:
+What runs in `c = a * b * 3; c.backward()`, in order:
 
     a * b           The method `Value.__mul__`. It stands at the top of methods.py: it reads
                     both numbers, computes the product and the local derivatives b and a, and makes
@@ -9,11 +9,14 @@ What runs in `c = a * b; c.backward()`, in order:
       current()     context.py: the circumstances. Usually there is nothing special about them.
       made_by(...)  provenance.py: looks for the line of yours that made the node; needed once a
                     file, since from then on it is known as yours.
-    a * 3           The same method. The number is kept among the operands, as the float 3.0.
-    c.backward()    `backward` in backward.py, which at its end writes all gradients at once:
+    ... * 3         The same method. The number is kept among the operands, as the float 3.0.
+    c.backward()    `backward` in backward.py. It refuses what is no Value, or no gradient to begin
+                    with, and tells who observes: `require_value`, `tell_used`, `scalar_of` (with
+                    `has_parts`), `real`. Then:
       order_of      each node after its operands
       sweep         from the end, each node sends upstream × local to its operands (the chain rule)
       _accumulated  leaves add what they got to the gradient that they had
+      write_gradients   all gradients at once: until then everything is as it was
                     (Results of compiled functions, one node with all parameters below it, need no
                     order: `_send_to_leaves`.)
 

@@ -398,7 +398,8 @@ def tell_used(what: str, node: Value) -> None:
     """Tell the observers that a node is used otherwise than in an operation."""
     for observer in current().observers:
         observer.used(what, node)
-    _tell_others(what, node)
+    if watching:
+        _tell_others(what, node)
 
 
 def _tell_others(what: str, *nodes: Any) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
 import pytest
@@ -227,6 +228,29 @@ def test_the_map_of_a_room_names_all_its_files(room: str) -> None:
     head = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or ""
     elsewhere = {"__main__.py"}  # the command, which the package has
     assert set(re.findall(r"\w+\.py", head)) - elsewhere == here - elsewhere
+
+
+def test_the_docstring_of_the_engine_names_what_runs_in_order() -> None:
+    a, b = engine.Value(2.0), engine.Value(3.0)
+    (a * b * 3).backward()  # methods are written, and the file is known, from here on
+    ran = dict[str, None]()
+
+    def look(frame: FrameType, event: str, of: object) -> None:
+        code = frame.f_code
+        if event == "call" and "engine" in code.co_filename and code.co_name[0] != "<":
+            ran.setdefault(code.co_name)
+
+    sys.setprofile(look)
+    try:
+        c = a * b * 3
+        c.backward()
+    finally:
+        sys.setprofile(None)
+    told = (engine.__doc__ or "").split("in order:", 1)[-1]
+    places = [re.search(rf"\b{name}\b", told) for name in ran]
+    assert None not in places, dict(zip(ran, places))
+    assert [*places] == sorted(places, key=lambda found: found.start() if found else -1)
+    assert len(ran) > 8
 
 
 def test_the_package_is_typed() -> None:
