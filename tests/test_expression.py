@@ -229,6 +229,10 @@ REFUSED = [
     ("import os", NOT_ALLOWED, "import os"),
     ("x += 1; x", NOT_ALLOWED, "x += 1"),
     ("h = h + 1; h", "h is used before it is named. Name it first.", "h"),
+    ("h = x*2, h**2", "h is used before it is named. A part ends with ; and not with a comma", "h"),
+    ("h = x, k = h, k**2", "A part ends with ; and not with a comma, as in h = 2*x; h**2.", ","),
+    ("h = x*2, k = 2*h; k", "A part ends with ; and not with a comma", ","),
+    ("x = h + 1; h = x, 2", "h is used before it is named. Name it first.", "h"),
     ("h = x + 1; h = x*2; h", "h names two parts. Give this one another name.", "x*2"),
     ("h = x*2; x + 1", "The part h is not used after it. Leave it out.", "x*2"),
     # What is called.
