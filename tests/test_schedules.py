@@ -293,6 +293,9 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(Value(1.0)), TypeError, "v.data"),
         (lambda: Schedule(optimiser(), ramp(steps=3)).step(1.0), TypeError, "take none"),
         (lambda: warm_up(3, then=ReduceOnPlateau()), TypeError, "takes a rule"),
+        (lambda: warm_up(3, then=lambda step: 1.0), TypeError, r"all steps, not lambda\(step\)"),
+        (lambda: Schedule(optimiser(), lambda step, total: None if step else 1.0, 9).sketch(),
+         TypeError, "^The factor of the learning rate at step 1 takes a real number"),
         *((lambda name=name, given=given: setattr(Schedule(optimiser(), cosine(), 9), name, given),
            error, rf"^Schedule\.{name} {said}")
           for name, given, error, said in (
