@@ -194,6 +194,14 @@ _MEANT = {
     "random_state": "seed",
     "hidden_layer_sizes": "nouts | hidden",
     "callback": "callbacks",
+    "criterion": "loss",
+    "nonlin": "activation='linear'",
+    "in_features": "nin",
+    "out_features": "nout",
+    "num_embeddings": "count",
+    "embedding_dim": "size",
+    "normalized_shape": "size",
+    "p": "rate",
 }
 """Arguments of other libraries, by ours, perhaps with what to give; of several, the first there is.
 """

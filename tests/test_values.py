@@ -367,6 +367,8 @@ OF_FLOATS = f"{ADVICE.format('float')} An array that holds Values is made with d
         (lambda v: 2 % v, "math.floor(x / v.data)"),
         (lambda v: divmod(v, 2), "divmod(v.data, x)"),
         (lambda v: divmod(2, v), "divmod(x, v.data)"),
+        (lambda v: v @ [1.0], "x = 2 is one number. Write v * x, or dot(xs, ws) of two lists."),
+        (lambda v: [1.0] @ v, "x = 2 is one number. Write x * v, or dot(xs, ws) of two lists."),
         (lambda v: Value(9.0, (v, v), "*"), "or operation(...) for one of your own"),
         (lambda v: Value(9.0, (v, v)), "Write v * v"),
         (Fraction, ""),
@@ -410,7 +412,8 @@ def test_a_habit_of_another_library_is_no_attribute_and_is_answered_by_name(
     ("attempt", "said"),
     [
         (lambda: Value(2.0, requires_grad=True), HABITS["Value"]["requires_grad"]),
-        (lambda: Value(2.0, "x", device="cpu"), "no argument 'device'. It takes a number and a"),
+        (lambda: Value(2.0, "x", device="cpu"), HABITS["Value"]["device"]),
+        (lambda: Value(2.0, _children=()), "no argument '_children'. It takes a number and a"),
         (lambda: setattr(Value(2.0), "grad", None), "Give a number, or write clear_grad([v])"),
         (lambda: grad(grad(Value(2.0) ** 2, Value(2.0)), Value(2.0)), "differentiable=True)."),
         (lambda: Value(2.0).softmax(), "several it is softmax(values), a function of glassgrad."),
