@@ -208,8 +208,9 @@ class Module(Holder):
         """The parameters; known to be leaves, where the names are not those of a user's own."""
         if type(self).named_parameters is Module.named_parameters:
             found = self._found()
-            if found.number is not None:
-                path, number = found.number
+            numbers = [(path, x) for path, x in found.strangers if is_real(x)]
+            if numbers:
+                path, number = numbers[0]
                 raise ValueError(
                     f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
                     f"parameter belongs: put Value({told(number)}) there. To give a parameter "
