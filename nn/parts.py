@@ -141,6 +141,24 @@ def _strangers(thing: Any, path: str, depth: int = 2) -> Iterator[tuple[str, Any
         yield path, thing
 
 
+_NAMES = ("w", "b", "weight", "bias")
+"""What parameters are called here and in PyTorch: a float of such a name was meant as one. Under
+other names it may be a setting, such as eps; an int may be a width, or True for a bias."""
+
+
+def plain_weight(root: Holder) -> tuple[str, Any] | None:
+    """A float that was meant as a parameter, in a class of the user's own, and its path."""
+    holders = [("", root), *((path, x) for path, x in walk(root) if isinstance(x, Holder))]
+    found = (
+        (place, thing)
+        for path, holder in holders
+        for name in _NAMES
+        for place, thing in _strangers(vars(holder).get(name), f"{path}.{name}".removeprefix("."))
+        if isinstance(thing, (float, np.floating))
+    )
+    return next(found, None)
+
+
 Snapshots = list[tuple[Any, Any]]
 """What a walk looked into: holders, lists, dicts and arrays, each with the copy gone through."""
 
