@@ -204,6 +204,8 @@ HABITS = {
             "add_ sub_ mul_ copy_ fill_": "A number is changed in its place by v.data = ..., or "
             "v.data -= ...",
             "clamp clamp_": "Write v.clip(low, high).",
+            "ln": "Write v.log().",
+            "draw plot show render": "Write draw(v), a function of glassgrad.",
             "square": "Write v**2.",
             "norm": "Write abs(v); of several it is sum(v**2 for v in values).sqrt().",
             "logsigmoid": "Write -(-v).softplus().",
@@ -222,7 +224,10 @@ HABITS = {
             "function calls: model.{}(). f.function is what was compiled.",
             "vmap batch": "f.over(X) is the mean over samples, f.map(X) gives all results.",
         },
-        "Backprop Rendered": {"show": "A notebook shows it; else open what save('a.html') writes."},
+        "Backprop Rendered": {
+            "show display view plot play": "A notebook shows it; else open what save('a.html') "
+            "writes."
+        },
         "glassgrad": {
             "Tensor tensor Variable": "A number of a graph is a Value: Value(2.0).",
             "Linear Dense": "A layer is Layer(2, 3, activation='linear'), or with another one.",

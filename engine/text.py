@@ -91,7 +91,7 @@ _ELSEWHERE = {
     **{"mean_squared_error": "mse", "squared": "mse", "l2": "mse", "l1": "mae", "clamp": "clip"},
     **{"mseloss": "mse", "mse_loss": "mse", "l1loss": "mae", "l1_loss": "mae"},
     **{"smoothl1loss": "huber", "jacrev": "jacobian", "jacfwd": "jacobian"},
-    "lr": "learning_rate learning-rate",
+    **{"glorot": "xavier", "kaiming": "he", "lr": "learning_rate learning-rate"},
     **dict.fromkeys("crossentropy nll nllloss nll_loss".split(), "cross_entropy " + _BINARY),
     **dict.fromkeys("bce bceloss bcewithlogitsloss binary_cross_entropy".split(), _LOGITS),
 }

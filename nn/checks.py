@@ -195,6 +195,8 @@ _MEANT = {
     "hidden_layer_sizes": "nouts | hidden",
     "callback": "callbacks",
     "criterion": "loss",
+    "n_samples": "n",
+    "factor": "ratio",
     "nonlin": "activation='linear'",
     "in_features": "nin",
     "out_features": "nout",

@@ -25,7 +25,7 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar, some_of
 from glassgrad.nn import hooks
-from glassgrad.nn.batches import Samples, generator_of_epoch, in_batches
+from glassgrad.nn.batches import Samples, generator_of_epoch, in_batches, loss_function
 from glassgrad.nn.checkpoint import Checkpoint
 from glassgrad.nn.checks import (
     Count,
@@ -56,9 +56,6 @@ _TELLING = ("shuffle", "batch_size", "seed", "accumulate", "clip_norm", "clip_va
 """Options that make a training another than others."""
 
 
-_loss_function = function_taking(
-    2, "a loss such as glassgrad.mse, a function of an output and a target"
-)
 _penalty = function_taking(
     1, "a function of the list of parameters, such as lambda parameters: l2(parameters, 1e-4)"
 )
@@ -71,7 +68,7 @@ def _loss(given: Any, role: str) -> Any:
         raise TypeError(f"{wanted}, not str {given!r}. Give the function itself: glassgrad.{name}.")
     if given is l1 or given is l2:  # of outputs and targets they would make a number too
         raise TypeError(f"{wanted}, and {given.__name__} is a penalty: write fit(penalty=...).")
-    return _loss_function(given, role)
+    return loss_function(given, role)
 
 
 def _callbacks(given: Any, role: str) -> list[hooks.Callback]:

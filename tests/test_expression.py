@@ -245,6 +245,7 @@ REFUSED = [
     ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__"),
     ("2(x+1)", NO_CALL, "2"),
     ("tanh(x)(y)", NO_CALL, "tanh(x)"),
+    ("tanh[x]", "tanh is an operation: write tanh(...).", "tanh[x]"),
     ("np.tanh(x)", "np is not needed here: write tanh(...).", "np.tanh"),
     ("x.softmax()", "softmax is not a method: write softmax(...).", "x.softmax"),
     ("(x + 1).sum(y)", "sum is not a method: write sum(...).", "(x + 1).sum"),

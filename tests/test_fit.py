@@ -879,6 +879,8 @@ def test_a_plot_marks_the_epochs_whose_numbers_have_no_place() -> None:
 
 
 def test_an_unknown_column_names_those_there_are() -> None:
+    with pytest.raises(AttributeError, match=r'^History has no losses\. Write history\["loss"\]; '):
+        History().losses  # noqa: B018
     with pytest.raises(KeyError, match="no 'losses'; it has loss, "):
         trained()[1]["losses"]
     with pytest.raises(ValueError, match="no curves yet"):

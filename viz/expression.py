@@ -209,6 +209,8 @@ class Expression:
                 return "This number is beyond the range of floats." if is_beyond else ""
             case ast.Name() | ast.List() | ast.Tuple():
                 return ""
+            case ast.Subscript(value=ast.Name(id=name)) if name in self._functions:
+                return f"{name} is an operation: write {name}(...)."
             case ast.Subscript(slice=ast.Constant(value=index)):
                 return "" if type(index) is int else _NO_INDEX
             case ast.Subscript():
