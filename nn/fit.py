@@ -163,12 +163,10 @@ def fit(
     rates = [group.learning_rate for group in optimiser.groups]
     try:
         training = Training(model, options, optimiser, samples, others)
-        if plain := plain_weight(model):
-            place, number = plain
+        if place := plain_weight(model):
             warn(
-                f"fit: {place} of {title(model)} is the plain number {told(number)}, which no "
-                f"training moves. Put Value({told(number)}) there; what is to stay as it is can "
-                "have another name."
+                f"fit: {place} of {title(model)} is a plain number, which no training moves. Put "
+                "Values there, such as Value(0.1); what is to stay as it is can have another name."
             )
         _agree(training)
         if checkpoint is not None:

@@ -146,11 +146,11 @@ _NAMES = ("w", "b", "weight", "bias")
 other names it may be a setting, such as eps; an int may be a width, or True for a bias."""
 
 
-def plain_weight(root: Holder) -> tuple[str, Any] | None:
-    """A float that was meant as a parameter, in a class of the user's own, and its path."""
+def plain_weight(root: Holder) -> str | None:
+    """The path of a float that was meant as a parameter, in a class of the user's own."""
     holders = [("", root), *((path, x) for path, x in walk(root) if isinstance(x, Holder))]
     found = (
-        (place, thing)
+        place
         for path, holder in holders
         for name in _NAMES
         for place, thing in _strangers(vars(holder).get(name), f"{path}.{name}".removeprefix("."))

@@ -83,20 +83,20 @@ def line(**weights: Any) -> Module:
 
 
 @pytest.mark.parametrize(
-    ("model", "place", "number"),
+    ("model", "place"),
     [
-        (lambda: line(b=0.0), "b of Made", "0.0"),
-        (lambda: line(w=[0.1, 0.2]), "w.0 of Made", "0.1"),
-        (lambda: line(w=np.array([0.1, 0.2])), "w.0 of Made", "0.1"),
-        (lambda: Sequential(Layer(2, 2), line(w=[Value(0.1), 1.5])), "parts.1.w.1 of Seq", "1.5"),
+        (lambda: line(b=0.0), "b of Made"),
+        (lambda: line(w=[0.1, 0.2]), "w.0 of Made"),
+        (lambda: line(w=np.array([0.1, 0.2])), "w.0 of Made"),
+        (lambda: Sequential(Layer(2, 2), line(w=[Value(0.1), 1.5])), "parts.1.w.1 of Sequential"),
     ],
 )
 def test_a_plain_number_that_is_called_as_a_parameter_is_told(
-    model: Callable[[], Module], place: str, number: str
+    model: Callable[[], Module], place: str
 ) -> None:
     (said,) = told(model())
-    assert f"fit: {place}" in said
-    assert f"is the plain number {number}, which no training moves. Put Value({number}) th" in said
+    assert said.startswith(f"fit: {place}(")
+    assert " is a plain number, which no training moves. Put Values there" in said
     assert_is_sentence(said)
 
 
