@@ -32,6 +32,7 @@ from glassgrad.nn.checks import (
     Part,
     Share,
     checked_fields,
+    explained,
     function_taking,
     not_negative,
     or_none,
@@ -218,6 +219,8 @@ class Seen(NamedTuple):
 
 
 Rule = ClosedForm | ReduceOnPlateau
+for _kind in (step_decay, cosine, ramp, warm_up, ReduceOnPlateau):
+    setattr(_kind, "__init__", explained()(_kind.__init__))  # noqa: B010
 _SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
 _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
 """What a state says where the rule watches a loss: the rates now, and what it has `Seen`."""
@@ -251,6 +254,7 @@ class Schedule(Checked):
         "step_count": partial(whole, least=0),
     }
 
+    @explained()
     def __init__(self, optimiser: Optimiser, rule: Rule, total: int | None = None) -> None:
         self.optimiser, self.rule, self.total = optimiser, rule, total
         bases = tuple(self.learning_rates)

@@ -413,6 +413,7 @@ def test_a_habit_of_another_library_is_no_attribute_and_is_answered_by_name(
     [
         (lambda: Value(2.0, requires_grad=True), HABITS["Value"]["requires_grad"]),
         (lambda: Value(2.0, "x", device="cpu"), HABITS["Value"]["device"]),
+        (lambda: engine.source_of("tanh"), "takes a row of the table, as TABLE['tanh'], not str"),
         (lambda: Value(2.0, _children=()), "no argument '_children'. It takes a number and a"),
         (lambda: setattr(Value(2.0), "grad", None), "Give a number, or write clear_grad([v])"),
         (lambda: grad(grad(Value(2.0) ** 2, Value(2.0)), Value(2.0)), "differentiable=True)."),
