@@ -81,7 +81,7 @@ def grad(y: Value, xs: Any = None, *, differentiable: bool = False, **foreign: A
     xs = settled(xs)
     leaves = leaves_of(xs)
     for leaf in leaves:
-        require_value(leaf, "grad by")
+        require_value(leaf, "the second argument of grad")
         if leaf.is_constant:
             raise ValueError(misuse.grad_by_constant(name(leaf)))
     tell_used("calls grad of", y)

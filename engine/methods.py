@@ -50,6 +50,7 @@ from glassgrad.engine.formula import PYTHON_NAMES, RowSource, python_source
 from glassgrad.engine.misuse import is_real, is_refused
 from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators
 from glassgrad.engine.provenance import files_of_user, made_by
+from glassgrad.engine.text import describe
 from glassgrad.engine.value import (
     NOT_COMPUTED,
     Constant,
@@ -115,6 +116,10 @@ def source_of(row: Operation) -> str | None:
             y = -a
             partials = (-1.0, )
     """
+    if not isinstance(row, Operation):
+        raise TypeError(
+            f"source_of takes a row of the table, as TABLE['tanh'], not {describe(row)}."
+        )
     written = _written_down(row)
     return None if written is None else _text(row, written)
 

@@ -20,7 +20,7 @@ from typing import Any, NoReturn, SupportsFloat, TypeVar
 
 import numpy as np
 
-from glassgrad.engine.text import clipped, describe, suggestion, told
+from glassgrad.engine.text import clipped, describe, similar, told
 
 _Class = TypeVar("_Class", bound=type)
 REAL = (float, int, Rational, np.floating, np.bool_)
@@ -191,19 +191,29 @@ HABITS = {
     kind: {name: remedy.format(name) for names, remedy in rows.items() for name in names.split()}
     for kinds, rows in {
         "Value": {
-            "_prev children": "v.parents are its operands.",
-            "_op grad_fn is_leaf": "v.operation is what made it; None for a leaf.",
+            "_prev prev children inputs": "v.parents are its operands.",
+            "_op op grad_fn is_leaf": "v.operation is what made it; None for a leaf.",
             "_backward": "v.partials are its local derivatives; backward() applies the chain rule.",
-            "gradient retain_grad": "v.grad is its gradient, after backward(): every node has one.",
+            "name": "v.label is its name.",
+            "gradient retain_grad register_hook": "v.grad is its gradient, after backward(): "
+            "every node has one.",
             "requires_grad requires_grad_": "Every Value takes part in gradients; module.freeze() "
             "leaves parameters out of a training, v.detach() gives a constant, and no_grad() many.",
-            "clone copy": "+v is the same number as a node of its own; v.detach() is cut off from "
-            "the graph.",
+            "clone copy detach_": "+v is the same number as a node of its own; v.detach() is cut "
+            "off from the graph.",
+            "add_ sub_ mul_ copy_ fill_": "A number is changed in its place by v.data = ..., or "
+            "v.data -= ...",
+            "clamp clamp_": "Write v.clip(low, high).",
+            "ln": "Write v.log().",
+            "draw plot show render": "Write draw(v), a function of glassgrad.",
+            "square": "Write v**2.",
+            "norm": "Write abs(v); of several it is sum(v**2 for v in values).sqrt().",
+            "logsigmoid": "Write -(-v).softplus().",
             "zero_grad zero_": "Write v.grad = 0.0, or zero_grad(values) for several.",
             "item value numpy tolist astype float double int long round floor ceil to cpu cuda "
-            "shape ndim size T squeeze flatten reshape view unsqueeze argmax argmin matmul": "A "
-            "Value is one number, and has no axes, type or device: v.data is the number, "
-            "data_vector(values) an array of several, and np.array(values) one of Values.",
+            "device shape ndim size T squeeze flatten reshape view unsqueeze argmax argmin "
+            "matmul": "A Value is one number, and has no axes, type or device: v.data is the "
+            "number, data_vector(values) an array of several, and np.array(values) one of Values.",
             "dot sum mean prod max min softmax logsumexp std var": "A Value is one number. Of "
             "several it is {}(values), a function of glassgrad.",
         },
@@ -214,14 +224,39 @@ HABITS = {
             "function calls: model.{}(). f.function is what was compiled.",
             "vmap batch": "f.over(X) is the mean over samples, f.map(X) gives all results.",
         },
-        "Backprop Rendered": {"show": "A notebook shows it; else open what save('a.html') writes."},
+        "Backprop Rendered": {
+            "show display view plot play": "A notebook shows it; else open what save('a.html') "
+            "writes."
+        },
         "glassgrad": {
             "Tensor tensor Variable": "A number of a graph is a Value: Value(2.0).",
             "Linear Dense": "A layer is Layer(2, 3, activation='linear'), or with another one.",
-            "optim functional F": "Optimisers and functions are names of glassgrad themselves: "
-            "Adam, relu(v), mse(prediction, target).",
+            "ReLU Tanh Sigmoid GELU SiLU ELU LeakyReLU Softplus": "An activation is a function, "
+            "such as relu(v), or the name of one: Layer(2, 3, activation='relu').",
+            "Softmax LogSoftmax": "Write softmax(values) or log_softmax(values); cross_entropy "
+            "takes the values without either.",
+            "BCELoss binary_cross_entropy": "binary_cross_entropy_with_logits takes what goes into "
+            "the sigmoid.",
+            "Conv1d Conv2d MaxPool2d BatchNorm1d BatchNorm2d RNN LSTM GRU MultiheadAttention "
+            "Transformer": "Write it yourself: a class derived from Module, with Values as "
+            "attributes and a forward(x).",
+            "Parameter ParameterList ParameterDict ModuleList ModuleDict": "Assign Values, modules "
+            "and lists or dicts of them to attributes of a Module: they are found there.",
+            "init manual_seed PRNGKey random": "What draws numbers takes a seed, and a model how "
+            "to draw them: MLP(2, [3, 1], seed=0, init='he').",
+            "optim functional F autograd func utils optax": "Optimisers and functions are names of "
+            "glassgrad themselves: Adam, relu(v), mse(prediction, target), grad(y, x).",
+            "set_grad_enabled inference_mode enable_grad stop_gradient": "Inside with no_grad(): "
+            "nothing is recorded, and v.detach() is a constant.",
+            "vjp": "grad(y, x) is that of one y; of several, grad(dot(gs, ys), x).",
+            "zeros ones randn rand arange stack cat concatenate matmul mm einsum argmax numpy jnp "
+            "from_numpy": "Arrays are those of numpy; its functions take Values, and arrays of "
+            "such.",
+            "device cuda float32 float64": "Numbers are Python floats, without a device or a type.",
+            "save": "Write model.save('model.json'), and load('model.json').",
             "DataLoader TensorDataset": "fit(model, loss, X, y, batch_size=32) draws the batches.",
-            "jit vmap": "compiled(f) is f as an array program, compiled(f).map(X) f of many.",
+            "jit vmap make_jaxpr": "compiled(f) is f as an array program, which it shows, and "
+            "compiled(f).map(X) f of many.",
         },
     }.items()
     for kind in kinds.split()
@@ -231,7 +266,10 @@ HABITS = {
 
 def not_there(package: str, name: str, known: Iterable[str]) -> AttributeError | ImportError:
     """What the `__getattr__` of a package raises: it has no such name, and what may be meant."""
-    instead = HABITS["glassgrad"].get(name) or suggestion(name, sorted(known)).strip()
+    there, root = {*known}, package.partition(".")[0]
+    instead = HABITS["glassgrad"].get(name, "")
+    if not instead and (meant := similar(name, sorted({*there, *dir(sys.modules[root])}))):
+        instead = f"Did you mean {'' if meant in there else f'{root}.'}{meant}?"
     # `from package import name` asks first, and listens to no AttributeError; but a file of that
     # name, which it would look for then, is imported.
     is_from = sys._getframe(2).f_code.co_name == "_handle_fromlist"
@@ -313,7 +351,10 @@ _ROUNDED = (
     "{} rounds, so that no gradient would flow to {}. Write {}; f'{{v:.2f}}' to show fewer digits."
 )
 _REMAINDER = "{} is no operation that a gradient of {} could flow through. Write {}."
+_OF_ROWS = "{} is a product of rows of numbers, and {} is one number. Write {}."
 _REFUSED = {
+    "matmul": (_OF_ROWS, "v @ x", "v * x, or dot(xs, ws) of two lists"),
+    "rmatmul": (_OF_ROWS, "x @ v", "x * v, or dot(xs, ws) of two lists"),
     "int": (_CUT_OFF, "int", ""),
     "complex": (_CUT_OFF, "complex", ""),
     "floor": (_ROUNDED, "math.floor(v)", "math.floor(v.data)"),

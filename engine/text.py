@@ -83,18 +83,16 @@ LOSSES_OF_A_NEURON = {
 """The losses that `step_neuron` writes out, with what it called them before."""
 _LONGEST_NAME = 32
 """A longer name is no slip of the fingers, and comparing it would take long."""
-_LOGITS = "binary_cross_entropy_with_logits binary_cross_entropy"
+_BINARY = "binary_cross_entropy"
+_LOGITS = f"{_BINARY}_with_logits {_BINARY}"
 _ELSEWHERE = {
     **{"ln": "log", "swish": "silu", "logistic": "sigmoid", "identity": "linear", "none": "linear"},
     **{"σ": "sigmoid", "sigma": "sigmoid", "arcsin": "asin", "arccos": "acos", "arctan": "atan"},
-    **{"mean_squared_error": "mse", "squared": "mse", "l2": "mse", "l1": "mae"},
-    **{
-        "mseloss": "mse",
-        "l1loss": "mae",
-        "jacrev": "jacobian",
-        "lr": "learning_rate learning-rate",
-    },
-    **dict.fromkeys(("crossentropy", "nll"), "cross_entropy binary_cross_entropy"),
+    **{"mean_squared_error": "mse", "squared": "mse", "l2": "mse", "l1": "mae", "clamp": "clip"},
+    **{"mseloss": "mse", "mse_loss": "mse", "l1loss": "mae", "l1_loss": "mae"},
+    **{"smoothl1loss": "huber", "jacrev": "jacobian", "jacfwd": "jacobian"},
+    **{"glorot": "xavier", "kaiming": "he", "lr": "learning_rate learning-rate"},
+    **dict.fromkeys("crossentropy nll nllloss nll_loss".split(), "cross_entropy " + _BINARY),
     **dict.fromkeys("bce bceloss bcewithlogitsloss binary_cross_entropy".split(), _LOGITS),
 }
 """What some call by another name; of several the first that there is."""

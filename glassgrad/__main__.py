@@ -323,8 +323,9 @@ def _variables(root: Value, names: str) -> list[Value]:
     for name in listed:
         if name not in known:
             problem = f"{clipped(name)} is no variable of the expression."
-            if not name:
-                problem = "--parameters lacks a name: write the variables as w,b."
+            if len(name.split()) != 1:
+                lack = "lacks a name" if not name else "has a space"
+                problem = f"--parameters {lack}: write the variables as w,b."
             raise ExpressionError(problem, names, max(names.find(name), 0))
     return [known[name] for name in listed]
 
@@ -335,7 +336,7 @@ def _assignment(text: str) -> tuple[str, float]:
     name, equals, number = (part.strip() for part in text.partition("="))
     name = unicodedata.normalize("NFKC", name)
     if not equals or not name:
-        raise ExpressionError("A variable is given as name=number.", text)
+        raise ExpressionError("A variable is given as name=number, without spaces.", text)
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ExpressionError(f"{clipped(name)} cannot be the name of a variable.", text)
     try:

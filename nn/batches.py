@@ -22,7 +22,7 @@ from glassgrad.engine.arrays import ValueArray, locked
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.text import describe, function_name, some_of, told
 from glassgrad.engine.tree import aligned, leaves_of, like, numbers_of, settled, taken_apart
-from glassgrad.nn.checks import not_negative, proper_share
+from glassgrad.nn.checks import function_taking, not_negative, proper_share
 from glassgrad.nn.module import Module, modules_of, training
 
 LARGEST_PIECE = 2048
@@ -237,6 +237,11 @@ def plain(thing: Any) -> Any:
     if not isinstance(thing, np.ndarray) or not thing.ndim:
         return thing.item()
     return thing.astype(object).view(ValueArray) if thing.dtype.kind == "i" else thing
+
+
+loss_function = function_taking(
+    2, "a loss such as glassgrad.mse, a function of an output and a target"
+)
 
 
 def checked_loss(loss: Callable[[Any, Any], Value], found: Any) -> Value:

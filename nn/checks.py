@@ -27,9 +27,9 @@ from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, get_type_hints
 import numpy as np
 
 from glassgrad.engine import Value, compare, prod, where
-from glassgrad.engine.misuse import is_real, real, whole
+from glassgrad.engine.misuse import is_real, other_signature, real, whole
 from glassgrad.engine.provenance import is_of_user
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import describe, function_name, told
 from glassgrad.engine.tree import is_sequence
 
 Check: TypeAlias = Callable[[Any, str], Any]
@@ -91,6 +91,19 @@ def true_or_false(choice: Any, role: str) -> bool:
     if not isinstance(choice, (bool, np.bool_)):
         raise TypeError(f"{role} is True or False, not {told(choice)}.")
     return bool(choice)
+
+
+def function_taking(count: int, wanted: str) -> Check:
+    """A check of a function that is called with so many arguments; `wanted` says what it is."""
+
+    def check(given: Any, role: str) -> Any:
+        other = other_signature(given, count) if callable(given) else None
+        if callable(given) and other is None:
+            return given
+        found = f"{function_name(given)}{other}" if other else describe(given)
+        raise TypeError(f"{role} takes {wanted}, not {found}.")
+
+    return check
 
 
 class Checked:
@@ -181,6 +194,23 @@ _MEANT = {
     "random_state": "seed",
     "hidden_layer_sizes": "nouts | hidden",
     "callback": "callbacks",
+    "criterion": "loss",
+    "n_samples": "n",
+    "factor": "ratio",
+    "step_size": "every",
+    "gamma": "factor",
+    "T_max": "total",
+    "total_iters": "steps",
+    "start_factor": "start",
+    "end_factor": "end",
+    "eta_min": "floor",
+    "nonlin": "activation='linear'",
+    "in_features": "nin",
+    "out_features": "nout",
+    "num_embeddings": "count",
+    "embedding_dim": "size",
+    "normalized_shape": "size",
+    "p": "rate",
 }
 """Arguments of other libraries, by ours, perhaps with what to give; of several, the first there is.
 """

@@ -32,6 +32,7 @@ Classes: TypeAlias = npt.NDArray[np.int64]
 """The class of each sample."""
 
 
+@explained()
 def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Classes]:
     """Two half circles that reach into one another: no straight line tells them apart.
 
@@ -49,6 +50,7 @@ def two_moons(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, 
     return noisy(np.concatenate([upper, lower]), "two_moons", noise, seed), _halves(n)
 
 
+@explained()
 def circles(
     n: int = 100, noise: float = 0.05, ratio: float = 0.5, seed: int = 1
 ) -> tuple[Vector, Classes]:
@@ -68,6 +70,7 @@ def circles(
     return noisy(np.concatenate([outer, inner]), "circles", noise, seed), _halves(n)
 
 
+@explained()
 def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tuple[Vector, Classes]:
     """Exclusive or: a point is of class 1 if one of its coordinates is 1 and the other 0.
 
@@ -87,6 +90,7 @@ def xor(n: int | None = None, noise: float | None = None, seed: int = 1) -> tupl
     return noisy(corners, "xor", noise, seed), first ^ second
 
 
+@explained()
 def blobs(
     n: int = 100, classes: int = 3, spread: float = 0.5, features: int = 2, seed: int = 1
 ) -> tuple[Vector, Classes]:
@@ -124,6 +128,7 @@ def _halves(n: int) -> Classes:
     return np.repeat(np.arange(2), [n // 2, n - n // 2])
 
 
+@explained()
 def sine(n: int = 100, noise: float = 0.1, seed: int = 1) -> tuple[Vector, Vector]:
     """One wave: y = sin x + noise, at n points evenly from -π to π, one feature each.
 

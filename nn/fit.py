@@ -38,7 +38,7 @@ from glassgrad.nn.module import Module
 from glassgrad.nn.objective import Loss, Objective, Penalty
 from glassgrad.nn.optimiser import Optimiser
 from glassgrad.nn.optimisers import SGD, Adam
-from glassgrad.nn.parts import title
+from glassgrad.nn.parts import plain_weight, title
 from glassgrad.nn.schedules import Rule
 
 
@@ -121,8 +121,9 @@ def fit(
     lists of plain numbers) happens only when they are recorded, and when the recording is audited:
     more and more rarely, or in each epoch if any of them, a callback, metric, schedule or the
     optimiser is of your own. `compiled=False` runs it for each sample. Leaf Values that the loss
-    depends on, and that neither the model nor the optimiser has, are told in a warning. Gradients
-    are forgotten at the end, so that a drawing does not show those of a batch.
+    depends on, and that neither the model nor the optimiser has, are told in a warning; so is a
+    float that a class of your own has as its `w`, `b`, `weight` or `bias`. Gradients are forgotten
+    at the end, so that a drawing does not show those of a batch.
 
     Returns:
         The history, which prints and plots itself.
@@ -162,6 +163,11 @@ def fit(
     rates = [group.learning_rate for group in optimiser.groups]
     try:
         training = Training(model, options, optimiser, samples, others)
+        if place := plain_weight(model):
+            warn(
+                f"fit: {place} of {title(model)} is a plain number, which no training moves. Put "
+                "Values there, such as Value(0.1); what is to stay as it is can have another name."
+            )
         _agree(training)
         if checkpoint is not None:
             training.keep_in(checkpoint)

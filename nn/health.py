@@ -31,7 +31,7 @@ from glassgrad.engine.misuse import whole
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted, describe, some_of
 from glassgrad.engine.value import is_parameter
-from glassgrad.nn.batches import checked_loss, samples_of
+from glassgrad.nn.batches import checked_loss, loss_function, samples_of
 from glassgrad.nn.module import Module, modules_of, training
 from glassgrad.nn.parts import Holder, walk
 
@@ -162,11 +162,9 @@ def check_health(
     >>> health.is_healthy, health.verdicts[0][:37]
     (False, 'vanishing: the gradient at layers.0 i')
     """
-    if not (isinstance(model, Module) and callable(loss)):
-        raise TypeError(
-            "check_health(model, loss, X, y) takes a Module, and a function of an output and a "
-            f"target, not {describe(model)} and {describe(loss)}."
-        )
+    if not isinstance(model, Module):
+        raise TypeError(f"check_health(model, loss, X, y) takes a Module, not {describe(model)}.")
+    loss_function(loss, "check_health(loss=...)")
     if is_traced():
         raise CompilationError(
             "check_health(...) looks at numbers, and inside a compiled function there are none "

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glassgrad.engine.files import decode
+from glassgrad.engine.misuse import know_habits
 from glassgrad.engine.printing import columns, short
 from glassgrad.engine.text import counted
 from glassgrad.nn.health import Health
@@ -191,6 +192,10 @@ class History(Mapping[str, list[float]]):
         first = [name for name in _FIRST_COLUMNS if name in self._columns]
         others = [n for n in self._columns if n not in (*_FIRST_COLUMNS, *_LAST_COLUMNS)]
         return first + others
+
+
+_HABIT = 'Write history["loss"]; list(history) names all that there is.'
+know_habits(History, dict.fromkeys(("history", "loss", "losses", "accuracy", "val_loss"), _HABIT))
 
 
 def _judge(columns: Container[str]) -> str:

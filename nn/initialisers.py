@@ -23,7 +23,7 @@ from math import sqrt
 from typing import Any, TypeAlias
 
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.text import describe, told
+from glassgrad.engine.text import describe, suggestion, told
 from glassgrad.nn.checks import finite, not_negative
 
 Seed: TypeAlias = int | random.Random | None
@@ -186,5 +186,6 @@ def initialiser(choice: Init) -> Initialiser:
         "glassgrad.nn.initialisers.normal(0, 1)."
     )
     if isinstance(choice, str):
-        raise ValueError(f"There is no initialiser {told(choice)}. {names}")
+        meant = suggestion(choice, INITIALISERS).strip() or names
+        raise ValueError(f"There is no initialiser {told(choice)}. {meant}")
     raise TypeError(f"init is a name or an initialiser, not {describe(choice)}. {names}")

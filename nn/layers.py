@@ -22,6 +22,7 @@ from glassgrad.engine.text import describe
 from glassgrad.engine.tree import is_sequence, leaves_of, like, listed, scalar_of
 from glassgrad.nn.checks import (
     below_one,
+    explained,
     misses,
     not_negative,
     place,
@@ -139,6 +140,7 @@ class Projection(Module):
 
     _weights = ("w",)
 
+    @explained()
     def __init__(self, nin: int, nout: int, *, seed: Seed = None, init: Init = "torch") -> None:
         nin, nout = whole(nin, "Projection(nin=...)"), whole(nout, "Projection(nout=...)")
         self.w = matrix(nout, nin, "w", seed, init)
@@ -180,6 +182,7 @@ class AttentionHead(Module):
     (2, 3)
     """
 
+    @explained()
     def __init__(
         self, nin: int, size: int, *, causal: bool = True, seed: Seed = None, init: Init = "torch"
     ) -> None:
@@ -250,6 +253,7 @@ class Embedding(Module):
 
     _weights = ("rows",)
 
+    @explained()
     def __init__(self, count: int, size: int, *, seed: Seed = None, init: Init = "normal") -> None:
         count, size = whole(count, "Embedding(count=...)"), whole(size, "Embedding(size=...)")
         self.rows = matrix(count, size, "e", seed, init)
@@ -304,6 +308,7 @@ class LayerNorm(Module):
 
     _weights = ("gain", "bias")
 
+    @explained()
     def __init__(self, size: int, eps: float = 1e-5) -> None:
         size = whole(size, "LayerNorm(size=...)")
         self.eps = eps
@@ -346,6 +351,7 @@ class Dropout(Module):
     [1.0, 2.0, 3.0]
     """
 
+    @explained()
     def __init__(self, rate: float, seed: Seed = None) -> None:
         self.rate = rate
         self.generator = generator(seed)

@@ -25,13 +25,14 @@ from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar, some_of
 from glassgrad.nn import hooks
-from glassgrad.nn.batches import Samples, generator_of_epoch, in_batches
+from glassgrad.nn.batches import Samples, generator_of_epoch, in_batches, loss_function
 from glassgrad.nn.checkpoint import Checkpoint
 from glassgrad.nn.checks import (
     Count,
     CountFrom0,
     Flag,
     checked_fields,
+    function_taking,
     or_none,
     positive,
     true_or_false,
@@ -46,7 +47,7 @@ from glassgrad.nn.metrics import Metric, metric_called
 from glassgrad.nn.module import Module, training
 from glassgrad.nn.objective import Loss, Objective, Penalty, digest_of
 from glassgrad.nn.optimiser import Optimiser, options_of
-from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule
+from glassgrad.nn.schedules import ReduceOnPlateau, Rule, Schedule, any_rule
 
 _MOST_LOOKED_AT = 8
 """Samples for the health of gradients. Of 432 networks, on moons, blobs and a sine, all got the
@@ -55,25 +56,23 @@ _TELLING = ("shuffle", "batch_size", "seed", "accumulate", "clip_norm", "clip_va
 """Options that make a training another than others."""
 
 
+_penalty = function_taking(
+    1, "a function of the list of parameters, such as lambda parameters: l2(parameters, 1e-4)"
+)
+_callback = function_taking(1, "functions of the history")
+
+
 def _loss(given: Any, role: str) -> Any:
-    name = similar(given, LOSSES) if isinstance(given, str) else None
-    meant = f" Give the function itself: glassgrad.{name}." if name else ""
-    return _function(given, role, "a loss such as glassgrad.mse", meant)
-
-
-def _penalty(given: Any, role: str) -> Any:
-    wanted = "a function of the list of parameters, such as lambda parameters: l2(parameters, 1e-4)"
-    return _function(given, role, wanted)
-
-
-def _function(given: Any, role: str, wanted: str, hint: str = "") -> Any:
-    if callable(given) and given not in (l1, l2):  # they want a strength too
-        return given
-    raise TypeError(f"{role} takes {wanted}, not {describe(given)}.{hint}")
+    wanted = f"{role} takes a loss such as glassgrad.mse"
+    if isinstance(given, str) and (name := similar(given, LOSSES)):
+        raise TypeError(f"{wanted}, not str {given!r}. Give the function itself: glassgrad.{name}.")
+    if given is l1 or given is l2:  # of outputs and targets they would make a number too
+        raise TypeError(f"{wanted}, and {given.__name__} is a penalty: write fit(penalty=...).")
+    return loss_function(given, role)
 
 
 def _callbacks(given: Any, role: str) -> list[hooks.Callback]:
-    return [_function(each, role, "functions of the history") for each in _listed(given, role)]
+    return [_callback(each, role) for each in _listed(given, role)]
 
 
 def _metrics(given: Any, role: str) -> dict[str, Metric]:
@@ -83,7 +82,7 @@ def _metrics(given: Any, role: str) -> dict[str, Metric]:
         if name in found or name in COLUMNS or name.startswith("validation_"):
             whose = "two" if name in found else "a column of its own"
             raise ValueError(f"{role} has {whose} called {name}. Give one another name.")
-        found[name] = metric_called(metric)
+        found[name] = metric_called(metric, role)
     return found
 
 
@@ -111,7 +110,7 @@ class Options:
     shuffle: Flag
     health: Flag
     compiled: Flag
-    schedule: Rule | None
+    schedule: Annotated[Rule | None, or_none(any_rule)]
     penalty: Annotated[Penalty | None, or_none(_penalty)] = None
     patience: Annotated[int | None, or_none(whole)] = None
     clip_norm: Annotated[float | None, or_none(positive)] = None

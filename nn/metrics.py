@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from glassgrad.engine.misuse import real
-from glassgrad.engine.text import counted, describe, some_of, told
+from glassgrad.engine.text import counted, some_of, told
 from glassgrad.engine.tree import Array, numbers_of
 from glassgrad.nn.batches import relative, size_of
+from glassgrad.nn.checks import function_taking
 from glassgrad.nn.plotting import plot_confusion
 
 if TYPE_CHECKING:
@@ -202,17 +203,17 @@ METRICS: dict[str, Metric] = {
 """The metrics that can be chosen by name."""
 
 
-def metric_called(choice: str | Metric) -> Metric:
+_function = function_taking(2, "a name or a function of outputs and targets")
+
+
+def metric_called(choice: str | Metric, role: str) -> Metric:
     """The metric of `METRICS` that a name stands for; a function is taken as it is."""
     if isinstance(choice, str):
         if choice not in METRICS:
             raise ValueError(f"No metric is called {told(choice)}. There are {', '.join(METRICS)}.")
         return METRICS[choice]
-    if not callable(choice):
-        raise TypeError(
-            f"A metric is a name or a function of outputs and targets, not {describe(choice)}."
-        )
-    return choice
+    metric: Metric = _function(choice, role)
+    return metric
 
 
 def _rows(data: Any, metric: str, role: str) -> Array:

@@ -44,14 +44,19 @@ _HABITS = {
         "fit": "Write fit(model, loss, X, y), a function of glassgrad.",
         "predict predict_proba": "Write predict(model, X), a function of glassgrad; model(x) "
         "is the output for one sample.",
-        "to cpu cuda double float half": "Its numbers are Python floats, without a device or "
-        "a type; compiled(...) of a function makes it fast.",
+        "to cpu cuda device double float half": "Its numbers are Python floats, without a device "
+        "or a type; compiled(...) of a function makes it fast.",
         "compile": "fit compiles by itself; compiled(model) is a function like the model.",
         "requires_grad requires_grad_": "Write model.freeze() to leave its parameters out of a "
         "training, and model.unfreeze() to take them in again.",
         "children modules named_modules named_children": "Its parts are its attributes, such as "
         "the layers of an MLP; print(model) shows them.",
-        "weight bias weights": "Write model.parameters(), or neuron.w and neuron.b of a Neuron.",
+        "weight bias weights params get_weights set_weights": "Write model.parameters(), or "
+        "neuron.w and neuron.b of a Neuron; assign(parameters, numbers) sets them.",
+        "num_parameters count_params": "Write len(model.parameters()).",
+        "backward": "Write loss.backward(), of the loss of an output.",
+        "step": "Write optimiser.step(), as of optimiser = SGD(model.parameters(), 0.1).",
+        "summary": "Write print(model).",
         "add_module register_module register_parameter register_buffer": "Assign it to an "
         "attribute: what is there is found.",
     }.items()
@@ -203,8 +208,9 @@ class Module(Holder):
         """The parameters; known to be leaves, where the names are not those of a user's own."""
         if type(self).named_parameters is Module.named_parameters:
             found = self._found()
-            if found.number is not None:
-                path, number = found.number
+            numbers = [(path, x) for path, x in found.strangers if is_real(x)]
+            if numbers:
+                path, number = numbers[0]
                 raise ValueError(
                     f"{path} of {type(self).__name__} is the plain number {told(number)}, where a "
                     f"parameter belongs: put Value({told(number)}) there. To give a parameter "

@@ -33,8 +33,14 @@ _HABITS = {
     "param_groups": "Write optimiser.groups; the options of one are its attributes, as in "
     "optimiser.groups[0].learning_rate.",
     "state": "Write optimiser.state_dict().",
-    "minimize": "Write optimiser.zero_grad(), loss.backward() and optimiser.step().",
-    "update": "Write optimiser.step(), or optimiser.moved(numbers, gradients) for arrays.",
+    **dict.fromkeys(
+        ("minimize", "backward"),
+        "Write optimiser.zero_grad(), loss.backward() and optimiser.step().",
+    ),
+    **dict.fromkeys(
+        ("update", "apply_gradients"),
+        "Write optimiser.step(), or optimiser.moved(numbers, gradients) for arrays.",
+    ),
 }
 """What people look for on an optimiser, and what to write instead."""
 

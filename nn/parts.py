@@ -83,12 +83,12 @@ class Holder(Checked):
     def _check_settable(self, name: str, thing: Any, is_known: bool) -> None:
         """Refuse what nothing would read, and plain numbers in the place of parameters."""
         kind: Any = type(self)
-        if "_arguments" not in vars(kind):  # a class of the user's own may read whatever is set
+        if not _is_ours(self):  # a class of the user's own may read whatever is set
             return
         if not is_known:
             if fault := _unread(kind, name):
                 raise AttributeError(f"{kind.__name__}.{name} {fault}")
-        elif name in self._weights and _number_in(thing, ""):
+        elif name in self._weights and any(is_real(x) for _, x in _strangers(thing, "")):
             before = vars(self)[name]
             how = (
                 f".{name}.data = {told(thing)} gives it another number"
@@ -123,15 +123,39 @@ def _unread(kind: Any, name: str) -> str | None:
     return f"decides nothing once one is made: {', or '.join(ways)}."
 
 
-def _number_in(thing: Any, path: str, depth: int = 2) -> tuple[str, Any] | None:
-    """A plain number in the place of a parameter, in a list or in rows of such, and its path."""
+def _is_ours(holder: Holder) -> bool:
+    """Whether it is of a class of `nn` itself."""
+    return "_arguments" in vars(type(holder))
+
+
+def _strangers(thing: Any, path: str, depth: int = 2) -> Iterator[tuple[str, Any]]:
+    """What is no Value in the place of a parameter, in a list or in rows of such, and its path."""
     if isinstance(thing, np.ndarray):
         thing = thing.tolist()
-    is_row = type(thing) in (list, tuple) and depth
-    if is_row and {*map(type, thing)} != {Value}:  # quick, as a rule
-        below = (_number_in(x, f"{path}.{i}", depth - 1) for i, x in enumerate(thing))
-        return next(filter(None, below), None)
-    return (path, thing) if is_real(thing) else None
+    if type(thing) in (list, tuple) and depth:
+        if {*map(type, thing)} != {Value}:  # quick, as a rule
+            for i, part in enumerate(thing):
+                yield from _strangers(part, f"{path}.{i}", depth - 1)
+    elif not isinstance(thing, Value):
+        yield path, thing
+
+
+_NAMES = ("w", "b", "weight", "bias")
+"""What parameters are called here and in PyTorch: a float of such a name was meant as one. Under
+other names it may be a setting, such as eps; an int may be a width, or True for a bias."""
+
+
+def plain_weight(root: Holder) -> str | None:
+    """The path of a float that was meant as a parameter, in a class of the user's own."""
+    holders = [("", root), *((path, x) for path, x in walk(root) if isinstance(x, Holder))]
+    found = (
+        place
+        for path, holder in holders
+        for name in _NAMES
+        for place, thing in _strangers(vars(holder).get(name), f"{path}.{name}".removeprefix("."))
+        if isinstance(thing, (float, np.floating))
+    )
+    return next(found, None)
 
 
 Snapshots = list[tuple[Any, Any]]
@@ -190,7 +214,8 @@ class Found:
         named: the parameters below it with their names.
         parameters: the parameters alone.
         twice: a name that two of the parameters have; None if each has its own.
-        number: the path and the number, where a plain one stands in the place of a parameter.
+        strangers: what stands in the place of a parameter instead of one, with its path: plain
+            numbers, and in classes of `nn`, which do not do without, anything else.
     """
 
     def __init__(self, root: Holder) -> None:
@@ -203,12 +228,15 @@ class Found:
         self.parameters = Leaves.if_so(tuple([parameter for _, parameter in self.named]))
         names = Counter([name for name, _ in self.named])
         self.twice = next((name for name, count in names.items() if count > 1), None)
-        lists = [
-            _number_in(vars(holder).get(name), f"{path}.{name}".removeprefix("."))
+        self.strangers = [
+            (place, thing)
             for path, holder in [("", root), *held]
             for name in holder._weights
+            for place, thing in _strangers(
+                vars(holder).get(name), f"{path}.{name}".removeprefix(".")
+            )
+            if is_real(thing) or _is_ours(holder)
         ]
-        self.number = next(filter(None, lists), None)
         # One becomes a parameter when its graph is released.
         self._results = [x for _, x in parts if isinstance(x, Value) and not is_parameter(x)]
 

@@ -46,7 +46,6 @@ from typing import Any, TypeVar
 
 from glassgrad.engine.files import decode, parsed, plain_file, quoted, seal, sealed, write_file
 from glassgrad.engine.text import clipped, describe, function_name, told
-from glassgrad.engine.tree import leaves_of
 from glassgrad.engine.value import Value, is_parameter
 from glassgrad.nn.checks import Check
 from glassgrad.nn.parts import Found, Holder, title, walk
@@ -107,8 +106,12 @@ class ModelFile:
 def save(path: str | Path, module: Any) -> Path:
     """Write the numbers of a module to a file; see `Module.save`."""
     build = build_of(module)
-    if build is None:
-        _check_weights(module)
+    if strangers := Found.below(module).strangers:  # the file would lack a parameter
+        place, thing = strangers[0]
+        raise ValueError(
+            f"{title(module)} cannot be saved: {describe(thing)} stands in {place}, which is for "
+            "parameters. Put a Value there, such as Value(0.0)."
+        )
     data = {
         "schema": SCHEMA,
         "module": repr(module).split("\n"),
@@ -123,21 +126,6 @@ def save(path: str | Path, module: Any) -> Path:
             f"{quoted(fault.object[fault.start : fault.end])}."
         ) from None
     return write_file(path, content, durable=True)
-
-
-def _check_weights(module: Holder) -> None:
-    """Refuse a module of which a file would lack a parameter, since something else is there."""
-    for path, part in [("", module), *walk(module)]:
-        if CLASSES.get(type(part).__name__) is not type(part):
-            continue  # one of the user's own may do without
-        for name in part._weights:
-            for thing in leaves_of(vars(part).get(name)):
-                if not isinstance(thing, Value):
-                    place = f"{path}.{name}".removeprefix(".")
-                    raise ValueError(
-                        f"{title(module)} cannot be saved: {describe(thing)} stands in {place}, "
-                        "which is for parameters. Put a Value there, such as Value(0.0)."
-                    )
 
 
 def fill(path: str | Path, module: Any) -> None:

@@ -32,6 +32,8 @@ from glassgrad.nn.checks import (
     Part,
     Share,
     checked_fields,
+    explained,
+    function_taking,
     not_negative,
     or_none,
     taking,
@@ -41,15 +43,20 @@ from glassgrad.nn.optimiser import Optimiser
 ClosedForm: TypeAlias = Callable[[int, int | None], float]
 
 
+_function = function_taking(
+    2, "a rule such as cosine(), or a function of the step and the number of all steps"
+)
+
+
 def _rule(given: Any, role: str) -> Any:
-    if isinstance(given, type) or not callable(given):  # a class makes rules, and is none itself
-        is_class = isinstance(given, type)
-        found = f"{given.__name__}: call it, {given.__name__}(...)" if is_class else describe(given)
-        raise TypeError(f"{role} takes a rule such as cosine(), not {found}.")
-    return given
+    if isinstance(given, type):  # a class makes rules, and is none itself
+        name = given.__name__
+        raise TypeError(f"{role} takes a rule such as cosine(), not {name}: call it, {name}(...).")
+    return _function(given, role)
 
 
-def _any_rule(given: Any, role: str) -> Any:
+def any_rule(given: Any, role: str) -> Any:
+    """A check of what may be a schedule."""
     return given if isinstance(given, ReduceOnPlateau) else _rule(given, role)
 
 
@@ -212,6 +219,8 @@ class Seen(NamedTuple):
 
 
 Rule = ClosedForm | ReduceOnPlateau
+for _kind in (step_decay, cosine, ramp, warm_up, ReduceOnPlateau):
+    setattr(_kind, "__init__", explained()(_kind.__init__))  # noqa: B010
 _SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
 _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
 """What a state says where the rule watches a loss: the rates now, and what it has `Seen`."""
@@ -240,11 +249,12 @@ class Schedule(Checked):
 
     _checks: ClassVar = {
         "optimiser": _optimiser,
-        "rule": _any_rule,
+        "rule": any_rule,
         "total": or_none(whole),
         "step_count": partial(whole, least=0),
     }
 
+    @explained()
     def __init__(self, optimiser: Optimiser, rule: Rule, total: int | None = None) -> None:
         self.optimiser, self.rule, self.total = optimiser, rule, total
         bases = tuple(self.learning_rates)
@@ -318,11 +328,14 @@ class Schedule(Checked):
             return [*self.base_rates, *map(float, vars(self.rule).values())]
         last = (self.total or 1) - 1
         steps = np.unique(np.linspace(0, last, 200).astype(int)).tolist()
-        return [*self.base_rates, *(float(self.rule(step, last + 1)) for step in steps)]
+        return [*self.base_rates, *(self._factor(step, last + 1) for step in steps)]
+
+    def _factor(self, step: int, total: int | None) -> float:
+        rule: Any = self.rule
+        return real(rule(step, total), f"The factor of the learning rate at step {step}")
 
     def _rates_at(self, step: int, base_rates: Sequence[float]) -> list[float]:
-        rule: Any = self.rule
-        factor = real(rule(step, self.total), "A factor of the learning rate")
+        factor = self._factor(step, self.total)
         if not (isfinite(factor) and factor >= 0.0):
             raise ValueError(
                 f"The rule gave {factor} for step {step}; a factor of the learning rate is 0 or "

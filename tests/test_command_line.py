@@ -126,7 +126,11 @@ def test_the_step_moves_only_the_parameters_that_are_named(capsys: Captured) -> 
     update = capsys.readouterr().out.split("Update:")[1]
     assert "w  = 1 − 0.1 × -12" in update
     assert "x " not in update
-    for names, said in (("w,q", "q is no variable"), ("", "--parameters lacks a name")):
+    for names, said in (
+        ("w,q", "q is no variable"),
+        ("", "--parameters lacks a name"),
+        ("w b", "--parameters has a space: write the variables as w,b."),
+    ):
         assert main([*command, "--parameters", names]) == 2
         assert said in capsys.readouterr().err
 
@@ -443,8 +447,8 @@ def test_the_result_has_a_name_of_its_own(
         (["a = x; b = a*2; c = 3", "x=2"], "c=3 computes nothing.", "c = 3"),
         (["x", "x=2j"], "x needs a number, not 2j.", "2j"),
         (["x", "x==2"], "x needs a number, not =2.", "=2"),
-        (["x", "x"], "A variable is given as name=number.", "x"),
-        (["x", "=2"], "A variable is given as name=number.", "=2"),
+        (["x", "x"], "A variable is given as name=number, without spaces.", "x"),
+        (["x", "=2"], "A variable is given as name=number, without spaces.", "=2"),
         (["x", "1x=2"], "1x cannot be the name of a variable.", "1x=2"),
         (["x", "lambda=2"], "lambda cannot be the name of a variable.", "lambda=2"),
         (["x", "x=1", "x=2"], "x is given twice.", "x=2"),

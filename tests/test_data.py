@@ -163,6 +163,8 @@ WRONG = [
     (lambda: two_moons(seed=None), TypeError, "whole number, not None"),
     (lambda: circles(ratio=1.0), ValueError, "above 0 and below 1, not 1.0"),
     (lambda: circles(ratio=math.nan), ValueError, "above 0 and below 1, not nan"),
+    (lambda: two_moons(n_samples=9), TypeError, r"has no argument n_samples\. Did you mean n\?"),
+    (lambda: circles(factor=0.5), TypeError, r"has no argument factor\. Did you mean ratio\?"),
     (lambda: xor(0), ValueError, r"xor\(n=...\) is at least 1, not 0"),
     (lambda: blobs(features=0), ValueError, "at least 1, not 0"),
     (lambda: blobs(spread=[1.0]), TypeError, r"blobs\(spread=...\) takes one number"),

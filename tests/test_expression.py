@@ -229,6 +229,10 @@ REFUSED = [
     ("import os", NOT_ALLOWED, "import os"),
     ("x += 1; x", NOT_ALLOWED, "x += 1"),
     ("h = h + 1; h", "h is used before it is named. Name it first.", "h"),
+    ("h = x*2, h**2", "h is used before it is named. A part ends with ; and not with a comma", "h"),
+    ("h = x, k = h, k**2", "A part ends with ; and not with a comma, as in h = 2*x; h**2.", ","),
+    ("h = x*2, k = 2*h; k", "A part ends with ; and not with a comma", ","),
+    ("x = h + 1; h = x, 2", "h is used before it is named. Name it first.", "h"),
     ("h = x + 1; h = x*2; h", "h names two parts. Give this one another name.", "x*2"),
     ("h = x*2; x + 1", "The part h is not used after it. Leave it out.", "x*2"),
     # What is called.
@@ -241,6 +245,7 @@ REFUSED = [
     ("().__class__.__bases__[0]", NOT_ALLOWED, "().__class__"),
     ("2(x+1)", NO_CALL, "2"),
     ("tanh(x)(y)", NO_CALL, "tanh(x)"),
+    ("tanh[x]", "tanh is an operation: write tanh(...).", "tanh[x]"),
     ("np.tanh(x)", "np is not needed here: write tanh(...).", "np.tanh"),
     ("x.softmax()", "softmax is not a method: write softmax(...).", "x.softmax"),
     ("(x + 1).sum(y)", "sum is not a method: write sum(...).", "(x + 1).sum"),

@@ -662,6 +662,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": None}, "Did you mean optimiser?"),
     ({"epoch": 1}, "Did you mean epochs?"),
     ({"schedule": cosine}, r"call it, cosine\("),
+    ({"schedule": 0.5}, r"^fit\(schedule=\.\.\.\) takes a rule such as cosine\(\), or a function "
+     r"of the step and the number of all steps, not float 0\.5\.$"),
+    ({"schedule": lambda step: 1.0}, r"number of all steps, not lambda\(step\)\.$"),
+    ({"schedule": lambda step, total: None}, r"at step 0 takes a real number, not NoneType None"),
+    ({"callbacks": lambda: True}, r"takes functions of the history, not lambda\(\)\.$"),
+    ({"metrics": lambda output: 1.0}, r"a function of outputs and targets, not lambda\(output\)"),
+    ({"penalty": lambda: 1.0}, r"lambda parameters: l2\(parameters, 1e-4\), not lambda\(\)\.$"),
+    ({"loss": lambda output: output}, r"of an output and a target, not lambda\(output\)\.$"),
+    ({"loss": l2}, r"l2 is a penalty: write fit\(penalty=\.\.\.\)\.$"),
     ({"callbacks": [3]}, r"fit\(callbacks=\.\.\.\) takes .*function"),
     ({"callbacks": 3}, r"a list of them, not int 3"),
     ({"callbacks": lazily}, "lazily is written with yield or async"),
@@ -870,6 +879,8 @@ def test_a_plot_marks_the_epochs_whose_numbers_have_no_place() -> None:
 
 
 def test_an_unknown_column_names_those_there_are() -> None:
+    with pytest.raises(AttributeError, match=r'^History has no losses\. Write history\["loss"\]; '):
+        History().losses  # noqa: B018
     with pytest.raises(KeyError, match="no 'losses'; it has loss, "):
         trained()[1]["losses"]
     with pytest.raises(ValueError, match="no curves yet"):

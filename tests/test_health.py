@@ -599,8 +599,9 @@ def test_the_model_is_in_use_while_it_is_looked_at_and_in_training_again_after()
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda m: check_health(len, mse, [[1]], [1]), TypeError, "takes a Module, and a"),
+        (lambda m: check_health(len, mse, [[1]], [1]), TypeError, "takes a Module, not builtin"),
         (lambda m: check_health(m, 3, [[1, 1]], [1]), TypeError, "a function of an output"),
+        (lambda m: check(m, lambda out: out), TypeError, r"a target, not lambda\(out\)\.$"),
         (lambda m: check(m, lambda out, y: 1.0), TypeError, "The loss lambda gave float 1.0"),
         (lambda m: check(m, lambda out, y: [out]), TypeError, "gives one Value. A model with seve"),
         (lambda m: check(m, most=0), ValueError, r"check_health\(most=...\) is at least 1, not 0"),

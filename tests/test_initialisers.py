@@ -100,8 +100,10 @@ def test_an_initialiser_of_your_own_is_told_the_sizes():
 
 
 REFUSED = [
-    (lambda: Neuron(2, init="glorot"), ValueError,
-     "There is no initialiser 'glorot'. Choose one of uniform, normal, xavier, he, "
+    (lambda: Neuron(2, init="glorot"), ValueError, "'glorot'. Did you mean xavier?"),
+    (lambda: Neuron(2, init="kaiming"), ValueError, "'kaiming'. Did you mean he?"),
+    (lambda: Neuron(2, init="orthogonal"), ValueError,
+     "There is no initialiser 'orthogonal'. Choose one of uniform, normal, xavier, he, "
      "zeros, torch, or give an initialiser such as "
      "glassgrad.nn.initialisers.normal(0, 1)."),
     (lambda: Layer(2, 2, init=None), TypeError, "init is a name or an initialiser, not NoneType"),

@@ -74,6 +74,37 @@ def told(model: Module, loss: Any = mse, **options: Any) -> list[str]:
     return [str(warning.message) for warning in caught]
 
 
+def line(**weights: Any) -> Module:
+    """A line with weights of any kind, and a setting."""
+    compute = lambda m, x: np.dot(m.w, x) * m.scale + m.b
+    return Made(
+        compute, **{"w": [Value(0.1), Value(0.2)], "b": Value(0.0), "scale": 2.0, **weights}
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        (lambda: line(b=0.0), "b of Made"),
+        (lambda: line(w=[0.1, 0.2]), "w.0 of Made"),
+        (lambda: line(w=np.array([0.1, 0.2])), "w.0 of Made"),
+        (lambda: Sequential(Layer(2, 2), line(w=[Value(0.1), 1.5])), "parts.1.w.1 of Sequential"),
+    ],
+)
+def test_a_plain_number_that_is_called_as_a_parameter_is_told(
+    model: Callable[[], Module], place: str
+) -> None:
+    (said,) = told(model())
+    assert said.startswith(f"fit: {place}(")
+    assert " is a plain number, which no training moves. Put Values there" in said
+    assert_is_sentence(said)
+
+
+@pytest.mark.parametrize("setting", [{}, {"b": True}, {"weight": 28}, {"bias": None}])
+def test_other_plain_numbers_are_settings(setting: dict[str, Any]) -> None:
+    assert told(line(**setting)) == []
+
+
 @pytest.mark.parametrize("is_compiled", [True, False])
 @pytest.mark.parametrize("name", HIDDEN)
 def test_what_the_training_does_not_find_is_told_once(name: str, is_compiled: bool) -> None:

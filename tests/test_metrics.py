@@ -258,10 +258,10 @@ def test_what_does_not_fit_gets_a_sentence(metric, kind, outputs, targets, messa
 
 def test_a_metric_is_called_by_name_or_given_as_it_is():
     for name, metric in METRICS.items():
-        assert metric_called(name) is metric
+        assert metric_called(name, "") is metric
     own = lambda outputs, targets: 0.5
-    assert metric_called(own) is own
+    assert metric_called(own, "") is own
     with pytest.raises(ValueError, match=r"is called 'acc'\. There are accuracy, mean_"):
-        metric_called("acc")
+        metric_called("acc", "")
     with pytest.raises(TypeError, match="a name or a function of outputs and targets, not int 3"):
-        metric_called(3)
+        metric_called(3, "")

@@ -523,6 +523,15 @@ UNREAD = [
        f"fit has no argument {name}. Did you mean optimiser={meant}")
       for name, meant in (("lr", "Adam("), ("learning_rate", "Adam(model.parameters(), 0.1)?"),
                           ("momentum", "SGD("), ("weight_decay", "AdamW("))),
+    *((make, TypeError, f"has no argument {name}. Did you mean {meant}?") for make, name, meant in (
+        (lambda: Layer(in_features=2, out_features=3), "in_features", "nin"),
+        (lambda: Layer(2, out_features=3), "out_features", "nout"),
+        (lambda: Neuron(2, nonlin=False), "nonlin", "activation='linear'"),
+        (lambda: Embedding(num_embeddings=3, embedding_dim=2), "num_embeddings", "count"),
+        (lambda: Embedding(3, embedding_dim=2), "embedding_dim", "size"),
+        (lambda: LayerNorm(normalized_shape=3), "normalized_shape", "size"),
+        (lambda: Dropout(p=0.5), "p", "rate"),
+    )),
     *((lambda name=name: setattr(MLP(2, [1]), name, "relu"), AttributeError,
        f"MLP.{name} decides nothing once one is made: give it there, MLP(..., {name}=...), or set")
       for name in ("activation", "output_activation")),
@@ -552,7 +561,9 @@ UNREAD = [
         ("to", "Its numbers are Python floats"), ("cuda", "Its numbers are Python floats"),
         ("requires_grad_", "Write model.freeze()"), ("children", "Its parts are its attributes"),
         ("weight", "Write model.parameters()"), ("compile", "fit compiles by itself"),
-        ("register_parameter", "Assign it to an attribute"),
+        ("register_parameter", "Assign it to an attribute"), ("backward", "Write loss.backward()"),
+        ("step", "Write optimiser.step()"), ("count_params", "Write len(model.parameters())"),
+        ("summary", "Write print(model)."),
     )),
 ]  # fmt: skip
 

@@ -319,6 +319,8 @@ NEGATIVE = "takes 0 or a positive number"
         (lambda v: SGD(v, math.inf), ValueError, "finite"),
         (lambda v: SGD(v, [0.1]), TypeError, r"takes one number, not list \[0\.1\]\. Write"),
         (lambda v: Adam(v).param_groups, AttributeError, "Adam has no param_groups. Write optimis"),
+        (lambda v: Adam(v).apply_gradients, AttributeError, "no apply_gradients. Write optimiser"),
+        (lambda v: Adam(v).backward(), AttributeError, "Adam has no backward. Write optimiser.ze"),
         (lambda v: Adam(v).lr, AttributeError, "Adam has no lr. Did you mean learning_rate"),
         (lambda v: Adam(v).learning_rat, AttributeError, "Did you mean learning_rate"),
         (lambda v: Adam(v).minimize, AttributeError, "Write optimiser.zero_grad"),

@@ -293,6 +293,18 @@ def test_rates_set_by_hand_are_overwritten() -> None:
         (lambda: Schedule(optimiser(), ReduceOnPlateau()).step(Value(1.0)), TypeError, "v.data"),
         (lambda: Schedule(optimiser(), ramp(steps=3)).step(1.0), TypeError, "take none"),
         (lambda: warm_up(3, then=ReduceOnPlateau()), TypeError, "takes a rule"),
+        *((make, TypeError, rf" has no argument {name}\. Did you mean {meant}\?$")
+          for make, name, meant in (
+            (lambda: step_decay(step_size=3), "step_size", "every"),
+            (lambda: step_decay(3, gamma=0.5), "gamma", "factor"),
+            (lambda: cosine(eta_min=0.1), "eta_min", "floor"),
+            (lambda: ramp(start_factor=0.1), "start_factor", "start"),
+            (lambda: Schedule(optimiser(), cosine(), T_max=9), "T_max", "total"),
+            (lambda: Schedule(optimizer=optimiser(), rule=cosine()), "optimizer", "optimiser"),
+          )),
+        (lambda: warm_up(3, then=lambda step: 1.0), TypeError, r"all steps, not lambda\(step\)"),
+        (lambda: Schedule(optimiser(), lambda step, total: None if step else 1.0, 9).sketch(),
+         TypeError, "^The factor of the learning rate at step 1 takes a real number"),
         *((lambda name=name, given=given: setattr(Schedule(optimiser(), cosine(), 9), name, given),
            error, rf"^Schedule\.{name} {said}")
           for name, given, error, said in (

@@ -586,6 +586,27 @@ def test_the_gradient_of_weights_is_of_all_samples_and_of_the_penalty(new_page: 
                     assert part + rest == pytest.approx(whole, abs=1e-3 * (abs(rest) + 1e-9))
 
 
+def test_inputs_that_are_added_to_the_outputs_are_told_where_that_is(new_page: Pages) -> None:
+    def forward_of_the_loss(count: int, is_added: bool) -> tuple[str, list[str]]:
+        layer, rows = Layer(3, 3, seed=1), [[Value(i + k / 4) for k in range(3)] for i in (1, 2)]
+        pairs = [pair for x in rows[:count] for pair in zip(layer(x), x)]
+        loss = sum((h + v if is_added else h) ** 2 for h, v in pairs)
+        loss.label = "L"
+        one = document(new_page, backprop(loss))
+        one.stage("open", "network")
+        one.stage("go", 1)
+        assert one.stage("step") == {"phase": "forward", "layer": None}
+        shown = one.shown()
+        return shown["says"], shown["equations"]
+
+    says, equations = forward_of_the_loss(1, True)
+    assert " and the inputs (1, 1.25, 1.5) comes L = " in says
+    assert ")andinputs(1, 1.25, 1.5)→value of L" in equations[0]
+    says, _ = forward_of_the_loss(2, True)
+    assert " and the inputs (1, 1.25, …) comes L = " in says
+    assert "inputs" not in str(forward_of_the_loss(2, False))
+
+
 def test_of_a_batch_gradients_come_layer_by_layer(new_page: Pages) -> None:
     steps = batch()
     one = document(new_page, steps)

@@ -131,6 +131,11 @@ def test_a_level_that_the_page_has_not_is_refused(build: Any, level: str) -> Non
         steps.state = {"level": level}
 
 
+def test_a_level_that_is_none_is_answered_with_what_repeats_too() -> None:
+    with pytest.raises(ValueError, match=r"no level 'repeat'\. It has 'scalars', 'repeats'"):
+        recurrence().state = {"level": "repeat"}
+
+
 def test_the_level_of_what_repeats_opens(new_page: Pages) -> None:
     steps = recurrence()
     steps.state = {"level": "repeats", "step": 3}

@@ -319,7 +319,7 @@ def _check_level(steps: Steps, level: Any) -> None:
     levels = ["scalars"]
     if (network := network_of(steps)) is not None:  # which is seen in place of what repeats
         levels += network.levels()
-    elif level == "repeats" and Repeats(steps.diagram).series:
+    elif level not in (None, *levels) and Repeats(steps.diagram).series:
         levels.append("repeats")
     if level is not None and level not in levels:
         problem = f"The page has no level {told(level)}."

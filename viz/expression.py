@@ -47,6 +47,7 @@ _UNREAD = (
     "It cannot be read from here on: a product is written 2*x, an operation tanh(x), and a part "
     "is named before it is used, as in h = 2*x; h**2."
 )
+_COMMA = "A part ends with ; and not with a comma, as in h = 2*x; h**2."
 _INSTEAD = {
     **dict.fromkeys("×·\u0387⋅∙", "*"),
     **dict.fromkeys("−–—", "-"),
@@ -174,7 +175,13 @@ class Expression:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     yield name, value
                 case _:
-                    raise self._error(f"This is not allowed: {_ALLOWED}", part)
+                    problem = f"This is not allowed: {_ALLOWED}"
+                    raise self._comma() or self._error(problem, part)
+
+    def _comma(self) -> ExpressionError | None:
+        """The error for a comma before the name of a part, where a semicolon belongs."""
+        comma = re.search(r",(?=\s*[^\W\d]\w*\s*=[^=])", self.text)
+        return comma and ExpressionError(_COMMA, self.text, *comma.span())
 
     def _unread(self, error: Exception) -> ExpressionError:
         """What Python cannot read; of brackets it says what is wrong with them."""
@@ -185,6 +192,8 @@ class Expression:
             if keyword.iskeyword(word[0]):
                 problem = f"{word[0]} is a reserved word of Python: no expression has it."
                 return ExpressionError(problem, text, *word.span())
+        if not is_bracket and (comma := self._comma()):
+            return comma
         if said == "invalid syntax" and not 0 < offset <= len(text):
             return ExpressionError("Something is missing at the end.", text, len(text))
         problem = f"Brackets: {said}." if is_bracket else _UNREAD
@@ -200,6 +209,8 @@ class Expression:
                 return "This number is beyond the range of floats." if is_beyond else ""
             case ast.Name() | ast.List() | ast.Tuple():
                 return ""
+            case ast.Subscript(value=ast.Name(id=name)) if name in self._functions:
+                return f"{name} is an operation: write {name}(...)."
             case ast.Subscript(slice=ast.Constant(value=index)):
                 return "" if type(index) is int else _NO_INDEX
             case ast.Subscript():
@@ -245,7 +256,9 @@ class Expression:
                     if node.id not in parts:
                         variables.setdefault(node.id, node)
             if name in variables:
-                problem = f"{clipped(name)} is used before it is named. Name it first."
+                is_row = isinstance(nodes[-1], ast.Tuple) and variables[name] in nodes
+                remedy = _COMMA if is_row else "Name it first."
+                problem = f"{clipped(name)} is used before it is named. {remedy}"
                 raise self._error(problem, variables[name])
             if name in parts:
                 problem = f"{clipped(name)} names two parts. Give this one another name."

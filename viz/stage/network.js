@@ -101,10 +101,17 @@ function formulaOfUnit(graph, unit) {
 }
 
 /* What a layer computes: "layer 1 = tanh(W * x + b)"; and behind the last one "L = f(layer 2 of 4 samples)". */
-function formulaOfLayer(graph, { samples, layers }, { layer }) {
-  if (layer === null) { return `${graph.nodes[graph.root].n} = f(${layers[layers.length - 1].name}${ofSamples(samples)})`; }
+function formulaOfLayer(graph, network, { layer }) {
+  const { samples, layers } = network, beside = inputsBeside(network).length ? ", inputs" : "";
+  if (layer === null) { return `${graph.nodes[graph.root].n} = f(${layers[layers.length - 1].name}${ofSamples(samples)}${beside})`; }
   const { name, units } = layers[layer];
   return `${name} = ${bent(graph, units, biases(units).length ? "W * x + b" : "W * x")}`;
+}
+
+/* The inputs that what comes behind the last layer reads too, as an output that is added to them. */
+function inputsBeside({ samples, layers, layerOf, readers }) {
+  const isRead = (input) => readers[input].some(([reader]) => layerOf[reader] === layers.length);
+  return [...new Set(samples.flatMap(({ inputs }) => inputs.filter(isRead)))];
 }
 
 /* What units make of their sums, written once for all: "tanh(sums)", and with other numbers each "sums × (0, 2)". */
@@ -181,9 +188,9 @@ function toldOfLayer(graph, network, { phase, layer }) {
   if (phase === "update") { return saidOfUpdate(); }
   if (layer === null) {
     const outs = network.samples.flatMap(({ layers }) => layers[layers.length - 1].units.map((unit) => unit.out));
-    const named = length > 1 ? `outputs of ${length} samples` : "output of the network";
-    return said(root, [[[named, values(outs)], "→", [`value of ${root}`, short(graph.values[graph.root]), 1]]],
-      `Forward: from the ${length > 1 ? named : "output"} ${values(outs)} comes ${root} = `, `${short(graph.values[graph.root])}.`, ["", "", short(graph.values[graph.root])]);
+    const named = length > 1 ? `outputs of ${length} samples` : "output of the network", beside = inputsBeside(network);
+    return said(root, [[[named, values(outs)], ...(beside.length ? ["and", ["inputs", values(beside)]] : []), "→", [`value of ${root}`, short(graph.values[graph.root]), 1]]],
+      `Forward: from the ${length > 1 ? named : "output"} ${values(outs)}${beside.length ? ` and the inputs ${values(beside)}` : ""} comes ${root} = `, `${short(graph.values[graph.root])}.`, ["", "", short(graph.values[graph.root])]);
   }
   const { name, units } = network.layers[layer], before = sourcesOf(units), [unit] = units;
   const size = `${units.length} × ${before.length}`, bends = bent(graph, units, "sums"), bend = bends.replace(/^(\w+)\(sums\)$|^sums$/, "$1");
