@@ -14,7 +14,7 @@ below 1, and a rule that is used without the total it needs, are ValueErrors.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import cos, inf, isfinite, pi
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
@@ -186,10 +186,10 @@ class ReduceOnPlateau(_CheckedFields):
 
     factor: Share = 0.1
     patience: CountFrom0 = 10
-    _: KW_ONLY
-    threshold: NotNegative = 1e-4
-    cooldown: CountFrom0 = 0
-    min_learning_rate: NotNegative = 0.0
+    # Not by KW_ONLY, which Python 3.10 takes for a field whose type it cannot tell.
+    threshold: NotNegative = field(default=1e-4, kw_only=True)
+    cooldown: CountFrom0 = field(default=0, kw_only=True)
+    min_learning_rate: NotNegative = field(default=0.0, kw_only=True)
 
     def after(self, seen: Seen, loss: float) -> tuple[Seen, bool]:
         """What it has seen after one loss more, and whether rates go down now."""

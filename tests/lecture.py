@@ -17,7 +17,10 @@ def lecture_neuron() -> Value:
 
 
 def instructions(run: Callable[[], Any]) -> int:
-    """How many instructions of Python a call takes: as time, but the same each time."""
+    """How many instructions of Python a call takes: as time, but the same each time.
+
+    It runs twice: from Python 3.12 on not all instructions of the first run are told.
+    """
     found, before = 0, sys.gettrace()
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -28,6 +31,8 @@ def instructions(run: Callable[[], Any]) -> int:
 
     sys.settrace(trace)
     try:
+        run()
+        found = 0
         run()
     finally:
         sys.settrace(before)

@@ -468,7 +468,10 @@ def test_a_result_is_not_put_into_a_value() -> None:
     assert x.data == 0.5
 
 
-@pytest.mark.parametrize("span", [np.timedelta64(2), np.array([np.timedelta64(2, "s")])], ids=str)
+SPAN = np.timedelta64(2, "s")
+
+
+@pytest.mark.parametrize("span", [SPAN, np.array([SPAN])], ids=str)
 def test_a_span_of_time_is_no_number(span: object) -> None:
     x = Value(1.0)
     for attempt in (lambda: x * span, lambda: span * x, lambda: Value(span), lambda: span < x):

@@ -162,7 +162,7 @@ def change(draw, thing):
         change_list(draw, thing)
     elif isinstance(thing, np.ndarray) and thing.dtype == object and thing.ndim:
         if draw.random() < 0.2:
-            thing.shape = thing.shape[::-1]
+            thing.resize(thing.shape[::-1], refcheck=False)  # the same array, of another shape
         else:
             thing[tuple(draw.randrange(size) for size in thing.shape)] = draw.choice(
                 [Value(0.0), None, thing.flat[0]]

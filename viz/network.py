@@ -143,9 +143,12 @@ class _Neurons:
     def _terms(self, total: int, own: AbstractSet[int]) -> tuple[dict[int, int], int | None] | None:
         """The weights and the bias of a sum of products; None for anything else."""
         weights: dict[int, int] = {}
-        biases, terms = list[int](), [total]
+        biases, terms, met = list[int](), [total], set[int]()
         while terms:
             node = self.diagram[terms.pop()]
+            if node.index in met and node.parents:  # what it is the sum of would count twice
+                return None
+            met.add(node.index)
             is_own = node.index in own and node.index not in self._other
             operation = node.operation if is_own else None
             half = len(node.parents) // 2
