@@ -114,11 +114,12 @@ class SGD(Optimiser):
         gradients = with_decay(gradients, numbers, group)
         if group.momentum == 0.0:
             return numbers - rate * gradients
-        faded = group.momentum * state["velocity"]
-        faded += gradients if group.dampening == 0.0 else (1.0 - group.dampening) * gradients
-        steps = state["steps"]
-        are_moving = np.minimum.reduce(steps) > 0.0
-        velocity = faded if are_moving else np.where(steps > 0.0, faded, gradients)
+        velocity, steps = group.momentum * state["velocity"], state["steps"]
+        if group.dampening == 0.0:  # at first 0 + gradient
+            velocity += gradients
+        else:
+            faded = velocity + (1.0 - group.dampening) * gradients
+            velocity = np.where(steps > 0.0, faded, gradients)
         state["velocity"], state["steps"] = velocity, steps + 1.0
         ahead = gradients + group.momentum * velocity if group.nesterov else velocity
         return numbers - rate * ahead
