@@ -17,7 +17,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -152,7 +152,7 @@ class Cache:
         """All of them, in the order in which they were made, structure by structure."""
         return [case for cases in self._cases.values() for case in cases]
 
-    def trusted(self, attempt: Callable[[], T]) -> T | None:
+    def trusted(self, attempt: Callable[..., T], *given: Any) -> T | None:
         """What an attempt gives; if an audit in it finds a difference, what it gives recorded anew.
         None where the function runs as it is written.
         """
@@ -160,7 +160,7 @@ class Cache:
         if self.why_eager is not None:
             return None
         try:
-            return attempt()
+            return attempt(*given)
         except _AsWrittenError:
             return None
         except _StaleError as stale:
@@ -171,7 +171,7 @@ class Cache:
         found = None
         try:
             with suppress(_AsWrittenError):
-                found = attempt()
+                found = attempt(*given)
         except _StaleError:
             self.why_eager = (
                 "it does not depend on its arguments alone, but on random numbers, on which of two "
@@ -221,7 +221,7 @@ class Cache:
         if at is None and current().observers:
             return None
         try:
-            return self.trusted(partial(self._parts, calls, divisor, wanted, has_several, at))
+            return self.trusted(self._parts, calls, divisor, wanted, has_several, at)
         except LimitError as limit:
             if at is not None:
                 raise
@@ -251,7 +251,7 @@ class Cache:
             if len(left) < calls.size:
                 inputs = [each[left] for each in inputs]
             result, total, holds, *slopes = program.run(inputs, numbers, seed)
-            left = left[:0]
+            left = _NO_PLACES
             if recording.guards:
                 serves = np.array(np.broadcast_to(holds, len(places)))
                 serves[0] |= is_new  # its own sample too, where a tie comes out otherwise
@@ -266,8 +266,8 @@ class Cache:
                 ours = result[place] if np.ndim(result) > has_several else result
                 given = calls.sample(int(places[place]))
                 self.audit(case, given, np.ravel(ours).tolist(), at)
-            one = recording, program, places, numbers, result, total / divisor, *slopes
-            parts.append(Part(*one))
+            total /= divisor
+            parts.append(Part(recording, program, places, numbers, result, total, *slopes))
             if not len(left):
                 break
         return parts
@@ -285,9 +285,11 @@ class Cache:
         remembered to make another. `sample` gives the arguments to record next.
         """
         key = structure, has_several
-        if key not in self._cases and len(self._cases) >= MOST_STRUCTURES:
-            raise self._too_many(_STRUCTURES)
-        cases = self._cases.setdefault(key, [])
+        cases = self._cases.get(key)
+        if cases is None:
+            if len(self._cases) >= MOST_STRUCTURES:
+                raise self._too_many(_STRUCTURES)
+            cases = self._cases.setdefault(key, [])
         tried = 0
         while tried < len(cases):
             case = cases[tried]
@@ -361,6 +363,7 @@ class Cache:
 
 
 _all_of = lru_cache(maxsize=8)(np.arange)
+_NO_PLACES = _all_of(0)
 
 
 def _warn(text: str) -> None:

@@ -128,7 +128,7 @@ class ArrayFunction(Evaluation):
                     f"in an array, not {each.dtype}. Give its numbers as floats."
                 )
         with np.errstate(all="ignore"), host.silence():
-            found = self._cache.trusted(lambda: self._evaluated(host, given, arrays))
+            found = self._cache.trusted(self._evaluated, host, given, arrays)
         return found or self._cache.refuse()
 
     def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
