@@ -316,12 +316,12 @@ class NumpySource:
         axes, made once: numpy is quickest with that. The larger of two numbers it finds quicker in
         arrays of one shape.
         """
-        is_quick = self._is_fixed(reader) and takes_out(reader) and not reader.is_steady
-        if not is_quick or reader.kind != "call":
+        is_users = getattr(reader.detail, "is_checked", False)
+        if self.plan is None or reader.kind != "call" or reader.is_steady or is_users:
             return self._operand(operand)
         if isinstance(operand, Array):
             is_single = set(operand.shape) == {1} != set(reader.shape)
-            if not is_single or not self._is_fixed(operand):
+            if not (is_single and takes_out(reader) and self._is_fixed(operand)):
                 return self._read(operand)
             text = f"{self._where(operand)}.reshape(())"
             return self._made(text, f"single_{self._names.get(operand, operand.label)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from math import isfinite, nan
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.compile.graph import LEAVES, Graph
 from glassgrad.engine.compile.ir import Array
-from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
+from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY, is_finite
 from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
@@ -146,10 +146,10 @@ class Program:
         except (IndexError, KeyError):
             self._make_room(samples, share)
             frame = Frame(self, samples, share, [np.shape(each)[-1] for each in inputs])
-        found, is_finite = frame.quietly(frame, inputs, captured)
+        found, is_right = frame.quietly(frame, inputs, captured)
         if (kept := self.free.get(key)) is not None:
             kept.append(frame)
-        return found if is_finite else self._scalar_by_scalar(inputs, captured, share)
+        return found if is_right else self._scalar_by_scalar(inputs, captured, share)
 
     def _make_room(self, samples: int, share: float | None) -> None:
         """A place for the buffers of a size, after a call; where there are too many, others go."""
@@ -248,15 +248,9 @@ class Frame:
             of_captured = _copied(of_captured)
             watched.append(of_captured)
         found = *self._totalled(result, self._ones), holds, of_inputs, of_captured
-        return found, all(map(_is_finite, watched))
+        return found, all(map(is_finite, watched))
 
 
 def _copied(slopes: Any) -> Any:
     """Gradients, with a row for each sample where there is one."""
     return slopes.ravel().copy() if slopes.shape[1] == 1 else slopes.T.copy()
-
-
-def _is_finite(numbers: Any) -> bool:
-    """Whether all numbers surely are finite: the sum of their squares is."""
-    row = numbers.ravel()
-    return isfinite(row.dot(row))
