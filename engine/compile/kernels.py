@@ -136,10 +136,13 @@ def logsumexp(table: Any) -> Any:
 
 def by_operands_of_logsumexp(table: Any, result: Any) -> Any:
     """The shares of a softmax; beside an infinite operand, finite ones have none."""
+    if is_finite(result):  # nearly always
+        parts = np.exp(table - result[:, None])
+        parts /= np.add.reduce(parts, 1)[:, None]  # how the result was rounded is in all of them
+        return parts
     largest = table.max(1)
     parts = np.exp(table - largest[:, None])
-    shares = parts / parts.sum(1)[:, None]
-    return shares if is_finite(largest) else np.where(parts == 0.0, 0.0, shares)
+    return np.where(parts == 0.0, 0.0, parts / parts.sum(1)[:, None])
 
 
 def by_operands_of_max(table: Any, result: Any) -> Any:
