@@ -146,10 +146,11 @@ def lines_of(step: Step, made: program.Program) -> dict[str, float]:
     exec(compile("\n".join(text), "<clocked>", "exec"), names)
     clocked = copy(made)
     clocked.make = names["program"]
-    frame = program.Frame(clocked, samples.size, 1.0 / samples.size)
     places = case.recording.places(made, evaluation._parameters)
     numbers = places.read(given[0], made)
     inputs = made.in_order(samples.rows)
+    widths = [each.shape[1] for each in inputs]
+    frame = program.Frame(clocked, samples.size, 1.0 / samples.size, widths)
     for _ in range(ROUNDS):
         at[0] = perf_counter()
         frame.quietly(frame, inputs, numbers)

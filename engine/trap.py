@@ -53,7 +53,7 @@ class Trap(Observer):
 
 def is_trapping() -> bool:
     """Whether `trap()` is open here."""
-    return any(isinstance(observer, Trap) for observer in current().observers)
+    return Trap in map(type, current().observers)
 
 
 def trap() -> Block:

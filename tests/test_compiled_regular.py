@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from needing import mostly_slow
-from replaying import are_near, near, value_and_slopes
+from replaying import all_near, are_near, near, value_and_slopes
 
 from glassgrad import MLP, Value, compiled, engine, grad
 
@@ -234,6 +234,27 @@ def test_an_array_of_parameters_may_have_any_order_and_more_than_are_read(has_ot
             expected[values.index(v)] = 3.0 * (i + 1.0) * 2.0 * known[v]
     assert near(value, 3.0 * sum((i + 1.0) * known[v] ** 2 for i, v in enumerate(read)), 1e-12)
     np.testing.assert_allclose(gradient, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("largest", [1.0, 1e200])
+def test_what_words_send_to_their_vectors_is_added_in_blocks(largest: float) -> None:
+    """A number that overflows in one of them leaves the gradients of the others as they are."""
+    generator = random.Random(0)
+    table = [[Value(generator.uniform(-1.0, 1.0)) for _ in range(6)] for _ in range(5)]
+    table[3][2].data = largest
+
+    def loss(x: Any) -> Any:
+        vectors = [table[word] for word in (1, 3, 1, 0, 4, 3, 1)]
+        return engine.sum(
+            engine.sum((each * x + 0.1 * (i + j)) ** 3 for i, each in enumerate(vector, 1))
+            for j, vector in enumerate(vectors)
+        )
+
+    fast, parameters = compiled(loss), [value for row in table for value in row]
+    eager = value_and_slopes(loss(0.5), parameters)
+    assert all_near(eager, value_and_slopes(fast(0.5), parameters))
+    assert all(map(math.isfinite, eager)) == (largest == 1.0)
+    assert "scatter" not in fast.program
 
 
 # Irregular graphs.

@@ -290,13 +290,14 @@ class Batch:
 
     @staticmethod
     def of(batch: Sequence[Any], title: str = "over") -> Batch:
-        arrays = [
-            each
-            if type(each) is np.ndarray and each.ndim and each.dtype.kind == "f"
-            else _read_argument(each, f"Argument {place} of {title}(...)")
-            for place, each in enumerate(batch, 1)
-        ]
-        structure = structure_of(title, *[(array.shape, array.dtype.char) for array in arrays])
+        arrays, kinds = [], []
+        for place, given in enumerate(batch, 1):
+            array = given
+            if type(given) is not np.ndarray or given.dtype.kind != "f" or not given.ndim:
+                array = _read_argument(given, f"Argument {place} of {title}(...)")
+            arrays.append(array)
+            kinds.append((array.shape, array.dtype.char))
+        structure = structure_of(title, *kinds)
         size = len(arrays[0])
         rows = [each if each.ndim == 2 else each.reshape(size, -1) for each in arrays]
         return Batch(size, arrays, rows, structure)

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
@@ -152,7 +152,7 @@ class Cache:
         """All of them, in the order in which they were made, structure by structure."""
         return [case for cases in self._cases.values() for case in cases]
 
-    def trusted(self, attempt: Callable[[], T]) -> T | None:
+    def trusted(self, attempt: Callable[..., T], *given: Any) -> T | None:
         """What an attempt gives; if an audit in it finds a difference, what it gives recorded anew.
         None where the function runs as it is written.
         """
@@ -160,7 +160,7 @@ class Cache:
         if self.why_eager is not None:
             return None
         try:
-            return attempt()
+            return attempt(*given)
         except _AsWrittenError:
             return None
         except _StaleError as stale:
@@ -171,7 +171,7 @@ class Cache:
         found = None
         try:
             with suppress(_AsWrittenError):
-                found = attempt()
+                found = attempt(*given)
         except _StaleError:
             self.why_eager = (
                 "it does not depend on its arguments alone, but on random numbers, on which of two "
@@ -221,7 +221,7 @@ class Cache:
         if at is None and current().observers:
             return None
         try:
-            return self.trusted(partial(self._parts, calls, divisor, wanted, has_several, at))
+            return self.trusted(self._parts, calls, divisor, wanted, has_several, at)
         except LimitError as limit:
             if at is not None:
                 raise
@@ -241,9 +241,17 @@ class Cache:
         batched = INPUT if isinstance(calls, Batch) else NOTHING
         seed = 1.0 / divisor if wanted else None
         parts: list[Part] = []
-        left = _all_of(calls.size)
-        sample = lambda: calls.sample(int(left[0]))
-        for case, is_new in self.candidates(calls.structure, sample, has_several, at):
+        left, structure = _all_of(calls.size), calls.structure
+        cases, tried, is_new = self._known(structure, has_several), 0, False
+        while len(left):
+            if not is_new and tried < len(cases):
+                case = cases[tried]
+                tried += 1
+                if not case.holds():
+                    continue
+            else:
+                sample = calls.sample(int(left[0]))
+                case, is_new = self._recorded(structure, has_several, cases, sample, at), True
             recording, began = case.recording, perf_counter()
             program = recording.program(batched, wanted)
             numbers = at.numbers(recording, program) if at else program.numbers()
@@ -251,7 +259,7 @@ class Cache:
             if len(left) < calls.size:
                 inputs = [each[left] for each in inputs]
             result, total, holds, *slopes = program.run(inputs, numbers, seed)
-            left = left[:0]
+            left = _NO_PLACES
             if recording.guards:
                 serves = np.array(np.broadcast_to(holds, len(places)))
                 serves[0] |= is_new  # its own sample too, where a tie comes out otherwise
@@ -266,50 +274,52 @@ class Cache:
                 ours = result[place] if np.ndim(result) > has_several else result
                 given = calls.sample(int(places[place]))
                 self.audit(case, given, np.ravel(ours).tolist(), at)
-            one = recording, program, places, numbers, result, total / divisor, *slopes
-            parts.append(Part(*one))
-            if not len(left):
-                break
+            total /= divisor
+            parts.append(Part(recording, program, places, numbers, result, total, *slopes))
         return parts
 
-    def candidates(
+    def first(self, structure: tuple[Any, ...], sample: Callable[[], Sample], at: At) -> Case:
+        """The first case that holds; else that of a sample, recorded now."""
+        cases = self._known(structure, False)
+        for case in cases:
+            if case.holds():
+                return case
+        return self._recorded(structure, False, cases, sample(), at)
+
+    def _known(self, structure: tuple[Any, ...], has_several: bool) -> list[Case]:
+        """The cases of a structure, whether they hold now or not."""
+        key = structure, has_several
+        cases = self._cases.get(key)
+        if cases is None:
+            if len(self._cases) >= MOST_STRUCTURES:
+                raise self._too_many(_STRUCTURES)
+            cases = self._cases.setdefault(key, [])
+        return cases
+
+    def _recorded(
         self,
         structure: tuple[Any, ...],
-        sample: Callable[[], Sample],
-        has_several: bool = False,
-        at: At = None,
-    ) -> Iterator[tuple[Case, bool]]:
-        """The cases that may serve a call, and whether each was recorded for it just now.
+        has_several: bool,
+        cases: list[Case],
+        sample: Sample,
+        at: At,
+    ) -> Case:
+        """The case of a new recording: one that is known, if the same was recorded there.
 
-        Those that hold come first; what they do not serve is recorded, until too many are
-        remembered to make another. `sample` gives the arguments to record next.
+        It is remembered with the others, until there are too many to make another.
         """
-        key = structure, has_several
-        if key not in self._cases and len(self._cases) >= MOST_STRUCTURES:
-            raise self._too_many(_STRUCTURES)
-        cases = self._cases.setdefault(key, [])
-        tried = 0
-        while tried < len(cases):
-            case = cases[tried]
-            tried += 1
-            if case.holds():
-                yield case, False
         cases[:] = [case for case in cases if case.recording.is_current()]
-        while len(cases) < MOST_RECORDINGS:
-            args, named = sample()
-            recording = Recording(
-                self.title, self.function, args, named, has_several=has_several, at=at
-            )
-            if recording.reads is not None:
-                self.why_eager = f"it {recording.reads}, which no program repeats"
-                _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
-                raise _AsWrittenError
-            guards = Guards(self.function, objects_in(structure))
-            yield self._case_of(cases, recording, guards), True
-        raise self._too_many(_WAYS)
-
-    def _case_of(self, cases: list[Case], recording: Recording, guards: Guards) -> Case:
-        """The case of a new recording: one that is known, if the same was recorded there."""
+        if len(cases) >= MOST_RECORDINGS:
+            raise self._too_many(_WAYS)
+        args, named = sample
+        recording = Recording(
+            self.title, self.function, args, named, has_several=has_several, at=at
+        )
+        if recording.reads is not None:
+            self.why_eager = f"it {recording.reads}, which no program repeats"
+            _warn(f"{self.title} runs as it is written, which is slow: {self.why_eager}.")
+            raise _AsWrittenError
+        guards = Guards(self.function, objects_in(structure))
         for case in cases:
             if case.recording.is_same_as(recording):
                 case.states = [guards, *case.states[: _MOST_STATES - 1]]
@@ -361,6 +371,7 @@ class Cache:
 
 
 _all_of = lru_cache(maxsize=8)(np.arange)
+_NO_PLACES = _all_of(0)
 
 
 def _warn(text: str) -> None:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain
-from operator import getitem, is_
+from operator import is_
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -302,16 +302,19 @@ def own_attributes(thing: Any) -> Mapping[str, Any]:
     return found
 
 
-def _quietly(get: Callable[[Any, Any], Any], thing: Any, name: Any, missing: Any) -> Any:
+def _property(thing: Any, name: str, missing: Any) -> Any:
     """What is there; where that is refused, as a name that is not bound yet, what is missing."""
     try:
-        return get(thing, name)
+        return getattr(thing, name)
     except Exception:
         return missing
 
 
-_property = partial(_quietly, getattr)
-_item = partial(_quietly, getitem)
+def _item(container: Any, place: int, missing: Any) -> Any:
+    try:
+        return container[place]
+    except Exception:
+        return missing
 
 
 def _attributes(module: Any, missing: Any = None) -> tuple[Any, ...]:
@@ -370,10 +373,10 @@ def _is_same(now: Any, before: Any) -> bool:
         return True
     if type(now) is not type(before):
         return False
-    if isinstance(now, _PLAIN):
-        return repr(now) == repr(before)  # 0.0 is not -0.0
     if isinstance(now, tuple):
         return len(now) == len(before) and (
             all(map(is_, now, before)) or all(map(_is_same, now, before))
         )
+    if isinstance(now, _PLAIN):
+        return repr(now) == repr(before)  # 0.0 is not -0.0
     return isinstance(now, MethodType) and bool(now == before)

@@ -212,8 +212,10 @@ class Builder:
 
     def reduce(self, row: Operation, table: Array) -> Array:
         rows, length, samples = table.shape
-        if row is _SUM and samples == 1:
-            return self.sum(self.reshape(table, (rows, length)), 1)
+        if row is _SUM and 1 in (rows, samples):
+            axis = int(samples == 1)
+            matrix = self.reshape(table, (rows, length) if axis else (length, samples))
+            return self.sum(matrix, axis)
         return self.add("reduce", (table,), (rows, samples), row.kernel, row)
 
     def sum(self, array: Array, axis: int) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,10 @@ def is_finite(array: Any) -> bool:
 
     Of lifted arrays that is not known: JAX may be tracing, and a GPU would have to be waited for.
     """
-    return isinstance(array, np.ndarray) and bool(np.vdot(array, array) < np.inf)
+    if not isinstance(array, np.ndarray):
+        return False
+    row = array.ravel()
+    return isfinite(row.dot(row))
 
 
 def step(x: Any) -> Any:
@@ -118,8 +122,10 @@ def logsumexp(table: Any) -> Any:
         others = np.exp(table - largest[:, None])
         are_largest = others == 1.0
         np.putmask(others, are_largest, 0.0)
-        ties = np.add.reduce(are_largest, 1) - 1
-        return largest + np.log1p(np.add.reduce(others, 1) + ties)
+        rest = np.add.reduce(others, 1)
+        if np.count_nonzero(are_largest) > largest.size:  # some tie
+            rest += np.add.reduce(are_largest, 1) - 1
+        return largest + np.log1p(rest)
     places = np.arange(table.shape[1], like=table)[:, None]
     is_largest = places == np.argmax(table, 1)[:, None]  # one of each row, also where some tie
     shift = np.where(np.isinf(largest), 0.0, largest)
@@ -130,10 +136,13 @@ def logsumexp(table: Any) -> Any:
 
 def by_operands_of_logsumexp(table: Any, result: Any) -> Any:
     """The shares of a softmax; beside an infinite operand, finite ones have none."""
+    if is_finite(result):  # nearly always
+        parts = np.exp(table - result[:, None])
+        parts /= np.add.reduce(parts, 1)[:, None]  # how the result was rounded is in all of them
+        return parts
     largest = table.max(1)
     parts = np.exp(table - largest[:, None])
-    shares = parts / parts.sum(1)[:, None]
-    return shares if is_finite(largest) else np.where(parts == 0.0, 0.0, shares)
+    return np.where(parts == 0.0, 0.0, parts / parts.sum(1)[:, None])
 
 
 def by_operands_of_max(table: Any, result: Any) -> Any:

@@ -316,12 +316,12 @@ class NumpySource:
         axes, made once: numpy is quickest with that. The larger of two numbers it finds quicker in
         arrays of one shape.
         """
-        is_quick = self._is_fixed(reader) and takes_out(reader) and not reader.is_steady
-        if not is_quick or reader.kind != "call":
+        is_ours = reader.kind == "call" and not _is_users(reader)
+        if self.plan is None or reader.is_steady or not is_ours:
             return self._operand(operand)
         if isinstance(operand, Array):
             is_single = set(operand.shape) == {1} != set(reader.shape)
-            if not is_single or not self._is_fixed(operand):
+            if not (is_single and takes_out(reader) and self._is_fixed(operand)):
                 return self._read(operand)
             text = f"{self._where(operand)}.reshape(())"
             return self._made(text, f"single_{self._names.get(operand, operand.label)}")
@@ -363,6 +363,11 @@ class NumpySource:
 
 def _line_of(array: Array | None, text: str, about: str) -> Line:
     return Line(text, about) if array is None else Line(text, about, array.half, array.group)
+
+
+def _is_users(call: Array) -> bool:
+    """Whether a function, or a rule, of a user is called, which may look for plain numbers."""
+    return call.detail is None or call.detail.is_checked
 
 
 def _is_sent_to_rows(array: Array) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from math import isfinite, nan
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.compile.graph import LEAVES, Graph
 from glassgrad.engine.compile.ir import Array
-from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY
+from glassgrad.engine.compile.kernels import NAMESPACE, ON_NUMPY, is_finite
 from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.lower import lowered
 from glassgrad.engine.compile.memory import bytes_a_sample
@@ -139,26 +139,28 @@ class Program:
             captured: those of the captured Values, in the order of `orders["captured"]`.
             share: the gradient of every result; None where none are wanted.
         """
-        frame = self._taken(len(inputs[0]) if self.is_batched else 1, share)
-        found = frame.quietly(frame, inputs, captured)
-        if (kept := self.free.get(frame.key)) is not None:
-            kept.append(frame)
-        return found[:-1] if found[-1] else self._scalar_by_scalar(inputs, captured, share)
-
-    def _taken(self, samples: int, share: float | None) -> Frame:
+        samples = len(inputs[0]) if self.is_batched else 1
         key = samples, share
         try:
-            return self.free[key].pop()
-        except IndexError:
-            pass
-        except KeyError:
-            sizes = [size for (size, _), frames in list(self.free.items()) if frames.maxlen]
-            is_full = self._bytes * (samples + sum(sizes)) > 2 * _MOST_BYTES
-            if len(self.free) >= _MOST_SIZES or is_full:
-                self.free = {}
-            most = min(_MOST_FRAMES, int(_MOST_BYTES / (self._bytes * samples + 1.0)))
-            self.free[key] = deque(maxlen=most)
-        return Frame(self, *key)
+            frame = self.free[key].pop()
+        except (IndexError, KeyError):
+            self._make_room(samples, share)
+            frame = Frame(self, samples, share, [np.shape(each)[-1] for each in inputs])
+        found, is_right = frame.quietly(frame, inputs, captured)
+        if (kept := self.free.get(key)) is not None:
+            kept.append(frame)
+        return found if is_right else self._scalar_by_scalar(inputs, captured, share)
+
+    def _make_room(self, samples: int, share: float | None) -> None:
+        """A place for the buffers of a size, after a call; where there are too many, others go."""
+        if (samples, share) in self.free:
+            return
+        sizes = [size for (size, _), frames in list(self.free.items()) if frames.maxlen]
+        is_full = self._bytes * (samples + sum(sizes)) > 2 * _MOST_BYTES
+        if len(self.free) >= _MOST_SIZES or is_full:
+            self.free = {}
+        most = min(_MOST_FRAMES, int(_MOST_BYTES / (self._bytes * samples + 1.0)))
+        self.free[samples, share] = deque(maxlen=most)
 
     def totalled(self, result: Any, ones: Any) -> tuple[Any, float]:
         """The results, copied, and their sum over as many samples as there are ones."""
@@ -208,19 +210,25 @@ class Program:
 class Frame:
     """The buffers of a program for a number of samples.
 
+    Args:
+        widths: how many numbers of a sample each array of inputs holds.
+
     Attributes:
         quietly: `run`, where numpy warns of nothing; it is not shared, as it keeps what to restore.
     """
 
-    def __init__(self, program: Program, samples: int, share: float | None) -> None:
-        self.key = samples, share
+    def __init__(
+        self, program: Program, samples: int, share: float | None, widths: Sequence[int]
+    ) -> None:
         self.quietly, self._totalled = np.errstate(all="ignore")(Frame.run), program.totalled
         with np.errstate(all="ignore"):
             given, self._fill = program.make(samples, share)
         rows, numbers = given.get("input"), given.get("captured")
+        self._inputs: list[Any] = []
         if rows is not None:
             rows = rows.T if program.is_batched else rows[:, 0]
-        self._inputs, self._ones = rows, np.ones(samples)
+            self._inputs = np.split(rows, np.cumsum(widths)[:-1], -1)
+        self._ones = np.ones(samples)
         self._captured = None if numbers is None else numbers[:, 0]
 
     def run(self, inputs: Sequence[Any], captured: Any) -> Any:
@@ -228,28 +236,21 @@ class Frame:
 
         The next run writes over the buffers, so what leaves them is copied.
         """
-        if self._inputs is not None:
-            np.concatenate(inputs, -1, self._inputs)
+        for place, numbers in zip(self._inputs, inputs):
+            place[...] = numbers
         if self._captured is not None:
             self._captured[...] = captured
         result, holds, of_inputs, of_captured, *watched = self._fill()
-        numbers, total = self._totalled(result, self._ones)
-        of_inputs, of_captured = _copied(of_inputs), _copied(of_captured)
-        is_finite = _is_finite(of_inputs) and _is_finite(of_captured)
-        is_finite = is_finite and all(map(_is_finite, watched))
-        return numbers, total, holds, of_inputs, of_captured, is_finite
+        if of_inputs is not None:
+            of_inputs = _copied(of_inputs)
+            watched.append(of_inputs)
+        if of_captured is not None:
+            of_captured = _copied(of_captured)
+            watched.append(of_captured)
+        found = *self._totalled(result, self._ones), holds, of_inputs, of_captured
+        return found, all(map(is_finite, watched))
 
 
 def _copied(slopes: Any) -> Any:
     """Gradients, with a row for each sample where there is one."""
-    if slopes is None:
-        return None
     return slopes.ravel().copy() if slopes.shape[1] == 1 else slopes.T.copy()
-
-
-def _is_finite(slopes: Any) -> bool:
-    """Whether all numbers surely are finite: the sum of their squares is."""
-    if slopes is None:
-        return True
-    numbers = slopes if slopes.ndim == 1 else slopes.ravel()
-    return isfinite(numbers.dot(numbers))

@@ -128,7 +128,7 @@ class ArrayFunction(Evaluation):
                     f"in an array, not {each.dtype}. Give its numbers as floats."
                 )
         with np.errstate(all="ignore"), host.silence():
-            found = self._cache.trusted(lambda: self._evaluated(host, given, arrays))
+            found = self._cache.trusted(self._evaluated, host, given, arrays)
         return found or self._cache.refuse()
 
     def _evaluated(self, host: Library, given: Any, arrays: Sequence[Any]) -> tuple[Any, Any]:
@@ -138,7 +138,7 @@ class ArrayFunction(Evaluation):
         is_traced = any(map(host.is_traced, (given, *arrays)))
         at = None if is_traced else Point(self._parameters, host.in_numpy(given))
         sample: Callable[[], Sample] = lambda: sample_of([host.first(each) for each in arrays], 0)
-        case, _ = next(cache.candidates(structure, sample, at=at))
+        case = cache.first(structure, sample, at)
         if case.recording.guards:
             raise CompilationError(
                 f"{cache.title} compares, or uses an integer as an index. On arrays of another "

@@ -46,6 +46,8 @@ class Part(NamedTuple):
 Contribution = Array | Product | Part
 Indices = tuple[int, int, int]
 """Where a slice starts and stops, and its step."""
+_MOST_BLOCKS = 32
+"""To so many blocks of rows others are added by a product of matrices, which looks at each."""
 
 
 def gradients(
@@ -202,12 +204,28 @@ class _Backward:
             places = np.concatenate([part.places for part in indexed])
             start, stop = (places.min(), places.max() + 1) if sums else (0, size)
             rows = self.builder.join([part.array for part in indexed])
-            scattered = self.builder.scatter(rows, places - start, int(stop - start))
+            scattered = self._scattered(rows, places - start, int(stop - start))
             sums.setdefault((int(start), int(stop), 1), []).append(scattered)
         found = sorted((key, self._summed(arrays)) for key, arrays in sums.items())
         rows = self.builder.join([array for _, array in found])
         places = np.concatenate([np.arange(*key) for key, _ in found])
         return [self.builder.scatter(rows, places, size)]
+
+    def _scattered(self, rows: Array, places: Any, size: int) -> Array:
+        """Rows added at their places. Where they lie in blocks, as the vectors of an embedding do,
+        and the blocks are few, that is quicker as a product with a matrix of ones and zeros.
+        """
+        builder, starts = self.builder, np.flatnonzero(np.diff(places, prepend=-2) != 1)
+        if self.has_masks or rows.shape[1:] != (1,) or 2 * len(starts) > len(places):
+            return builder.scatter(rows, places, size)
+        sizes = np.concatenate(([size, len(places)], starts, places[starts]))
+        width = int(np.gcd.reduce(sizes))
+        found, count = places[::width] // width, size // width
+        if count > min(2 * width, _MOST_BLOCKS) or len(np.unique(found)) == len(found):
+            return builder.scatter(rows, places, size)
+        is_there = builder.constant(1.0 * (np.arange(count)[:, None] == found))
+        blocks = builder.matmul(is_there, builder.reshape(rows, (len(found), width)))
+        return builder.reshape(blocks, (size, 1))
 
     # One rule an instruction, called as the instruction is.
 
