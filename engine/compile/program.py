@@ -236,7 +236,7 @@ class Frame:
 
         The next run writes over the buffers, so what leaves them is copied.
         """
-        for place, numbers in zip(self._inputs, inputs):
+        for place, numbers in zip(self._inputs, inputs, strict=True):
             place[...] = numbers
         if self._captured is not None:
             self._captured[...] = captured
