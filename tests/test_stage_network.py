@@ -492,6 +492,9 @@ def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Page
     assert set(order) == {(-2, 1), (-1, 1), (-1, 2), (-1, 3)}
     for name in ("layer 2, neuron 1", "layer 2, neuron 1, sum", "layer 1, neuron 3, w₁"):
         assert name in rows
+    inputs = {steps.diagram[i].name for i in steps.network.inputs[0]}  # and no other scalars
+    others = {row for row, place in zip(rows, places, strict=True) if not place}
+    assert others - inputs == {as_formula(steps.diagram[steps.root].name)}
 
 
 def test_the_formula_of_an_open_neuron_is_its_own_in_every_step(new_page: Pages) -> None:

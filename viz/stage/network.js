@@ -2,6 +2,7 @@
    neuron down to its scalars. Next: circles.js, how it is drawn. */
 
 const MOST_IN_GRID = 4, FEW_COLUMNS = 2, FEW_ROWS = 2; /* rows and columns of a matrix in an equation; beside others fewer */
+const IN_CELL = 3; /* numbers of a vector in the table of the steps, where three stand beside each other */
 
 /* What Python has found (network.py): { samples: [{ inputs: [node], layers: [{ name, units }] }], root }. What
    is seen is one of the samples, `at`. A unit is a neuron on a sample: { neuron, name, members, sum, out,
@@ -91,6 +92,12 @@ function sayNames(graph, { samples, layers }) {
   })));
   graph.order = nodes.map((node, i) => i).reverse().sort((a, b) => order[a] - order[b]);
   return [...leaves.values(), ...nodes.flatMap(({ k, n }, i) => (k === "leaf" && !leaves.has(i) ? [[i, n]] : []))];
+}
+
+/* The nodes that a network is seen by, from the result back, as in its picture: neurons with their leaves, and inputs. */
+function nodesSeen({ root, inputs, layers }) {
+  const own = layers.slice().reverse().flatMap(({ units }) => units.flatMap((unit) => [unit.out, unit.sum, ...weightsOf([unit]), ...biases([unit])]));
+  return [...new Set([root, ...own, ...inputs])];
 }
 
 /* What a neuron computes: "v5 = tanh(w0 * x1 + w1 * x2 + b)". */
@@ -187,18 +194,18 @@ function toldOfLayer(graph, network, { phase, layer }) {
   }
   const { name, units } = network.layers[layer], before = sourcesOf(units), [unit] = units;
   const size = `${units.length} × ${before.length}`, bends = bent(graph, units, "sums"), bend = bends.replace(/^(\w+)\(sums\)$|^sums$/, "$1");
-  const outs = values(units.map((each) => each.out));
+  const outs = units.map((each) => graph.values[each.out]);
   if (phase === "forward") {
     const input = layer ? network.layers[layer - 1].name : "the inputs";
     return said(name, [[[`weights, ${size}`, (before.length <= FEW_COLUMNS && grid(ofWeight(graph.values), units, before)) || "W"], "·", [`from ${input}`, values(before)],
       ...(biases(units).length ? ["+", ["biases", values(biases(units))]] : []),
       "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
-    [[bend === bends ? "each one" : bend || "output", bends], "=", [`output of ${name}`, outs, 1]]],
-    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, [biases(units).length ? "W · x + b" : "W · x", bend, outs]);
+    [[bend === bends ? "each one" : bend || "output", bends], "=", [`output of ${name}`, vector(outs), 1]]],
+    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${vector(outs)}.`, [biases(units).length ? "W · x + b" : "W · x", bend, vector(outs, IN_CELL)]);
   }
-  const ofSums = units.map((each) => graph.gradients[each.sum]), deltas = vector(ofSums);
-  const slopes = vector(units.map((each) => slopeOfUnit(graph, each)));
-  const upstream = vector(units.map((each) => graph.gradients[each.out])), next = network.layers[layer + 1];
+  const ofSums = units.map((each) => graph.gradients[each.sum]), ofOuts = units.map((each) => graph.gradients[each.out]);
+  const bySlopes = units.map((each) => slopeOfUnit(graph, each)), [upstream, slopes, deltas] = [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers));
+  const next = network.layers[layer + 1];
   const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
     [`local: weights of ${next.name}, transposed`, inLine(grid(ofWeight(graph.values), next.units, units.map((each) => each.out), true), 4) || "Wᵀ"]] :
     [[`upstream ∂${root}/∂output`, upstream]];
@@ -206,12 +213,12 @@ function toldOfLayer(graph, network, { phase, layer }) {
   const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, FEW_ROWS) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
   const outer = few.length < units.length && slopesOfWeights ? `∂${root}/∂W, ${few.length} of ${units.length} rows` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, 2), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), 2)],
-      ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), 2) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
+    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, mostShown(2)), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), mostShown(2))],
+      ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), mostShown(2)) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
   `Backward, ${name}${ofSample}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
   `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." :
     `∂${root}/∂W is δ times each input${from && `, and what comes from ${from}`}: ${(few.length === units.length && inLine(slopesOfWeights, 6)) || `${size} numbers`}.`),
-  [upstream, slopes, deltas]);
+  [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers, IN_CELL)));
 
   /* Only what moves is told: some updates leave out the biases, or the weights. */
   function saidOfUpdate() {
@@ -228,7 +235,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
     const others = network.layers.filter((each) => frozenIn(graph, each.units) === "frozen").map((each) => each.name).join(" and ");
     const rows = moves.map(({ sign, one, many, all, moved }) => {
       const name = moved.length < all ? `${moved.length} of ${all} ${many}` : moved.length > 1 ? many : one, by = sign && moved.length === all ? `∂${root}/∂${sign}` : "gradients";
-      const isShort = moved.length < 4;
+      const isShort = moved.length <= mostShown();
       return [[name, isShort ? values(moved) : sign || "numbers"], isAscent ? "+" : "−",
         ["learning rate × gradient", `${rate} × ${isShort ? vector(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
         [`new ${name}${of}`, isShort ? vector(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
@@ -275,8 +282,11 @@ function sourcesOf(units) { return [...new Set(units.flatMap((unit) => [...unit.
 
 function biases(units) { return units.map((unit) => unit.bias).filter((i) => i !== null); }
 
+/* How many numbers of a vector an equation shows, in a narrow window `less`. */
+function mostShown(less = 3) { return innerWidth > 1040 ? MOST_IN_GRID : less; }
+
 /* A few numbers of a vector: more are in the table. */
-function vector(numbers, most = 3) {
+function vector(numbers, most = mostShown()) {
   const shown = numbers.length > most ? [...numbers.slice(0, 2).map(short), "…"] : numbers.map(short);
   return shown.length === 1 ? shown[0] : "(" + shown.join(", ") + ")";
 }

@@ -393,7 +393,7 @@ function drawersIn(place, bar, opened) {
     drawers.forEach(({ content, opener, label }, each) => {
       content.hidden = each !== name;
       set(opener, "aria-expanded", each === name);
-      if (each === name) { title.textContent = label; set(body, "aria-label", label); }
+      if (each === name) { put(title, label); set(body, "aria-label", label); }
     });
     box.hidden = name === null;
     if (isOther) { body.scrollTo(0, 0); }
@@ -553,12 +553,12 @@ function wordsIn(place, lines, canThrow) {
     counts[status] = make("b", "", item, "0");
   });
   return (graph, step, sentence, known, isAsked) => {
-    saying.textContent = sentence;
-    check.textContent = isAsked ? "" : asFormula(checked(graph, step));
-    line.textContent = lines[graph.nodes[step.node].w] || "";
+    put(saying, sentence);
+    put(check, isAsked ? "" : asFormula(checked(graph, step)));
+    put(line, lines[graph.nodes[step.node].w] || "");
     legend.hidden = !known;
     for (const status of known ? Object.keys(counts) : []) {
-      counts[status].textContent = graph.nodes.filter((node, i) => known.status(i) === status).length;
+      put(counts[status], graph.nodes.filter((node, i) => known.status(i) === status).length);
     }
   };
 }
@@ -585,7 +585,7 @@ const WHY = [ /* of WRONG_ENGINES, in their order */
 
 /* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
 function mistakesIn(place, choose) {
-  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the picture, step for step.");
+  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the boxes, step for step.");
   const choices = make("div", "gg-choices"), why = make("p", "gg-why", place);
   place.parentNode.before(choices); /* there they stay while the table scrolls */
   set(choices, "role", "group");
@@ -604,9 +604,9 @@ function mistakesIn(place, choose) {
       tell(row, "gg-now", order[at] === receiver);
     },
   });
-  return (graph, count, arrives = null) => {
+  return (graph, count, arrives, nodes) => {
     buttons.forEach((button, i) => set(button, "aria-pressed", names[i] === chosen));
-    why.textContent = chosen ? WHY[names.indexOf(chosen)] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "";
+    put(why, chosen ? WHY[names.indexOf(chosen)] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "");
     names.forEach((name, k) => {
       tell(table.head.cells[k + 2], "gg-chosen", name === chosen);
       table.hide(k + 2, chosen !== null && name !== chosen);
@@ -615,7 +615,7 @@ function mistakesIn(place, choose) {
     nameAt = (i) => nameIn(graph, i);
     receiver = arrives;
     results = compared(graph, names, count);
-    order = (graph.order || graph.nodes.map((node, i) => i).reverse()).filter((i) => graph.gradients[i] !== null);
+    order = (nodes || graph.nodes.map((node, i) => i).reverse()).filter((i) => graph.gradients[i] !== null);
     const at = order.indexOf(receiver);
     table.show(order.length, at < 0 ? null : at, before !== order.length);
   };

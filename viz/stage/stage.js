@@ -230,6 +230,7 @@ function setUp(root, moved) {
   function reserve() {
     if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; } /* a drawer may hide it */
     equation.widthNow = page.clientWidth + level;
+    steps = stepsSeen(); /* a wide window shows more numbers of a layer */
     equation.style.height = "";
     tell(page, "gg-two", false);
     const { clientWidth, clientHeight } = page, isTall = clientWidth > 700 && clientHeight > clientWidth; /* there the picture leaves some of it */
@@ -443,7 +444,7 @@ function setUp(root, moved) {
     if (drawer === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = !isNetwork() || isPredicting; /* they have the answers */
     if (isNetwork() && drawer === "table") { matricesIn(matrices, graph, network, step); }
-    if (drawer === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
+    if (drawer === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step), isNetwork() ? nodesSeen(network) : graph.order); }
     if (drawer === "explore") { experiments(); }
     if (drawer === "more") { showFactors(graph); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
@@ -452,7 +453,9 @@ function setUp(root, moved) {
     put(broken, isPredicting ? "" : brokenNow);
     broken.hidden = !broken.textNow;
     root.dataset.step = now;
-    if (equation.scrollHeight > equation.clientHeight + 1 || equation.scrollWidth > equation.clientWidth) { equation.classList.add("gg-small"); }
+    const isWide = () => equation.scrollWidth > equation.clientWidth;
+    if (equation.scrollHeight > equation.clientHeight + 1 || isWide()) { equation.classList.add("gg-small"); }
+    equation.classList.toggle("gg-away", isWide());
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
       const room = camera.room();
       formula.center();
