@@ -8,7 +8,7 @@ import pytest
 from browsing import PAINTED, Pages
 from stepping import Stepper, as_formula, batch, document, lecture, resting
 
-from glassgrad import MLP, Backprop, Dropout, Layer, Sequential, Value, backprop
+from glassgrad import MLP, Backprop, Dropout, Layer, Module, Sequential, Value, backprop
 from glassgrad.engine.printing import short
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.told import tell
@@ -506,7 +506,8 @@ def test_the_formula_of_an_open_neuron_is_its_own_in_every_step(new_page: Pages)
     neuron = model.layers[0].neurons[1]
     w0, w1, b = (steps.diagram[names[p]].name for p in (*neuron.w, neuron.b))
     (activated,) = (n for n in steps.diagram if n.parents == (names[neuron.b] + 1,))
-    right = typeset(f"{activated.name} = tanh({w0} * 1 + {w1} * (-2) + {b})")
+    assert (w0, w1, b) != ("w0", "w1", "b"), "in the whole graph other neurons have those"
+    right = typeset(f"{activated.name} = tanh(w0 * 1 + w1 * (-2) + b)")
     marked, phases = set(), set()
     for i in range(one.stage("count")):
         one.stage("go", i)
@@ -515,7 +516,56 @@ def test_the_formula_of_an_open_neuron_is_its_own_in_every_step(new_page: Pages)
         assert own.inner_text() == right
         marked |= set(own.locator(".gg-now").all_inner_texts())
     assert phases == {"forward", "backward", "update"}
-    assert marked == {typeset(f"{w0} * 1")}
+    assert marked == {typeset("w0 * 1"), typeset("w1 * (-2)")}
+
+
+def test_one_weight_has_one_name_in_the_picture_the_steps_the_tables_and_hovers(
+    new_page: Pages,
+) -> None:
+    """In full with its neuron; where that neuron is open, or is a row, without it."""
+    model = MLP(2, [2, 3, 1], seed=1)
+    steps = of_model(model, parameters=model.parameters())
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    weight = steps.diagram[steps.diagram.values[model.layers[1].neurons[2].w[1]]]
+    assert weight.name != "w1"
+    one.stage("open", "network")
+    titles = one.root.locator(".gg-weight title").all_text_contents()
+    assert f"layer 2, neuron 3, w₁ = {short(weight.data)}" in titles
+    one.press("t")
+    one.stage("go", 1)
+    head = one.root.locator(".gg-drawer-table > div thead tr").first.inner_text().split("\t")
+    assert head == ["neuron", "w₀ · neuron 1", "w₁ · neuron 2", "b"]
+    one.stage("open", "layer 2, neuron 3")
+    box = one.box(weight.name)
+    assert box.locator(".gg-name").text_content() == "w1"
+    box.hover()
+    assert box.locator("title").text_content().startswith("layer 2, neuron 3, w₁ = ")
+    assert box.get_attribute("aria-label") == "layer 2, neuron 3, w1"
+    rows = one.root.locator(".gg-drawer-table tbody tr td:nth-child(2)").all_inner_texts()
+    assert any(row.endswith("→ w₁") for row in rows)
+    assert as_formula(weight.name) not in one.root.locator(".gg-stage").inner_text()
+    assert weight.name in one.numbers(), "as its program calls it"
+    one.stage("open", "scalars")
+    assert as_formula(weight.name) in one.root.locator(".gg-drawer-table").inner_text()
+
+
+def test_two_weights_of_a_neuron_that_are_labelled_alike_keep_two_names(new_page: Pages) -> None:
+    class Two(Module):
+        def __init__(self) -> None:
+            self.w = [Value(0.5, label="w0"), Value(-0.25, label="w0")]
+
+        def __call__(self, x: list[Value]) -> Value:
+            return (self.w[0] * x[0] + self.w[1] * x[1]).tanh()
+
+    inside = MLP(2, [2], seed=1)
+    y = Two()(inside([1.0, 2.0]))
+    one = document(new_page, backprop(y), viewport={"width": 1280, "height": 720})
+    one.stage("open", "layer 2, neuron 1")
+    names = one.root.locator(".gg-leaf .gg-name").all_text_contents()
+    assert len(names) == len(set(names)) == 2
+    one.press("e")
+    offered = one.root.get_by_label("leaf").locator("option").all_text_contents()
+    assert len(offered) == len(set(offered))
 
 
 def test_a_node_is_called_by_its_formula_where_all_of_it_has_a_name(new_page: Pages) -> None:

@@ -683,7 +683,8 @@ def test_a_network_shows_each_number_where_it_belongs(new_page: Pages) -> None:
         weights, gradients, *others = [tables[1], tables[0], *tables[2:]] if is_back else tables
         new = others if says["phase"] == "update" else []
         names = [f"neuron {k + 1}" for k in range(sources)] if at else ["x₁", "x₂"]
-        assert weights[1] == gradients[1] == ["neuron", *names, "bias"]
+        heads = [f"{as_formula(f'w{k}')} · {name}" for k, name in enumerate(names)]
+        assert weights[1] == gradients[1] == ["neuron", *heads, "b"]
         for (_, _, rows), w, b in ((weights, "W", "b"), (gradients, "∂W", "δ")):
             assert [row[0] for row in rows] == [f"neuron {k + 1}" for k in range(len(layer["W"]))]
             for cells, in_w, in_b in zip(rows, layer[w], layer[b], strict=True):

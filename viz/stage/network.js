@@ -73,20 +73,23 @@ function scalarsInOrder({ nodes }, { layerOf, layers }, full, steps, now) {
 }
 
 /* The nodes as people say them: `said` is "layer 1, neuron 2, w0" of what a neuron has, and "layer 1, neuron 2"
-   of what it gives; `graph.order` goes from the result back, neuron by neuron. Gives the leaves of neurons with
-   their names, by neuron, and the others: [node, name, neuron]. */
+   of what it gives; `own` is "w0", as a neuron that is open and the tables call its leaves. `graph.order` goes from
+   the result back, neuron by neuron. Gives the leaves of neurons with their names, by neuron, and the others:
+   [node, name, neuron]. */
 function sayNames(graph, { samples, layers }) {
   const { nodes } = graph, known = new Set(nodes.map(({ n }) => n)), leaves = new Map(), order = nodes.map(() => 0);
   /* Of those that are called alike all but the first have a number, and w2 may be that of another layer first. */
   const own = ({ n }) => n.replace(/_\d+$/, (number, at) => (known.has(n.slice(0, at)) || /^(w\d+|b)_/.test(n) ? "" : number));
   layers.forEach(({ units }, at) => units.forEach(({ neuron }, k) => samples.forEach((sample) => {
-    const unit = sample.layers[at].units[k], { members, name, out, sum, bias, weights } = unit;
+    const unit = sample.layers[at].units[k], { members, name, out, sum } = unit, parts = leavesOf(unit), names = parts.map((i) => own(nodes[i]));
+    const all = [...names, ...[...unit.weights.keys()].map((i) => nodes[i].n)]; /* which may be labelled alike */
     members.forEach((i) => {
       nodes[i].said = name + (i === out ? "" : `, ${i === sum ? "sum" : own(nodes[i])}`);
       order[i] = (layers.length - at) * nodes.length + k;
     });
-    [...weights.values(), ...biases([unit])].forEach((i) => {
-      nodes[i].said = `${neuron}, ${own(nodes[i])}`;
+    parts.forEach((i, part) => {
+      nodes[i].own = all.indexOf(names[part]) === all.lastIndexOf(names[part]) ? names[part] : nodes[i].n;
+      nodes[i].said = `${neuron}, ${nodes[i].own}`;
       if (nodes[i].k === "leaf") { leaves.set(i, [i, nodes[i].said, neuron]); }
     });
   })));
@@ -94,15 +97,21 @@ function sayNames(graph, { samples, layers }) {
   return [...leaves.values(), ...nodes.flatMap(({ k, n }, i) => (k === "leaf" && !leaves.has(i) ? [[i, n]] : []))];
 }
 
+/* How a text calls nodes: in a neuron that is open its leaves have their own names. */
+function callingIn({ nodes }, unit) {
+  const names = new Map(unit ? leavesOf(unit).map((i) => [nodes[i].n, nodes[i].own]) : []);
+  return (text) => text.replace(/[\p{L}\d_]+/gu, (name) => names.get(name) ?? name);
+}
+
 /* The nodes that a network is seen by, from the result back, as in its picture: neurons with their leaves, and inputs. */
 function nodesSeen({ root, inputs, layers }) {
-  const own = layers.slice().reverse().flatMap(({ units }) => units.flatMap((unit) => [unit.out, unit.sum, ...weightsOf([unit]), ...biases([unit])]));
+  const own = layers.slice().reverse().flatMap(({ units }) => units.flatMap((unit) => [unit.out, unit.sum, ...leavesOf(unit)]));
   return [...new Set([root, ...own, ...inputs])];
 }
 
 /* What a neuron computes: "v5 = tanh(w0 * x1 + w1 * x2 + b)". */
 function formulaOfUnit(graph, unit) {
-  const { nodes, values } = graph, name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : nodes[i].n);
+  const { nodes, values } = graph, name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : graph.called(nodes[i].n));
   const terms = [...unit.weights].map(([source, leaf]) => `${name(leaf)} * ${name(source)}`);
   return `${name(unit.out)} = ${bent(graph, [unit], terms.concat(biases([unit]).map(name)).join(" + "))}`;
 }
@@ -158,6 +167,9 @@ function levelCalled({ samples }, called) {
 function movedIn(graph, units) { return thatMove(graph, [...weightsOf(units), ...biases(units)]); }
 
 function thatMove(graph, leaves) { return [...new Set(leaves)].filter((i) => graph.nodes[i].m); }
+
+/* The weights and the bias of a unit. */
+function leavesOf(unit) { return [...weightsOf([unit]), ...biases([unit])]; }
 
 function weightsOf(units) { return units.flatMap((unit) => [...unit.weights.values()]); }
 
@@ -328,7 +340,9 @@ function matricesIn(place, graph, network, step) {
   function tableOf(title, units, number) {
     const sources = sourcesOf(units);
     make("h2", "", place, title);
-    const { body } = tableIn(place, ["neuron", ...sources.map((i) => asFormula(nameOf(graph, network, i))), "bias"]);
+    const called = (leaves) => (new Set(leaves.map((i) => graph.nodes[i].own)).size === 1 ? graph.nodes[leaves[0]].own : "");
+    const heads = sources.map((i) => [called(units.map(({ weights }) => weights.get(i)).filter(isFinite)), nameOf(graph, network, i)].filter(Boolean).join(" * "));
+    const { body } = tableIn(place, ["neuron", ...heads, called(biases(units)) || "bias"].map(asFormula));
     units.forEach((unit, k) => rowIn(body, `neuron ${k + 1}`, [...sources.map((source) => unit.weights.get(source)), unit.bias]
       .map((i) => (i === null ? "" : short(number(i, unit))))));
   }

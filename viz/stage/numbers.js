@@ -110,7 +110,7 @@ function graphIn(data, operations) {
   const nodes = unpackedNodes(data), { root } = data;
   const stored = nodes.map((node) => numberOf(node.v));
   const given = new Map(); /* the leaves that were changed, and their numbers */
-  const graph = { nodes, root, result: asFormula(nodes[root].n), rate: data.rate, isLive: data.live === true, change, restore, evaluate,
+  const graph = { nodes, root, result: asFormula(nodes[root].n), rate: data.rate, isLive: data.live === true, change, restore, evaluate, called: (text) => text,
     isChecked: data.checked, isChanged: () => given.size > 0, given: () => new Map(given), setRate };
   compute();
   return graph;
@@ -262,13 +262,13 @@ function asFormula(text) {
     .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
 }
 
-/* A text with its numbers as they are now; "()" asks for brackets around negative ones. The formula of
+/* A text with its names as the level calls them, and its numbers as they are now; "()" asks for brackets around negative ones. The formula of
    a derivative that holds for the stored numbers only is left out once numbers change. */
 function written(graph, text, step) {
-  if (typeof text === "string") { return asFormula(text); }
+  if (typeof text === "string") { return asFormula(graph.called(text)); }
   const isStale = step && step.branch && graph.isChanged();
-  return asFormula(text.filter((piece, i) => !(isStale && typeof piece === "string" && text[i + 1] && text[i + 1][0] === "l" &&
-    piece.endsWith(" = ") && !piece.includes("∂"))).map((piece) => (typeof piece === "string" ? piece : shown(piece))).join(""));
+  return asFormula(graph.called(text.filter((piece, i) => !(isStale && typeof piece === "string" && text[i + 1] && text[i + 1][0] === "l" &&
+    piece.endsWith(" = ") && !piece.includes("∂"))).map((piece) => (typeof piece === "string" ? piece : shown(piece))).join("")));
 
   function shown(piece) {
     const number = shortIn(referred(graph, piece), graph.isLive ? digitsOf(graph, piece) : DIGITS);

@@ -554,7 +554,7 @@ function wordsIn(place, lines, canThrow) {
   });
   return (graph, step, sentence, known, isAsked) => {
     put(saying, sentence);
-    put(check, isAsked ? "" : asFormula(checked(graph, step)));
+    put(check, isAsked ? "" : written(graph, checked(graph, step)));
     put(line, lines[graph.nodes[step.node].w] || "");
     legend.hidden = !known;
     for (const status of known ? Object.keys(counts) : []) {

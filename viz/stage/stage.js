@@ -27,8 +27,7 @@ function setUp(root, moved) {
   const opening = level;
   let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
-  const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1]]));
-  graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
+  const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1].replace(/ (-[\d.]+)$/, " ($1)")]));
   const kept = {}; /* what was drawn last: all that is open, a step alone, the network */
   let viewed = null; /* what is folded, as it is drawn */
   const hands = { pick: jump, point, adjust: adjustable };
@@ -101,6 +100,7 @@ function setUp(root, moved) {
   root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
     get level() { return levelNow(); }, open: (to) => restore({ ...state(), level: to, step: null }),
     numbers, step: stepShown, state, restore };
+  shortFormulas();
   arrange();
   if (data.state) {
     restore(data.state);
@@ -329,7 +329,12 @@ function setUp(root, moved) {
     const shown = minimap.querySelector(".gg-window"), at = insideOf(view);
     const isWhole = shown && at.width >= layout.width && at.height >= layout.height;
     minimap.style.display = isWhole ? "none" : "";
-    for (const [key, number] of shown ? Object.entries(at) : []) { set(shown, key, number); }
+    /* Of the window what is of the picture: all four sides are seen. */
+    for (const [key, size] of shown ? [["x", "width"], ["y", "height"]] : []) {
+      const start = max(0, at[key]);
+      set(shown, key, start);
+      set(shown, size, max(0, min(layout[size], at[key] + at[size]) - start));
+    }
     makeWay(view);
   }
 
@@ -373,7 +378,8 @@ function setUp(root, moved) {
     const step = steps[now], isSame = unit && toUnit && unit.neuron === toUnit.neuron; /* on another sample */
     level = to;
     unit = toUnit;
-    if (network) { network.at = at ?? sampleAt(network, unit ? unit.out : step.node); }
+    if (network) { network.at = at ?? sampleAt(network, unit ? unit.out : step.node); graph.called = callingIn(graph, unit); }
+    shortFormulas();
     steps = stepsSeen();
     now = isSame ? now : nearestTo(step);
     camera.release();
@@ -476,7 +482,7 @@ function setUp(root, moved) {
   function besides(step, beside) {
     if (step.phase !== "backward") { return null; }
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
-    const n = asFormula(graph.nodes[i].n);
+    const n = written(graph, graph.nodes[i].n);
     return `${wrongEngine}:\n` + (wrong === right && !isOff ? "the same as right" + (wrongEngine[0] === "=" ? `: ${n} is used once` : "") :
       `gradient of ${n} is ${short(wrong)} now, ` + (isOff ? `right is ${short(right)}` : "and not complete"));
   }
@@ -487,10 +493,12 @@ function setUp(root, moved) {
     return graph.nodes[edges[0][0]].p[edges[0][1]];
   }
 
-  /* What a node without a name of its own is, in a few characters. */
-  function shortFormula(i) {
-    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? written(graph, formulas.get(i)).replace(/ /g, "") : "";
-    return text.length <= 9 ? text : "";
+  /* What nodes without names of their own are, each in a few characters. */
+  function shortFormulas() {
+    graph.nodes.forEach((node, i) => {
+      const text = formulas.has(i) && /^v\d+$/.test(node.n) ? written(graph, formulas.get(i)).replace(/ /g, "") : "";
+      node.of = text.length <= 9 ? text : "";
+    });
   }
 
   /* Where the whole expression is too long, that of the node, or of the neuron that is open. */
@@ -596,7 +604,7 @@ function setUp(root, moved) {
   function adjustable(box, i, [x, y], area) {
     const handle = drawn("path", { "class": "gg-handle", d: `M${x} ${y}l-5 4 5 4zM${x + 10} ${y}l5 4-5 4z` }, box);
     const zone = drawn("rect", { "class": "gg-zone", ...area }, box);
-    reachable(box, "spinbutton", graph.nodes[i].n);
+    reachable(box, "spinbutton", graph.nodes[i].said || graph.nodes[i].n);
     let start = null, isDragged = false, isTouched = false;
     [zone, handle].forEach((part) => {
       on(part, "pointerdown", (event) => {
