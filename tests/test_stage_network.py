@@ -495,6 +495,10 @@ def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Page
     inputs = {steps.diagram[i].name for i in steps.network.inputs[0]}  # and no other scalars
     others = {row for row, place in zip(rows, places, strict=True) if not place}
     assert others - inputs == {as_formula(steps.diagram[steps.root].name)}
+    one.stage("open", "layer 1, neuron 2")
+    rows = one.root.locator(".gg-drawer-mistakes tbody tr td:first-child").all_text_contents()
+    assert rows
+    assert all(row.startswith("layer 1, neuron 2") for row in rows)
 
 
 def test_the_formula_of_an_open_neuron_is_its_own_in_every_step(new_page: Pages) -> None:
@@ -771,3 +775,33 @@ def test_the_tables_of_a_layer_give_nothing_away_to_who_predicts(new_page: Pages
     assert not one.root.get_by_role("heading", name="Gradients").is_visible()
     one.press("p")
     assert one.root.get_by_role("heading", name="Gradients").is_visible()
+
+
+def test_the_table_of_the_steps_tells_what_each_layer_makes_and_what_moves(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 800})
+    one.stage("open", "network")
+    one.press("t")
+    rows = one.root.locator(".gg-drawer-table table").last.locator("tbody tr").all()
+    found = [row.locator("td").all_text_contents() for row in rows]
+    assert [row[1] for row in found[:3]] == ["layer 1", "layer 2", "layer 3"]
+    assert all("tanh(W · x + b) = " in row[-1] for row in found[:3])
+    assert found[-1][-1] == "the 3 weights and the bias"
+    drawer = one.root.locator(".gg-drawer-body")
+    assert drawer.evaluate("box => box.scrollWidth <= box.clientWidth"), "nothing is cut"
+
+
+def test_a_neuron_opens_by_its_name_alone_on_several_samples(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 800})
+    one.stage("open", "layer 2, neuron 1")
+    assert one.stage("level") == "layer 2, neuron 1, sample 1"
+
+
+def test_of_a_table_of_weights_the_head_alone_stays_while_it_scrolls(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 600})
+    one.stage("open", "network")
+    one.press("t")
+    kept = one.root.locator(".gg-drawer-table > div table").first.evaluate(
+        "table => [...table.querySelectorAll('th')]"
+        ".map(th => [th.scope, getComputedStyle(th).position])"
+    )
+    assert {tuple(each) for each in kept} == {("col", "sticky"), ("row", "static")}

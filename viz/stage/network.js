@@ -103,10 +103,12 @@ function callingIn({ nodes }, unit) {
   return (text) => text.replace(/[\p{L}\d_]+/gu, (name) => names.get(name) ?? name);
 }
 
-/* The nodes that a network is seen by, from the result back, as in its picture: neurons with their leaves, and inputs. */
-function nodesSeen({ root, inputs, layers }) {
-  const own = layers.slice().reverse().flatMap(({ units }) => units.flatMap((unit) => [unit.out, unit.sum, ...leavesOf(unit)]));
-  return [...new Set([root, ...own, ...inputs])];
+/* The nodes that a level shows, from the result back: neurons with their leaves, and inputs; a neuron that is open
+   with what it reads; or all. */
+function nodesSeen({ order }, { root, inputs, layers }, level, unit) {
+  if (unit) { return order.filter((i) => unit.members.has(i) || unit.weights.has(i)); }
+  const own = layers.slice().reverse().flatMap(({ units }) => units.flatMap((each) => [each.out, each.sum, ...leavesOf(each)]));
+  return level === "network" ? [...new Set([root, ...own, ...inputs])] : order;
 }
 
 /* What a neuron computes: "v5 = tanh(w0 * x1 + w1 * x2 + b)". */
@@ -120,8 +122,11 @@ function formulaOfUnit(graph, unit) {
 function formulaOfLayer(graph, { samples, layers }, { layer }) {
   if (layer === null) { return `${graph.nodes[graph.root].n} = f(${layers[layers.length - 1].name}${ofSamples(samples)})`; }
   const { name, units } = layers[layer];
-  return `${name} = ${bent(graph, units, biases(units).length ? "W * x + b" : "W * x")}`;
+  return `${name} = ${madeOf(graph, units)}`;
 }
+
+/* What units make of what they read: "tanh(W * x + b)". */
+function madeOf(graph, units) { return bent(graph, units, biases(units).length ? "W * x + b" : "W * x"); }
 
 /* What units make of their sums, written once for all: "tanh(sums)", and with other numbers each "sums × (0, 2)". */
 function bent({ nodes, values }, units, sums) {
@@ -157,10 +162,10 @@ function sampleAt({ samples, at }, node) {
 /* What the network on a sample is called as a level. */
 function nameOfLevel(at) { return at ? `network, sample ${at + 1}` : "network"; }
 
-/* What is to be opened: a level, a unit, a sample. */
+/* What is to be opened: a level, a unit, a sample; of a neuron alone its unit on the first one. */
 function levelCalled({ samples }, called) {
   const at = samples.findIndex((sample, at) => [nameOfLevel(at), `network, sample ${at + 1}`].includes(called));
-  return at >= 0 ? ["network", null, at] : ["scalars", samples.flatMap(unitsOf).find(({ name }) => name === called)];
+  return at >= 0 ? ["network", null, at] : ["scalars", samples.flatMap(unitsOf).find(({ name, neuron }) => [name, neuron].includes(called))];
 }
 
 /* The leaves of a layer that an update moves, each once. */
@@ -213,7 +218,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
       ...(biases(units).length ? ["+", ["biases", values(biases(units))]] : []),
       "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
     [[bend === bends ? "each one" : bend || "output", bends], "=", [`output of ${name}`, vector(outs), 1]]],
-    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${vector(outs)}.`, [biases(units).length ? "W · x + b" : "W · x", bend, vector(outs, IN_CELL)]);
+    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${vector(outs)}.`, ["", "", `${madeOf(graph, units)} = ${vector(outs, IN_CELL)}`]);
   }
   const ofSums = units.map((each) => graph.gradients[each.sum]), ofOuts = units.map((each) => graph.gradients[each.out]);
   const bySlopes = units.map((each) => slopeOfUnit(graph, each)), [upstream, slopes, deltas] = [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers));
@@ -254,7 +259,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
     });
     return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
       `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + still +
-      (others && ` The weights of ${others} are frozen and stay.`), ["", "", ""]);
+      (others && ` The weights of ${others} are frozen and stay.`), ["", "", told]);
   }
 
   /* What is asked for, of a layer, is the number of its first neuron. */

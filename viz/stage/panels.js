@@ -507,7 +507,7 @@ function rowsIn(place, first, { go, point, mark }) {
       tell(row, "gg-secret", isAsked && i === now);
       tell(row, "gg-future", isPredicting && i > now);
       set(row, "aria-current", i === now ? "step" : false);
-      spread([...row.cells]);
+      spread([...row.cells], steps[i].isLayer);
     },
     begin: (row) => {
       on(row, "click", () => go(row.at));
@@ -528,11 +528,12 @@ function rowsIn(place, first, { go, point, mark }) {
     table.show(steps.length, isMoved ? now : null, isNew);
   };
 
-  /* In a narrow window the last columns are right of its edge: a result begins in the first that is empty. */
-  function spread(cells) {
-    const result = cells.pop(), isNarrow = matchMedia("(max-width: 1040px)").matches;
+  /* In a narrow window the last columns are right of its edge: a result begins in the first that is empty; that of a
+     layer, which is long, in every window where all of them are. */
+  function spread(cells, isLayer) {
+    const result = cells.pop(), isOver = matchMedia("(max-width: 1040px)").matches || (isLayer && !cells[2].textNow);
     let end = cells.length;
-    while (isNarrow && !cells[end - 1].textNow) { end -= 1; }
+    while (isOver && !cells[end - 1].textNow) { end -= 1; }
     cells.forEach((cell, k) => { cell.hidden = k >= end; });
     result.colSpan = cells.length - end + 1;
   }

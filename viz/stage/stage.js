@@ -450,7 +450,7 @@ function setUp(root, moved) {
     if (drawer === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = !isNetwork() || isPredicting; /* they have the answers */
     if (isNetwork() && drawer === "table") { matricesIn(matrices, graph, network, step); }
-    if (drawer === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step), isNetwork() ? nodesSeen(network) : graph.order); }
+    if (drawer === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step), network && nodesSeen(graph, network, level, unit)); }
     if (drawer === "explore") { experiments(); }
     if (drawer === "more") { showFactors(graph); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
