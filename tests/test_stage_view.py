@@ -13,7 +13,7 @@ from browsing import PAINTED, Pages
 from needing import mostly_slow
 from stepping import BUILDS, Stepper, as_formula, chain, document
 
-from glassgrad import backprop
+from glassgrad import TABLE, AttentionHead, backprop
 from glassgrad.engine.printing import short
 from glassgrad.viz.expression import Expression
 
@@ -331,3 +331,20 @@ def test_tables_have_the_room_they_need_and_show_the_row_of_the_step(new_page: P
                     assert found["unseen"] == 0
                     assert found["marked"]
                     assert found["wide"] == 0 or width < 1000
+
+
+def test_of_modules_that_are_no_layers_the_page_tells_which_one_made_a_node(
+    new_page: Pages,
+) -> None:
+    words = [[1.0, 0.5], [-1.0, 2.0]]
+    loss = sum(y * y for ys in AttentionHead(2, 2, seed=1)(words) for y in ys)
+    one = document(new_page, backprop(loss), viewport={"width": 1280, "height": 800})
+    note = one.root.locator(".gg-alone")
+    assert note.text_content() == "v₁ and its neighbours alone, in AttentionHead.queries; F: all"
+    box = one.box("v1")
+    box.hover()
+    assert box.locator("title").text_content().endswith(", in AttentionHead.queries")
+    made = next(node.index for node in one.steps.diagram if node.operation is TABLE["exp"])
+    places = [step.index for step in one.steps if step.phase == "forward" and step.node == made]
+    one.stage("go", places[0])
+    assert note.text_content().endswith(" alone, in AttentionHead; F: all")

@@ -257,9 +257,9 @@ function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
 /* A text of the engine as the formula writes it: indices below, by the rule of `letters_and_index` in Python,
    powers above, products with a dot. */
 function asFormula(text) {
-  const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replace("_", ",");
+  const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replaceAll("_", ",");
   return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")
-    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
+    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)*)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
 }
 
 /* A text with its names as the level calls them, and its numbers as they are now; "()" asks for brackets around negative ones. The formula of

@@ -162,7 +162,7 @@ function typeset(place, text, part) {
     typeset(make("span", "gg-now", place), part);
     text = text.slice(at + part.length);
   }
-  text.split(/([₀-₉]+(?:,[₀-₉]+)?)|\b([A-Za-z])\b/).forEach((part, i) => { if (part) { make(["span", "sub", "i"][i % 3], "", place, i % 3 === 1 ? part.normalize("NFKC") : part); } });
+  text.split(/([₀-₉]+(?:,[₀-₉]+)*)|\b([A-Za-z])\b/).forEach((part, i) => { if (part) { make(["span", "sub", "i"][i % 3], "", place, i % 3 === 1 ? part.normalize("NFKC") : part); } });
 }
 
 /* Where more of a part is hidden it fades out: rows to their sides, all of them above and below. All are

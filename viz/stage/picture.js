@@ -294,9 +294,12 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     const { known, isAsked } = now, uses = graph.uses[i], status = statusOf(i);
     const gradient = isAsked || known.gradients[i] === null ? "" : short(known.gradients[i]) + ", ";
     return nameIn(graph, i) + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : known.isSeeded && !uses && i !== graph.root && node.k !== "constant" ? "; nothing is sent to it" : "") + (status ? "; gradient " + gradient + status : "") +
-      (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
+      (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "") + inModule(node);
   }
 }
+
+/* The module that made a node, where its name does not tell. */
+function inModule({ path, said }) { return path && !said ? ", in " + path : ""; }
 
 /* How wide a line is, and which way a step goes along it, if it does. */
 function light(line, direction, width) {
