@@ -273,9 +273,11 @@ def test_a_plot_reaches_from_the_least_to_the_largest_float(new_page: Pages) -> 
     one.press("e")
     size = one.root.get_by_label("Size of the nudge")
     size.fill("1")
-    curve = one.root.locator(".gg-plot .gg-curve").first.get_attribute("d")
+    plot = one.root.locator(".gg-plot").first
+    height = float(plot.get_attribute("viewBox").split()[-1])
+    curve = plot.locator(".gg-curve").get_attribute("d")
     heights = [float(spot.split()[1]) for spot in curve.replace("M", "L").split("L")[1:]]
-    assert (max(heights), min(heights)) == (80, 10)
+    assert (max(heights), min(heights)) == (height - 10, 10)
     assert heights == sorted(heights, reverse=True)
 
 
