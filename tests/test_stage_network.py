@@ -549,7 +549,11 @@ def test_one_weight_has_one_name_in_the_picture_the_steps_the_tables_and_hovers(
     assert any(row.endswith("→ w₁") for row in rows)
     assert as_formula(weight.name) not in one.root.locator(".gg-stage").inner_text()
     assert weight.name in one.numbers(), "as its program calls it"
+    broken = one.root.locator(".gg-broken")
+    one.root.evaluate("(root, name) => root.stage.set(name, Infinity)", weight.name)
+    assert " = w₁ = inf gives nan" in broken.text_content()
     one.stage("open", "scalars")
+    assert f" = {as_formula(weight.name)} = inf gives nan" in broken.text_content()
     assert as_formula(weight.name) in one.root.locator(".gg-drawer-table").inner_text()
 
 

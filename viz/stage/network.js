@@ -99,7 +99,8 @@ function sayNames(graph, { samples, layers }) {
 
 /* How a text calls nodes: in a neuron that is open its leaves have their own names. */
 function callingIn({ nodes }, unit) {
-  const names = new Map(unit ? leavesOf(unit).map((i) => [nodes[i].n, nodes[i].own]) : []);
+  if (!unit) { return (text) => text; }
+  const names = new Map(leavesOf(unit).map((i) => [nodes[i].n, nodes[i].own]));
   return (text) => text.replace(/[\p{L}\d_]+/gu, (name) => names.get(name) ?? name);
 }
 

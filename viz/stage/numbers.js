@@ -289,7 +289,7 @@ function notFinite(graph, steps) {
   const from = "Not finite from here on: ";
   if (first >= 0) {
     const step = steps.find(({ phase, node }) => phase === "forward" && node === first);
-    const made = step ? `${asked(step)}${short(values[first])}` : `${nodes[first].n} is ${short(values[first])} from the beginning`;
+    const made = step ? `${asked(step)}${short(values[first])}` : `${nameIn(graph, first)} is ${short(values[first])} from the beginning`;
     return `${from}${made}.`;
   }
   for (const step of steps.filter(({ phase }) => phase === "backward")) {

@@ -380,6 +380,7 @@ function setUp(root, moved) {
     unit = toUnit;
     if (network) { network.at = at ?? sampleAt(network, unit ? unit.out : step.node); graph.called = callingIn(graph, unit); }
     shortFormulas();
+    brokenNow = brokenIn();
     steps = stepsSeen();
     now = isSame ? now : nearestTo(step);
     camera.release();
@@ -557,7 +558,7 @@ function setUp(root, moved) {
 
   /* Numbers. */
 
-  function brokenIn() { return asFormula(graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""); }
+  function brokenIn() { return written(graph, graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""); }
 
   function changed() {
     const step = steps[now];
