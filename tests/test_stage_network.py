@@ -809,3 +809,21 @@ def test_of_a_table_of_weights_the_head_alone_stays_while_it_scrolls(new_page: P
         ".map(th => [th.scope, getComputedStyle(th).position])"
     )
     assert {tuple(each) for each in kept} == {("col", "sticky"), ("row", "static")}
+
+
+def test_a_layer_tells_as_many_numbers_as_its_stage_has_room_for(new_page: Pages) -> None:
+    """Also when the window becomes another one, and in a cell that is narrower than the window."""
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 800})
+    one.stage("open", "network")
+    cut = "root => root.querySelector('.gg-equation').textContent.includes('…')"
+    frames = one.root.page
+    assert not one.root.evaluate(cut)
+    frames.set_viewport_size({"width": 900, "height": 800})
+    frames.evaluate(PAINTED)
+    assert one.root.evaluate(cut)
+    frames.set_viewport_size({"width": 1280, "height": 800})
+    frames.evaluate(PAINTED)
+    assert not one.root.evaluate(cut)
+    one.root.evaluate("root => { root.style.width = '900px'; }")
+    frames.evaluate(PAINTED)
+    assert one.root.evaluate(cut)

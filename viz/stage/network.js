@@ -2,7 +2,7 @@
    neuron down to its scalars. Next: circles.js, how it is drawn. */
 
 const MOST_IN_GRID = 4, FEW_COLUMNS = 2, FEW_ROWS = 2; /* rows and columns of a matrix in an equation; beside others fewer */
-const IN_CELL = 3; /* numbers of a vector in the table of the steps, where three stand beside each other */
+const FEW_NUMBERS = 3, WIDE = 1040; /* of a vector, of which three stand beside each other; in a stage that is so wide all of MOST_IN_GRID */
 
 /* What Python has found (network.py): { samples: [{ inputs: [node], layers: [{ name, units }] }], root }. What
    is seen is one of the samples, `at`. A unit is a neuron on a sample: { neuron, name, members, sum, out,
@@ -197,7 +197,8 @@ function isOutput(network) {
 
 /* What a step of a layer says, with the numbers as they are. */
 function toldOfLayer(graph, network, { phase, layer }) {
-  const root = graph.nodes[graph.root].n, values = (list) => vector(list.map((i) => graph.values[i]));
+  const [most, least] = graph.width > WIDE ? [MOST_IN_GRID, MOST_IN_GRID] : [FEW_NUMBERS, 2], whole = (numbers) => vector(numbers, most);
+  const root = graph.nodes[graph.root].n, values = (list) => whole(list.map((i) => graph.values[i]));
   const { length } = network.samples, ofSample = length > 1 ? ` (sample ${network.at + 1} of ${length})` : "";
   if (phase === "seed") {
     return said("seed", [[[`gradient of ${root}`, `∂${root}/∂${root}`], "=", ["seed", "1", 1]]],
@@ -218,25 +219,25 @@ function toldOfLayer(graph, network, { phase, layer }) {
     return said(name, [[[`weights, ${size}`, (before.length <= FEW_COLUMNS && grid(ofWeight(graph.values), units, before)) || "W"], "·", [`from ${input}`, values(before)],
       ...(biases(units).length ? ["+", ["biases", values(biases(units))]] : []),
       "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
-    [[bend === bends ? "each one" : bend || "output", bends], "=", [`output of ${name}`, vector(outs), 1]]],
-    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${vector(outs)}.`, ["", "", `${madeOf(graph, units)} = ${vector(outs, IN_CELL)}`]);
+    [[bend === bends ? "each one" : bend || "output", bends], "=", [`output of ${name}`, whole(outs), 1]]],
+    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${whole(outs)}.`, ["", "", `${madeOf(graph, units)} = ${vector(outs)}`]);
   }
   const ofSums = units.map((each) => graph.gradients[each.sum]), ofOuts = units.map((each) => graph.gradients[each.out]);
-  const bySlopes = units.map((each) => slopeOfUnit(graph, each)), [upstream, slopes, deltas] = [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers));
+  const bySlopes = units.map((each) => slopeOfUnit(graph, each)), [upstream, slopes, deltas] = [ofOuts, bySlopes, ofSums].map(whole);
   const next = network.layers[layer + 1];
-  const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
+  const first = next ? [[`δ of ${next.name}`, whole(next.units.map((each) => graph.gradients[each.sum]))], "×",
     [`local: weights of ${next.name}, transposed`, inLine(grid(ofWeight(graph.values), next.units, units.map((each) => each.out), true), 4) || "Wᵀ"]] :
     [[`upstream ∂${root}/∂output`, upstream]];
   const isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
   const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, FEW_ROWS) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
   const outer = few.length < units.length && slopesOfWeights ? `∂${root}/∂W, ${few.length} of ${units.length} rows` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, mostShown(2)), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), mostShown(2))],
-      ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), mostShown(2)) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
+    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, least), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), least)],
+      ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), least) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
   `Backward, ${name}${ofSample}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
   `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." :
     `∂${root}/∂W is δ times each input${from && `, and what comes from ${from}`}: ${(few.length === units.length && inLine(slopesOfWeights, 6)) || `${size} numbers`}.`),
-  [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers, IN_CELL)));
+  [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers)));
 
   /* Only what moves is told: some updates leave out the biases, or the weights. */
   function saidOfUpdate() {
@@ -253,10 +254,10 @@ function toldOfLayer(graph, network, { phase, layer }) {
     const others = network.layers.filter((each) => frozenIn(graph, each.units) === "frozen").map((each) => each.name).join(" and ");
     const rows = moves.map(({ sign, one, many, all, moved }) => {
       const name = moved.length < all ? `${moved.length} of ${all} ${many}` : moved.length > 1 ? many : one, by = sign && moved.length === all ? `∂${root}/∂${sign}` : "gradients";
-      const isShort = moved.length <= mostShown();
+      const isShort = moved.length <= most;
       return [[name, isShort ? values(moved) : sign || "numbers"], isAscent ? "+" : "−",
-        ["learning rate × gradient", `${rate} × ${isShort ? vector(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
-        [`new ${name}${of}`, isShort ? vector(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
+        ["learning rate × gradient", `${rate} × ${isShort ? whole(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
+        [`new ${name}${of}`, isShort ? whole(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
     });
     return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
       `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + still +
@@ -300,11 +301,8 @@ function sourcesOf(units) { return [...new Set(units.flatMap((unit) => [...unit.
 
 function biases(units) { return units.map((unit) => unit.bias).filter((i) => i !== null); }
 
-/* How many numbers of a vector an equation shows, in a narrow window `less`. */
-function mostShown(less = 3) { return innerWidth > 1040 ? MOST_IN_GRID : less; }
-
 /* A few numbers of a vector: more are in the table. */
-function vector(numbers, most = mostShown()) {
+function vector(numbers, most = FEW_NUMBERS) {
   const shown = numbers.length > most ? [...numbers.slice(0, 2).map(short), "…"] : numbers.map(short);
   return shown.length === 1 ? shown[0] : "(" + shown.join(", ") + ")";
 }

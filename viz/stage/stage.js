@@ -230,7 +230,8 @@ function setUp(root, moved) {
   function reserve() {
     if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; } /* a drawer may hide it */
     equation.widthNow = page.clientWidth + level;
-    steps = stepsSeen(); /* a wide window shows more numbers of a layer */
+    graph.width = page.clientWidth;
+    steps = stepsSeen(); /* where it is wide a layer tells more numbers */
     equation.style.height = "";
     tell(page, "gg-two", false);
     const { clientWidth, clientHeight } = page, isTall = clientWidth > 700 && clientHeight > clientWidth; /* there the picture leaves some of it */
