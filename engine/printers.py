@@ -103,13 +103,13 @@ def _latex_literal(number: float) -> str:
     return digits.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
 
 
-_INDEXED = r"([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)"
+_INDEXED = r"([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)*)"
 
 
 def letters_and_index(name: str) -> tuple[str, str]:
     """A name as mathematics writes it: letters, and digits that become an index below.
 
-    An underscore may stand before the digits; a second index follows a comma. Any other name is
+    An underscore may stand before the digits; further indices follow commas. Any other name is
     shown as it is, and has no index. The stage follows the same rule (`numbers.js`).
 
     >>> letters_and_index("w1"), letters_and_index("w0_3"), letters_and_index("w_coffee")

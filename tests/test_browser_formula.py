@@ -114,6 +114,7 @@ def test_names_have_one_rule_for_their_index_and_leave_room_for_the_arrows(new_p
         "w1",
         "b_2",
         "w0_3",
+        "w1_0_3",
         "w_coffee",
         "a_name_that_is_longer_than_any_box",
         "WWWWWWWWWWWW_12",
@@ -128,6 +129,7 @@ def test_names_have_one_rule_for_their_index_and_leave_room_for_the_arrows(new_p
     assert spans["w1"] == ["w", "1"]
     assert spans["b_2"] == ["b", "2"]
     assert spans["w0_3"] == ["w", "0,3"]
+    assert spans["w1_0_3"] == ["w", "1,0,3"]
     assert spans["λ1"] == ["λ", "1"]
     assert spans["w_coffee"] == ["w_coffee"]
     assert spans["a_name_that_is_longer_than_any_box"][0].endswith("…")
@@ -135,7 +137,7 @@ def test_names_have_one_rule_for_their_index_and_leave_room_for_the_arrows(new_p
     indices = one.root.evaluate(
         "root => [...root.querySelectorAll('.gg-formula msub')].map(part => part.textContent)"
     )
-    assert {"w1", "b2", "w0,3", "λ1"} <= set(indices)
+    assert {"w1", "b2", "w0,3", "w1,0,3", "λ1"} <= set(indices)
 
 
 @pytest.mark.parametrize("drawer", ["t", "w", "m", "e"])

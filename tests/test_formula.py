@@ -320,6 +320,7 @@ def test_what_is_no_formula_is_refused(thing: object) -> None:
         ("loss", r"\text{loss}"),
         ("w_1", "w_{1}"),
         ("w0_3", "w_{0,3}"),
+        ("w1_0_3", "w_{1,0,3}"),
         ("w_coffee", r"\text{w\_coffee}"),
         ("w__1", r"\text{w\_\_1}"),
         ("50%", r"\text{50\%}"),

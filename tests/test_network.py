@@ -8,6 +8,7 @@ from lecture import instructions
 
 from glassgrad import (
     MLP,
+    AttentionHead,
     Dropout,
     Layer,
     LayerNorm,
@@ -216,6 +217,9 @@ NOT_FOUND: dict[str, Callable[[], Any]] = {
     "layers that are normalised": lambda: Sequential(Layer(2, 3), LayerNorm(3), Layer(3, 1))(X[0]),
     "an output that is read twice": lambda: Skipping()(X[0]),
     "a neuron on its own output": lambda: (n := Neuron(2, seed=1))([n(X[0]), n(X[1])]),
+    "words that attend to each other": lambda: total(
+        [y for ys in AttentionHead(2, 2, seed=1)(X[:2]) for y in ys]
+    ),
     "one neuron": lambda: Neuron(2, seed=1)(X[0]),
     "no modules": (LEAVES[0][0] * 2.0 + LEAVES[0][1]).tanh,
 }
@@ -224,6 +228,18 @@ NOT_FOUND: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", NOT_FOUND)
 def test_where_it_would_tell_less_than_is_so_scalars_are_seen(name: str) -> None:
     assert backprop(NOT_FOUND[name]()).network is None
+
+
+def test_a_module_may_add_what_its_samples_give() -> None:
+    class Batch(Module):
+        def __init__(self) -> None:
+            self.network = model()
+
+        def forward(self, rows: Any) -> Any:
+            return total([self.network(row) for row in rows])
+
+    found = backprop(Batch()(X)).network
+    assert repr(found) == "<network 2 → 3 → 1 on 4 samples>"
 
 
 def test_neurons_are_named_with_their_sample_where_there_are_several() -> None:

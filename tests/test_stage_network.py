@@ -8,7 +8,7 @@ import pytest
 from browsing import PAINTED, Pages
 from stepping import Stepper, as_formula, batch, document, lecture, resting
 
-from glassgrad import MLP, Backprop, Dropout, Layer, Sequential, Value, backprop
+from glassgrad import MLP, Backprop, Dropout, Layer, Module, Sequential, Value, backprop
 from glassgrad.engine.printing import short
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.told import tell
@@ -492,6 +492,13 @@ def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Page
     assert set(order) == {(-2, 1), (-1, 1), (-1, 2), (-1, 3)}
     for name in ("layer 2, neuron 1", "layer 2, neuron 1, sum", "layer 1, neuron 3, w₁"):
         assert name in rows
+    inputs = {steps.diagram[i].name for i in steps.network.inputs[0]}  # and no other scalars
+    others = {row for row, place in zip(rows, places, strict=True) if not place}
+    assert others - inputs == {as_formula(steps.diagram[steps.root].name)}
+    one.stage("open", "layer 1, neuron 2")
+    rows = one.root.locator(".gg-drawer-mistakes tbody tr td:first-child").all_text_contents()
+    assert rows
+    assert all(row.startswith("layer 1, neuron 2") for row in rows)
 
 
 def test_the_formula_of_an_open_neuron_is_its_own_in_every_step(new_page: Pages) -> None:
@@ -503,7 +510,8 @@ def test_the_formula_of_an_open_neuron_is_its_own_in_every_step(new_page: Pages)
     neuron = model.layers[0].neurons[1]
     w0, w1, b = (steps.diagram[names[p]].name for p in (*neuron.w, neuron.b))
     (activated,) = (n for n in steps.diagram if n.parents == (names[neuron.b] + 1,))
-    right = typeset(f"{activated.name} = tanh({w0} * 1 + {w1} * (-2) + {b})")
+    assert (w0, w1, b) != ("w0", "w1", "b"), "in the whole graph other neurons have those"
+    right = typeset(f"{activated.name} = tanh(w0 * 1 + w1 * (-2) + b)")
     marked, phases = set(), set()
     for i in range(one.stage("count")):
         one.stage("go", i)
@@ -512,7 +520,60 @@ def test_the_formula_of_an_open_neuron_is_its_own_in_every_step(new_page: Pages)
         assert own.inner_text() == right
         marked |= set(own.locator(".gg-now").all_inner_texts())
     assert phases == {"forward", "backward", "update"}
-    assert marked == {typeset(f"{w0} * 1")}
+    assert marked == {typeset("w0 * 1"), typeset("w1 * (-2)")}
+
+
+def test_one_weight_has_one_name_in_the_picture_the_steps_the_tables_and_hovers(
+    new_page: Pages,
+) -> None:
+    """In full with its neuron; where that neuron is open, or is a row, without it."""
+    model = MLP(2, [2, 3, 1], seed=1)
+    steps = of_model(model, parameters=model.parameters())
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    weight = steps.diagram[steps.diagram.values[model.layers[1].neurons[2].w[1]]]
+    assert weight.name != "w1"
+    one.stage("open", "network")
+    titles = one.root.locator(".gg-weight title").all_text_contents()
+    assert f"layer 2, neuron 3, w₁ = {short(weight.data)}" in titles
+    one.press("t")
+    one.stage("go", 1)
+    head = one.root.locator(".gg-drawer-table > div thead tr").first.inner_text().split("\t")
+    assert head == ["neuron", "w₀ · neuron 1", "w₁ · neuron 2", "b"]
+    one.stage("open", "layer 2, neuron 3")
+    box = one.box(weight.name)
+    assert box.locator(".gg-name").text_content() == "w1"
+    box.hover()
+    assert box.locator("title").text_content().startswith("layer 2, neuron 3, w₁ = ")
+    assert box.get_attribute("aria-label") == "layer 2, neuron 3, w1"
+    rows = one.root.locator(".gg-drawer-table tbody tr td:nth-child(2)").all_inner_texts()
+    assert any(row.endswith("→ w₁") for row in rows)
+    assert as_formula(weight.name) not in one.root.locator(".gg-stage").inner_text()
+    assert weight.name in one.numbers(), "as its program calls it"
+    broken = one.root.locator(".gg-broken")
+    one.root.evaluate("(root, name) => root.stage.set(name, Infinity)", weight.name)
+    assert " = w₁ = inf gives nan" in broken.text_content()
+    one.stage("open", "scalars")
+    assert f" = {as_formula(weight.name)} = inf gives nan" in broken.text_content()
+    assert as_formula(weight.name) in one.root.locator(".gg-drawer-table").inner_text()
+
+
+def test_two_weights_of_a_neuron_that_are_labelled_alike_keep_two_names(new_page: Pages) -> None:
+    class Two(Module):
+        def __init__(self) -> None:
+            self.w = [Value(0.5, label="w0"), Value(-0.25, label="w0")]
+
+        def __call__(self, x: list[Value]) -> Value:
+            return (self.w[0] * x[0] + self.w[1] * x[1]).tanh()
+
+    inside = MLP(2, [2], seed=1)
+    y = Two()(inside([1.0, 2.0]))
+    one = document(new_page, backprop(y), viewport={"width": 1280, "height": 720})
+    one.stage("open", "layer 2, neuron 1")
+    names = one.root.locator(".gg-leaf .gg-name").all_text_contents()
+    assert len(names) == len(set(names)) == 2
+    one.press("e")
+    offered = one.root.get_by_label("leaf").locator("option").all_text_contents()
+    assert len(offered) == len(set(offered))
 
 
 def test_a_node_is_called_by_its_formula_where_all_of_it_has_a_name(new_page: Pages) -> None:
@@ -739,3 +800,51 @@ def test_the_tables_of_a_layer_give_nothing_away_to_who_predicts(new_page: Pages
     assert not one.root.get_by_role("heading", name="Gradients").is_visible()
     one.press("p")
     assert one.root.get_by_role("heading", name="Gradients").is_visible()
+
+
+def test_the_table_of_the_steps_tells_what_each_layer_makes_and_what_moves(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 800})
+    one.stage("open", "network")
+    one.press("t")
+    rows = one.root.locator(".gg-drawer-table table").last.locator("tbody tr").all()
+    found = [row.locator("td").all_text_contents() for row in rows]
+    assert [row[1] for row in found[:3]] == ["layer 1", "layer 2", "layer 3"]
+    assert all("tanh(W · x + b) = " in row[-1] for row in found[:3])
+    assert found[-1][-1] == "the 3 weights and the bias"
+    drawer = one.root.locator(".gg-drawer-body")
+    assert drawer.evaluate("box => box.scrollWidth <= box.clientWidth"), "nothing is cut"
+
+
+def test_a_neuron_opens_by_its_name_alone_on_several_samples(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 800})
+    one.stage("open", "layer 2, neuron 1")
+    assert one.stage("level") == "layer 2, neuron 1, sample 1"
+
+
+def test_of_a_table_of_weights_the_head_alone_stays_while_it_scrolls(new_page: Pages) -> None:
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 600})
+    one.stage("open", "network")
+    one.press("t")
+    kept = one.root.locator(".gg-drawer-table > div table").first.evaluate(
+        "table => [...table.querySelectorAll('th')]"
+        ".map(th => [th.scope, getComputedStyle(th).position])"
+    )
+    assert {tuple(each) for each in kept} == {("col", "sticky"), ("row", "static")}
+
+
+def test_a_layer_tells_as_many_numbers_as_its_stage_has_room_for(new_page: Pages) -> None:
+    """Also when the window becomes another one, and in a cell that is narrower than the window."""
+    one = document(new_page, batch(), viewport={"width": 1280, "height": 800})
+    one.stage("open", "network")
+    cut = "root => root.querySelector('.gg-equation').textContent.includes('…')"
+    frames = one.root.page
+    assert not one.root.evaluate(cut)
+    frames.set_viewport_size({"width": 900, "height": 800})
+    frames.evaluate(PAINTED)
+    assert one.root.evaluate(cut)
+    frames.set_viewport_size({"width": 1280, "height": 800})
+    frames.evaluate(PAINTED)
+    assert not one.root.evaluate(cut)
+    one.root.evaluate("root => { root.style.width = '900px'; }")
+    frames.evaluate(PAINTED)
+    assert one.root.evaluate(cut)

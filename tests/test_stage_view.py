@@ -13,7 +13,7 @@ from browsing import PAINTED, Pages
 from needing import mostly_slow
 from stepping import BUILDS, Stepper, as_formula, chain, document
 
-from glassgrad import backprop
+from glassgrad import TABLE, AttentionHead, backprop
 from glassgrad.engine.printing import short
 from glassgrad.viz.expression import Expression
 
@@ -140,7 +140,8 @@ LINES = """root => {
     const rows = [...box.children].map(rect);
     const parts = [...box.querySelectorAll(".gg-sign-between, .gg-term")];
     const turned = (box.scrollWidth - box.clientWidth) / box.clientWidth; // by line, on a phone
-    const isTurned = innerWidth <= 700 && box.children.length === 2 && box.matches(".gg-layer");
+    const isTurned = box.matches(".gg-layer.gg-away");
+    const isEnd = innerWidth <= 700 && box.matches(".gg-layer");
     return { height: rect(box).height, phase: root.stage.step().phase,
       kinds: [...box.querySelectorAll(".gg-term")].map(term => term.className),
       end: Math.max(...rows.map(row => row.bottom)) - rect(box).top,
@@ -148,7 +149,7 @@ LINES = """root => {
       cut: [...box.children].filter(line => line.scrollWidth > line.clientWidth).length,
       apart: parts.filter((part, i) => {
         const [a, b] = [part, parts[i + 1] || part].map(rect);
-        if (isTurned && part.textContent === "=") { return false; } // it ends a line
+        if (isEnd && part.textContent === "=") { return false; } // it ends a line
         return part.matches(".gg-sign-between") && (a.bottom < b.top || a.top > b.bottom);
       }).length,
       broken: parts.filter((part, i) => { // a line that begins with "="
@@ -177,6 +178,24 @@ def test_the_equations_lie_close_and_keep_their_signs(build: str, new_page: Page
         seeds = [line["kinds"] for line in lines if line["phase"] == "seed"]
         assert [len(kinds) for kinds in seeds] == [2]
         assert all("gg-grad" in kind for kind in seeds[0]), "a seed has the colour of a gradient"
+
+
+BOTH = """root => {
+  const box = root.querySelector(".gg-equation"), { right, bottom } = box.getBoundingClientRect();
+  return [...box.querySelectorAll(".gg-term")].every(term => {
+    const part = term.getBoundingClientRect();
+    return part.right <= right && part.bottom <= bottom + 1;
+  }) !== box.matches(".gg-away");
+}"""
+
+
+def test_on_a_phone_both_lines_of_a_layer_are_seen_or_the_page_says_where(new_page: Pages) -> None:
+    size = {"width": 390, "height": 844}
+    one = document(new_page, BUILDS["batch"](), viewport=size, reduced_motion="reduce")
+    steps = range(one.stage("count"))
+    assert all(one.shown_after(*steps, read=BOTH))
+    away = "root => root.querySelectorAll('.gg-away').length"
+    assert sum(one.shown_after(*steps, read=away)) <= 1
 
 
 @pytest.mark.parametrize("text", ["logaddexp(a*b, b/c) + atan2(a, c)*erf(b) - log1p(c**2)"])
@@ -312,3 +331,20 @@ def test_tables_have_the_room_they_need_and_show_the_row_of_the_step(new_page: P
                     assert found["unseen"] == 0
                     assert found["marked"]
                     assert found["wide"] == 0 or width < 1000
+
+
+def test_of_modules_that_are_no_layers_the_page_tells_which_one_made_a_node(
+    new_page: Pages,
+) -> None:
+    words = [[1.0, 0.5], [-1.0, 2.0]]
+    loss = sum(y * y for ys in AttentionHead(2, 2, seed=1)(words) for y in ys)
+    one = document(new_page, backprop(loss), viewport={"width": 1280, "height": 800})
+    note = one.root.locator(".gg-alone")
+    assert note.text_content() == "v₁ and its neighbours alone, in AttentionHead.queries; F: all"
+    box = one.box("v1")
+    box.hover()
+    assert box.locator("title").text_content().endswith(", in AttentionHead.queries")
+    made = next(node.index for node in one.steps.diagram if node.operation is TABLE["exp"])
+    places = [step.index for step in one.steps if step.phase == "forward" and step.node == made]
+    one.stage("go", places[0])
+    assert note.text_content().endswith(" alone, in AttentionHead; F: all")

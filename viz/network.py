@@ -11,8 +11,10 @@ from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Se
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import reduce
 from heapq import heappop, heappush
 from itertools import chain, repeat, zip_longest
+from operator import or_
 from typing import Any, TypeAlias
 
 from glassgrad.engine import TABLE, Scope
@@ -89,7 +91,8 @@ def network_in(diagram: Diagram, root: int) -> Network | None:
 
     So it is where neurons are anything but sums of products, each of a weight of its own and a
     source, and what bends such a sum; where samples do not go through the same layers, each of
-    which is read by the next one alone; and where modules compute anything beside.
+    which is read by the next one alone; and where modules compute anything beside, or of several
+    samples a product, as attention does of words.
     """
     neurons = _Neurons(diagram, root)
     if len(neurons.units) < _FEWEST_UNITS:
@@ -254,8 +257,25 @@ class _Neurons:
             computed = computed.union(*chain.from_iterable(members))
             scopes = {self.scopes[unit.total] for units in layers for unit in units}
             around |= {each for scope in scopes if scope for each in scope.chain()}
-        operations = (node.index for node in self.diagram if node.parents)
-        return all(self.scopes[i] in around for i in operations if i not in computed)
+        operations = [node.index for node in self.diagram if node.parents]
+        are_around = all(self.scopes[i] in around for i in operations if i not in computed)
+        return are_around and not self._do_meet(samples)
+
+    def _do_meet(self, samples: Sequence[Layers]) -> bool:
+        """Whether a module multiplies what it has of several samples, as attention does of words.
+
+        Then they are no samples: what a layer gives for one of them does not stand for itself.
+        """
+        # Of each node the samples that it is computed from, each a bit.
+        behind = {one.out: 1 << s for s, layers in enumerate(samples) for one in layers[-1]}
+        for node in self.diagram:
+            own = [behind.get(parent, 0) for parent in node.parents]
+            behind.setdefault(node.index, reduce(or_, own, 0))
+            if node.operation in _PRODUCTS and self.scopes[node.index] is not None:
+                half = len(own) // 2
+                if any(a and b and (a | b).bit_count() > 1 for a, b in zip(own[:half], own[half:])):
+                    return True
+        return False
 
     def _are_stacked(self, layers: Layers, members: Sequence[Sequence[AbstractSet[int]]]) -> bool:
         """Whether each weight is of one unit, what units compute is read by themselves, and their

@@ -57,7 +57,7 @@ function aloneIn(graph, frame) {
 
   function tell(node) {
     note.hidden = node === null;
-    put(note, note.hidden ? "" : innerWidth > 700 ? `${asFormula(nodes[node].n)} and its neighbours alone; F: all` : "a part; F: all");
+    put(note, note.hidden ? "" : innerWidth > 700 ? `${written(graph, nodes[node].n)} and its neighbours alone${inModule(nodes[node])}; F: all` : "a part; F: all");
   }
 }
 

@@ -15,7 +15,7 @@ function nudgeIn(around, graph, names, { setNumber, changeBy, spelled }) {
   Object.assign(size, { min: -4, max: 1, step: 0.05, value: -2 });
   set(size, "aria-label", "Size of the nudge, as a power of ten");
   const said = make("p", "gg-nudge", place);
-  const plot = plotIn(place, 90);
+  const plot = plotIn(place);
   let now = null, known = [], shownFor = "";
   [leaf, size].forEach((each) => on(each, "input", () => { if (now) { now(); } }));
   return { select(i) { leaf.value = i; if (now) { now(); } }, show(gradients) {
@@ -29,10 +29,10 @@ function nudgeIn(around, graph, names, { setNumber, changeBy, spelled }) {
     const i = which(), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
     const gradient = graph.gradients[i] ?? 0, name = nameIn(graph, i), isFrozen = graph.nodes[i].f, isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), { result } = graph;
     const moved = graph.evaluate([[i, x + h]]) - y;
-    shownSize.textContent = short(h);
+    put(shownSize, short(h));
     if (shownFor !== (shownFor = [i, x].join())) { number.value = spelled(x); } /* not while one types */
-    said.textContent = `${name} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
-      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${name} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${name} has come.`);
+    put(said, `${name} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
+      `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${name} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${name} has come.`));
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
     const ys = xs.map((at) => graph.evaluate([[i, at]]));
     plot(`${result} over ${name}` + (isTold ? ", and the straight line of the gradient" : ""), xs, ys,
@@ -62,8 +62,8 @@ function path(xs, ys, place) {
 
 /* A plot: a curve with some points, the last of them where one is now, over a straight line if there is one.
    It stands right of the smallest and the largest number, so that neither covers the other. */
-function plotIn(place, height) {
-  const plot = drawn("svg", { viewBox: `0 0 320 ${height}`, "class": "gg-plot", role: "img" }, place), margin = 10;
+function plotIn(place) {
+  const height = 74, margin = 10, plot = drawn("svg", { viewBox: `0 0 320 ${height}`, "class": "gg-plot", role: "img" }, place);
   return (label, xs, ys, points, line = []) => {
     const finite = ys.concat(line).filter(isFinite), low = min(...finite), high = max(...finite), isFlat = !(high > low);
     const [left] = xs, width = xs[xs.length - 1] - left, by = isFinite(high - low) ? 1 : 0.5; /* the largest numbers are too far apart for a float */
@@ -90,12 +90,12 @@ function throwsIn(around) {
   const place = make("section", "gg-throws", around);
   make("h2", "", place, "Throws");
   const said = make("p", "", place);
-  const plot = plotIn(place, 80);
+  const plot = plotIn(place);
   return (results, name) => {
     const last = results[results.length - 1];
-    said.textContent = results.length < 2 ? "Throw again: an update, then forward with the new numbers." :
+    put(said, results.length < 2 ? "Throw again: an update, then forward with the new numbers." :
       `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
-      (isFinite(last) ? "" : " It has exploded: start again with a smaller learning rate.");
+      (isFinite(last) ? "" : " It has exploded: start again with a smaller learning rate."));
     tell(around, "gg-thrown", results.length > 1); /* then they stand first */
     plot(`${name} over the throws`, results.map((_, k) => k), results, results.length > 80 ? [] : results.map((y, k) => [k, y]));
   };
@@ -104,11 +104,11 @@ function throwsIn(around) {
 /* A map of the result over two leaves, with the way that the throws have gone. */
 function mapIn(around, graph, names) {
   if (names.length < 2) { return () => undefined; }
-  const place = make("section", "gg-mapped", around), row = make("div", "gg-fields", place);
-  make("h2", "", row, "Map");
-  const across = leafIn(row, "across ", graph, names), up = leafIn(row, " up ", graph, names);
-  const axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
-  const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes), said = make("p", "gg-small", place);
+  const place = make("section", "gg-mapped", around), beside = make("div", "", place);
+  make("h2", "", beside, "Map");
+  const across = leafIn(beside, "across ", graph, names), up = leafIn(beside, "up ", graph, names);
+  const said = make("p", "gg-small", beside), axes = make("div", "gg-axes", place), upward = make("div", "gg-axis gg-upward", axes);
+  const canvas = make("canvas", "gg-map", axes), sideways = make("div", "gg-axis gg-sideways", axes);
   let walked = [], timer = null, thrown = null, isChosen = false;
   [across, up].forEach((each) => on(each, "input", () => { isChosen = true; draw(); }));
   choose();
@@ -132,7 +132,7 @@ function mapIn(around, graph, names) {
     const spots = walked.concat([graph.values]), [left, right] = range(a), [low, high] = range(b);
     const cells = [], isBounded = isFinite(right - left) && isFinite(high - low);
     axes.hidden = !isBounded;
-    if (!isBounded) { said.textContent = "No map: a number is too large or not finite."; return; }
+    if (!isBounded) { put(said, "No map: a number is too large or not finite."); return; }
     for (let v = 0; v < side; v += 1) {
       for (let u = 0; u < side; u += 1) {
         cells.push(graph.evaluate([[a, at(left, right, u / (side - 1))], [b, at(high, low, v / (side - 1))]]));
@@ -172,11 +172,10 @@ function mapIn(around, graph, names) {
       clear(axis);
       texts.forEach((text) => make("span", "", axis, text));
     });
-    said.textContent = `${graph.result} over ${nameIn(graph, a)} from ${short(left)} to ${short(right)} and ${nameIn(graph, b)} from ${short(low)} to ` +
-      `${short(high)}: ` + (finite.length ? `from ${short(least)} (faint) to ${short(most)} (strong).` : "nowhere finite.") +
-      (spots.length > 1 ? " ○ start, ● now." : " ● now.");
+    put(said, `${graph.result} over ${nameIn(graph, a)} and ${nameIn(graph, b)}: ` + (finite.length ? `from ${short(least)} (faint) to ${short(most)} (strong).` : "nowhere finite.") +
+      (spots.length > 1 ? " ○ start, ● now." : " ● now."));
     set(canvas, "role", "img"); /* with a label at once: it is drawn a little later than all else */
-    set(canvas, "aria-label", said.textContent);
+    set(canvas, "aria-label", said.textNow);
 
     function range(i) {
       const seen = spots.map((values) => values[i]).filter(isFinite);

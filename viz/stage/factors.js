@@ -3,6 +3,7 @@
    the numbers of the program only. */
 function factorsIn(place) {
   const [output, sum, terms, isBranch] = JSON.parse(place.dataset.factors);
+  place.querySelectorAll("caption, th, td").forEach((part) => put(part, asFormula(part.textContent)));
   const rows = [...place.querySelectorAll("tbody tr")].map(({ cells }) => [...cells].slice(1)
     .map((cell) => [cell, cell.textContent.slice(0, cell.textContent.lastIndexOf(" ") + 1)]));
   return (graph) => rows.forEach((cells, row) => {

@@ -2,6 +2,7 @@
    neuron down to its scalars. Next: circles.js, how it is drawn. */
 
 const MOST_IN_GRID = 4, FEW_COLUMNS = 2, FEW_ROWS = 2; /* rows and columns of a matrix in an equation; beside others fewer */
+const FEW_NUMBERS = 3, WIDE = 1040; /* of a vector, of which three stand beside each other; in a stage that is so wide all of MOST_IN_GRID */
 
 /* What Python has found (network.py): { samples: [{ inputs: [node], layers: [{ name, units }] }], root }. What
    is seen is one of the samples, `at`. A unit is a neuron on a sample: { neuron, name, members, sum, out,
@@ -72,20 +73,23 @@ function scalarsInOrder({ nodes }, { layerOf, layers }, full, steps, now) {
 }
 
 /* The nodes as people say them: `said` is "layer 1, neuron 2, w0" of what a neuron has, and "layer 1, neuron 2"
-   of what it gives; `graph.order` goes from the result back, neuron by neuron. Gives the leaves of neurons with
-   their names, by neuron, and the others: [node, name, neuron]. */
+   of what it gives; `own` is "w0", as a neuron that is open and the tables call its leaves. `graph.order` goes from
+   the result back, neuron by neuron. Gives the leaves of neurons with their names, by neuron, and the others:
+   [node, name, neuron]. */
 function sayNames(graph, { samples, layers }) {
   const { nodes } = graph, known = new Set(nodes.map(({ n }) => n)), leaves = new Map(), order = nodes.map(() => 0);
   /* Of those that are called alike all but the first have a number, and w2 may be that of another layer first. */
   const own = ({ n }) => n.replace(/_\d+$/, (number, at) => (known.has(n.slice(0, at)) || /^(w\d+|b)_/.test(n) ? "" : number));
   layers.forEach(({ units }, at) => units.forEach(({ neuron }, k) => samples.forEach((sample) => {
-    const unit = sample.layers[at].units[k], { members, name, out, sum, bias, weights } = unit;
+    const unit = sample.layers[at].units[k], { members, name, out, sum } = unit, parts = leavesOf(unit), names = parts.map((i) => own(nodes[i]));
+    const all = [...names, ...[...unit.weights.keys()].map((i) => nodes[i].n)]; /* which may be labelled alike */
     members.forEach((i) => {
       nodes[i].said = name + (i === out ? "" : `, ${i === sum ? "sum" : own(nodes[i])}`);
       order[i] = (layers.length - at) * nodes.length + k;
     });
-    [...weights.values(), ...biases([unit])].forEach((i) => {
-      nodes[i].said = `${neuron}, ${own(nodes[i])}`;
+    parts.forEach((i, part) => {
+      nodes[i].own = all.indexOf(names[part]) === all.lastIndexOf(names[part]) ? names[part] : nodes[i].n;
+      nodes[i].said = `${neuron}, ${nodes[i].own}`;
       if (nodes[i].k === "leaf") { leaves.set(i, [i, nodes[i].said, neuron]); }
     });
   })));
@@ -93,9 +97,24 @@ function sayNames(graph, { samples, layers }) {
   return [...leaves.values(), ...nodes.flatMap(({ k, n }, i) => (k === "leaf" && !leaves.has(i) ? [[i, n]] : []))];
 }
 
+/* How a text calls nodes: in a neuron that is open its leaves have their own names. */
+function callingIn({ nodes }, unit) {
+  if (!unit) { return (text) => text; }
+  const names = new Map(leavesOf(unit).map((i) => [nodes[i].n, nodes[i].own]));
+  return (text) => text.replace(/[\p{L}\d_]+/gu, (name) => names.get(name) ?? name);
+}
+
+/* The nodes that a level shows, from the result back: neurons with their leaves, and inputs; a neuron that is open
+   with what it reads; or all. */
+function nodesSeen({ order }, { root, inputs, layers }, level, unit) {
+  if (unit) { return order.filter((i) => unit.members.has(i) || unit.weights.has(i)); }
+  const own = layers.slice().reverse().flatMap(({ units }) => units.flatMap((each) => [each.out, each.sum, ...leavesOf(each)]));
+  return level === "network" ? [...new Set([root, ...own, ...inputs])] : order;
+}
+
 /* What a neuron computes: "v5 = tanh(w0 * x1 + w1 * x2 + b)". */
 function formulaOfUnit(graph, unit) {
-  const { nodes, values } = graph, name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : nodes[i].n);
+  const { nodes, values } = graph, name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : graph.called(nodes[i].n));
   const terms = [...unit.weights].map(([source, leaf]) => `${name(leaf)} * ${name(source)}`);
   return `${name(unit.out)} = ${bent(graph, [unit], terms.concat(biases([unit]).map(name)).join(" + "))}`;
 }
@@ -105,7 +124,7 @@ function formulaOfLayer(graph, network, { layer }) {
   const { samples, layers } = network, beside = inputsBeside(network).length ? ", inputs" : "";
   if (layer === null) { return `${graph.nodes[graph.root].n} = f(${layers[layers.length - 1].name}${ofSamples(samples)}${beside})`; }
   const { name, units } = layers[layer];
-  return `${name} = ${bent(graph, units, biases(units).length ? "W * x + b" : "W * x")}`;
+  return `${name} = ${madeOf(graph, units)}`;
 }
 
 /* The inputs that what comes behind the last layer reads too, as an output that is added to them. */
@@ -113,6 +132,9 @@ function inputsBeside({ samples, layers, layerOf, readers }) {
   const isRead = (input) => readers[input].some(([reader]) => layerOf[reader] === layers.length);
   return [...new Set(samples.flatMap(({ inputs }) => inputs.filter(isRead)))];
 }
+
+/* What units make of what they read: "tanh(W * x + b)". */
+function madeOf(graph, units) { return bent(graph, units, biases(units).length ? "W * x + b" : "W * x"); }
 
 /* What units make of their sums, written once for all: "tanh(sums)", and with other numbers each "sums × (0, 2)". */
 function bent({ nodes, values }, units, sums) {
@@ -148,16 +170,19 @@ function sampleAt({ samples, at }, node) {
 /* What the network on a sample is called as a level. */
 function nameOfLevel(at) { return at ? `network, sample ${at + 1}` : "network"; }
 
-/* What is to be opened: a level, a unit, a sample. */
+/* What is to be opened: a level, a unit, a sample; of a neuron alone its unit on the first one. */
 function levelCalled({ samples }, called) {
   const at = samples.findIndex((sample, at) => [nameOfLevel(at), `network, sample ${at + 1}`].includes(called));
-  return at >= 0 ? ["network", null, at] : ["scalars", samples.flatMap(unitsOf).find(({ name }) => name === called)];
+  return at >= 0 ? ["network", null, at] : ["scalars", samples.flatMap(unitsOf).find(({ name, neuron }) => [name, neuron].includes(called))];
 }
 
 /* The leaves of a layer that an update moves, each once. */
 function movedIn(graph, units) { return thatMove(graph, [...weightsOf(units), ...biases(units)]); }
 
 function thatMove(graph, leaves) { return [...new Set(leaves)].filter((i) => graph.nodes[i].m); }
+
+/* The weights and the bias of a unit. */
+function leavesOf(unit) { return [...weightsOf([unit]), ...biases([unit])]; }
 
 function weightsOf(units) { return units.flatMap((unit) => [...unit.weights.values()]); }
 
@@ -179,7 +204,8 @@ function isOutput(network) {
 
 /* What a step of a layer says, with the numbers as they are. */
 function toldOfLayer(graph, network, { phase, layer }) {
-  const root = graph.nodes[graph.root].n, values = (list) => vector(list.map((i) => graph.values[i]));
+  const [most, least] = graph.width > WIDE ? [MOST_IN_GRID, MOST_IN_GRID] : [FEW_NUMBERS, 2], whole = (numbers) => vector(numbers, most);
+  const root = graph.nodes[graph.root].n, values = (list) => whole(list.map((i) => graph.values[i]));
   const { length } = network.samples, ofSample = length > 1 ? ` (sample ${network.at + 1} of ${length})` : "";
   if (phase === "seed") {
     return said("seed", [[[`gradient of ${root}`, `∂${root}/∂${root}`], "=", ["seed", "1", 1]]],
@@ -194,31 +220,31 @@ function toldOfLayer(graph, network, { phase, layer }) {
   }
   const { name, units } = network.layers[layer], before = sourcesOf(units), [unit] = units;
   const size = `${units.length} × ${before.length}`, bends = bent(graph, units, "sums"), bend = bends.replace(/^(\w+)\(sums\)$|^sums$/, "$1");
-  const outs = values(units.map((each) => each.out));
+  const outs = units.map((each) => graph.values[each.out]);
   if (phase === "forward") {
     const input = layer ? network.layers[layer - 1].name : "the inputs";
     return said(name, [[[`weights, ${size}`, (before.length <= FEW_COLUMNS && grid(ofWeight(graph.values), units, before)) || "W"], "·", [`from ${input}`, values(before)],
       ...(biases(units).length ? ["+", ["biases", values(biases(units))]] : []),
       "=", [`sums of ${name}`, values(units.map((each) => each.sum))]],
-    [[bend === bends ? "each one" : bend || "output", bends], "=", [`output of ${name}`, outs, 1]]],
-    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${outs}.`, [biases(units).length ? "W · x + b" : "W · x", bend, outs]);
+    [[bend === bends ? "each one" : bend || "output", bends], "=", [`output of ${name}`, whole(outs), 1]]],
+    `Forward${ofSample}: ${name} takes ${before.length} numbers from ${input} and gives `, `${whole(outs)}.`, ["", "", `${madeOf(graph, units)} = ${vector(outs)}`]);
   }
-  const ofSums = units.map((each) => graph.gradients[each.sum]), deltas = vector(ofSums);
-  const slopes = vector(units.map((each) => slopeOfUnit(graph, each)));
-  const upstream = vector(units.map((each) => graph.gradients[each.out])), next = network.layers[layer + 1];
-  const first = next ? [[`δ of ${next.name}`, vector(next.units.map((each) => graph.gradients[each.sum]))], "×",
+  const ofSums = units.map((each) => graph.gradients[each.sum]), ofOuts = units.map((each) => graph.gradients[each.out]);
+  const bySlopes = units.map((each) => slopeOfUnit(graph, each)), [upstream, slopes, deltas] = [ofOuts, bySlopes, ofSums].map(whole);
+  const next = network.layers[layer + 1];
+  const first = next ? [[`δ of ${next.name}`, whole(next.units.map((each) => graph.gradients[each.sum]))], "×",
     [`local: weights of ${next.name}, transposed`, inLine(grid(ofWeight(graph.values), next.units, units.map((each) => each.out), true), 4) || "Wᵀ"]] :
     [[`upstream ∂${root}/∂output`, upstream]];
   const isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
   const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, FEW_ROWS) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
   const outer = few.length < units.length && slopesOfWeights ? `∂${root}/∂W, ${few.length} of ${units.length} rows` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, 2), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), 2)],
-      ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), 2) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
+    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, least), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), least)],
+      ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), least) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
   `Backward, ${name}${ofSample}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
   `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." :
     `∂${root}/∂W is δ times each input${from && `, and what comes from ${from}`}: ${(few.length === units.length && inLine(slopesOfWeights, 6)) || `${size} numbers`}.`),
-  [upstream, slopes, deltas]);
+  [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers)));
 
   /* Only what moves is told: some updates leave out the biases, or the weights. */
   function saidOfUpdate() {
@@ -235,14 +261,14 @@ function toldOfLayer(graph, network, { phase, layer }) {
     const others = network.layers.filter((each) => frozenIn(graph, each.units) === "frozen").map((each) => each.name).join(" and ");
     const rows = moves.map(({ sign, one, many, all, moved }) => {
       const name = moved.length < all ? `${moved.length} of ${all} ${many}` : moved.length > 1 ? many : one, by = sign && moved.length === all ? `∂${root}/∂${sign}` : "gradients";
-      const isShort = moved.length < 4;
+      const isShort = moved.length <= most;
       return [[name, isShort ? values(moved) : sign || "numbers"], isAscent ? "+" : "−",
-        ["learning rate × gradient", `${rate} × ${isShort ? vector(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
-        [`new ${name}${of}`, isShort ? vector(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
+        ["learning rate × gradient", `${rate} × ${isShort ? whole(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
+        [`new ${name}${of}`, isShort ? whole(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
     });
     return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
       `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + still +
-      (others && ` The weights of ${others} are frozen and stay.`), ["", "", ""]);
+      (others && ` The weights of ${others} are frozen and stay.`), ["", "", told]);
   }
 
   /* What is asked for, of a layer, is the number of its first neuron. */
@@ -283,7 +309,7 @@ function sourcesOf(units) { return [...new Set(units.flatMap((unit) => [...unit.
 function biases(units) { return units.map((unit) => unit.bias).filter((i) => i !== null); }
 
 /* A few numbers of a vector: more are in the table. */
-function vector(numbers, most = 3) {
+function vector(numbers, most = FEW_NUMBERS) {
   const shown = numbers.length > most ? [...numbers.slice(0, 2).map(short), "…"] : numbers.map(short);
   return shown.length === 1 ? shown[0] : "(" + shown.join(", ") + ")";
 }
@@ -325,7 +351,9 @@ function matricesIn(place, graph, network, step) {
   function tableOf(title, units, number) {
     const sources = sourcesOf(units);
     make("h2", "", place, title);
-    const { body } = tableIn(place, ["neuron", ...sources.map((i) => asFormula(nameOf(graph, network, i))), "bias"]);
+    const called = (leaves) => (new Set(leaves.map((i) => graph.nodes[i].own)).size === 1 ? graph.nodes[leaves[0]].own : "");
+    const heads = sources.map((i) => [called(units.map(({ weights }) => weights.get(i)).filter(isFinite)), nameOf(graph, network, i)].filter(Boolean).join(" * "));
+    const { body } = tableIn(place, ["neuron", ...heads, called(biases(units)) || "bias"].map(asFormula));
     units.forEach((unit, k) => rowIn(body, `neuron ${k + 1}`, [...sources.map((source) => unit.weights.get(source)), unit.bias]
       .map((i) => (i === null ? "" : short(number(i, unit))))));
   }

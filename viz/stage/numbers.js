@@ -110,7 +110,7 @@ function graphIn(data, operations) {
   const nodes = unpackedNodes(data), { root } = data;
   const stored = nodes.map((node) => numberOf(node.v));
   const given = new Map(); /* the leaves that were changed, and their numbers */
-  const graph = { nodes, root, result: asFormula(nodes[root].n), rate: data.rate, isLive: data.live === true, change, restore, evaluate,
+  const graph = { nodes, root, result: asFormula(nodes[root].n), rate: data.rate, isLive: data.live === true, change, restore, evaluate, called: (text) => text,
     isChecked: data.checked, isChanged: () => given.size > 0, given: () => new Map(given), setRate };
   compute();
   return graph;
@@ -257,18 +257,18 @@ function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
 /* A text of the engine as the formula writes it: indices below, by the rule of `letters_and_index` in Python,
    powers above, products with a dot. */
 function asFormula(text) {
-  const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replace("_", ",");
+  const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replaceAll("_", ",");
   return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")
-    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)?)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
+    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)*)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
 }
 
-/* A text with its numbers as they are now; "()" asks for brackets around negative ones. The formula of
+/* A text with its names as the level calls them, and its numbers as they are now; "()" asks for brackets around negative ones. The formula of
    a derivative that holds for the stored numbers only is left out once numbers change. */
 function written(graph, text, step) {
-  if (typeof text === "string") { return asFormula(text); }
+  if (typeof text === "string") { return asFormula(graph.called(text)); }
   const isStale = step && step.branch && graph.isChanged();
-  return asFormula(text.filter((piece, i) => !(isStale && typeof piece === "string" && text[i + 1] && text[i + 1][0] === "l" &&
-    piece.endsWith(" = ") && !piece.includes("∂"))).map((piece) => (typeof piece === "string" ? piece : shown(piece))).join(""));
+  return asFormula(graph.called(text.filter((piece, i) => !(isStale && typeof piece === "string" && text[i + 1] && text[i + 1][0] === "l" &&
+    piece.endsWith(" = ") && !piece.includes("∂"))).map((piece) => (typeof piece === "string" ? piece : shown(piece))).join("")));
 
   function shown(piece) {
     const number = shortIn(referred(graph, piece), graph.isLive ? digitsOf(graph, piece) : DIGITS);
@@ -289,7 +289,7 @@ function notFinite(graph, steps) {
   const from = "Not finite from here on: ";
   if (first >= 0) {
     const step = steps.find(({ phase, node }) => phase === "forward" && node === first);
-    const made = step ? `${asked(step)}${short(values[first])}` : `${nodes[first].n} is ${short(values[first])} from the beginning`;
+    const made = step ? `${asked(step)}${short(values[first])}` : `${nameIn(graph, first)} is ${short(values[first])} from the beginning`;
     return `${from}${made}.`;
   }
   for (const step of steps.filter(({ phase }) => phase === "backward")) {

@@ -162,7 +162,7 @@ function typeset(place, text, part) {
     typeset(make("span", "gg-now", place), part);
     text = text.slice(at + part.length);
   }
-  text.split(/([₀-₉]+(?:,[₀-₉]+)?)|\b([A-Za-z])\b/).forEach((part, i) => { if (part) { make(["span", "sub", "i"][i % 3], "", place, i % 3 === 1 ? part.normalize("NFKC") : part); } });
+  text.split(/([₀-₉]+(?:,[₀-₉]+)*)|\b([A-Za-z])\b/).forEach((part, i) => { if (part) { make(["span", "sub", "i"][i % 3], "", place, i % 3 === 1 ? part.normalize("NFKC") : part); } });
 }
 
 /* Where more of a part is hidden it fades out: rows to their sides, all of them above and below. All are
@@ -393,7 +393,7 @@ function drawersIn(place, bar, opened) {
     drawers.forEach(({ content, opener, label }, each) => {
       content.hidden = each !== name;
       set(opener, "aria-expanded", each === name);
-      if (each === name) { title.textContent = label; set(body, "aria-label", label); }
+      if (each === name) { put(title, label); set(body, "aria-label", label); }
     });
     box.hidden = name === null;
     if (isOther) { body.scrollTo(0, 0); }
@@ -507,7 +507,7 @@ function rowsIn(place, first, { go, point, mark }) {
       tell(row, "gg-secret", isAsked && i === now);
       tell(row, "gg-future", isPredicting && i > now);
       set(row, "aria-current", i === now ? "step" : false);
-      spread([...row.cells]);
+      spread([...row.cells], steps[i].isLayer);
     },
     begin: (row) => {
       on(row, "click", () => go(row.at));
@@ -528,11 +528,12 @@ function rowsIn(place, first, { go, point, mark }) {
     table.show(steps.length, isMoved ? now : null, isNew);
   };
 
-  /* In a narrow window the last columns are right of its edge: a result begins in the first that is empty. */
-  function spread(cells) {
-    const result = cells.pop(), isNarrow = matchMedia("(max-width: 1040px)").matches;
+  /* In a narrow window the last columns are right of its edge: a result begins in the first that is empty; that of a
+     layer, which is long, in every window where all of them are. */
+  function spread(cells, isLayer) {
+    const result = cells.pop(), isOver = matchMedia("(max-width: 1040px)").matches || (isLayer && !cells[2].textNow);
     let end = cells.length;
-    while (isNarrow && !cells[end - 1].textNow) { end -= 1; }
+    while (isOver && !cells[end - 1].textNow) { end -= 1; }
     cells.forEach((cell, k) => { cell.hidden = k >= end; });
     result.colSpan = cells.length - end + 1;
   }
@@ -553,12 +554,12 @@ function wordsIn(place, lines, canThrow) {
     counts[status] = make("b", "", item, "0");
   });
   return (graph, step, sentence, known, isAsked) => {
-    saying.textContent = sentence;
-    check.textContent = isAsked ? "" : asFormula(checked(graph, step));
-    line.textContent = lines[graph.nodes[step.node].w] || "";
+    put(saying, sentence);
+    put(check, isAsked ? "" : written(graph, checked(graph, step)));
+    put(line, lines[graph.nodes[step.node].w] || "");
     legend.hidden = !known;
     for (const status of known ? Object.keys(counts) : []) {
-      counts[status].textContent = graph.nodes.filter((node, i) => known.status(i) === status).length;
+      put(counts[status], graph.nodes.filter((node, i) => known.status(i) === status).length);
     }
   };
 }
@@ -585,7 +586,7 @@ const WHY = [ /* of WRONG_ENGINES, in their order */
 
 /* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
 function mistakesIn(place, choose) {
-  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the picture, step for step.");
+  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the boxes, step for step.");
   const choices = make("div", "gg-choices"), why = make("p", "gg-why", place);
   place.parentNode.before(choices); /* there they stay while the table scrolls */
   set(choices, "role", "group");
@@ -604,9 +605,9 @@ function mistakesIn(place, choose) {
       tell(row, "gg-now", order[at] === receiver);
     },
   });
-  return (graph, count, arrives = null) => {
+  return (graph, count, arrives, nodes) => {
     buttons.forEach((button, i) => set(button, "aria-pressed", names[i] === chosen));
-    why.textContent = chosen ? WHY[names.indexOf(chosen)] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "";
+    put(why, chosen ? WHY[names.indexOf(chosen)] + (chosen === names[0] && max(...graph.uses) < 2 ? " No difference here: no node is used twice." : "") : "");
     names.forEach((name, k) => {
       tell(table.head.cells[k + 2], "gg-chosen", name === chosen);
       table.hide(k + 2, chosen !== null && name !== chosen);
@@ -615,7 +616,7 @@ function mistakesIn(place, choose) {
     nameAt = (i) => nameIn(graph, i);
     receiver = arrives;
     results = compared(graph, names, count);
-    order = (graph.order || graph.nodes.map((node, i) => i).reverse()).filter((i) => graph.gradients[i] !== null);
+    order = (nodes || graph.nodes.map((node, i) => i).reverse()).filter((i) => graph.gradients[i] !== null);
     const at = order.indexOf(receiver);
     table.show(order.length, at < 0 ? null : at, before !== order.length);
   };

@@ -217,7 +217,7 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
     } else {
       const free = width - 26 - (node.k === "leaf" && graph.isLive ? HANDLES : 0);
       const [name, of] = nameOfBox(node, free);
-      const used = labelled(group, name, { "class": "gg-name", x: 13, y: 23 }, free);
+      const used = labelled(group, graph.called(name), { "class": "gg-name", x: 13, y: 23 }, free);
       if (of && used + widthOfName(of, 13) + 8 <= free) { drawn("text", { "class": "gg-of", x: width - 13, y: 22, "text-anchor": "end" }, group, of); }
       box.value = drawn("text", { "class": "gg-value", x: 13, y: 48 }, group);
       drawn("path", { "class": "gg-rule", d: `M13 57H${width - 13}` }, group);
@@ -293,10 +293,13 @@ function pictureIn(graph, layout, { pick, point, adjust }) {
   function described(node, i) {
     const { known, isAsked } = now, uses = graph.uses[i], status = statusOf(i);
     const gradient = isAsked || known.gradients[i] === null ? "" : short(known.gradients[i]) + ", ";
-    return asFormula(node.n) + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : known.isSeeded && !uses && i !== graph.root && node.k !== "constant" ? "; nothing is sent to it" : "") + (status ? "; gradient " + gradient + status : "") +
-      (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "");
+    return nameIn(graph, i) + (known.values[i] ? " = " + short(graph.values[i]) : "") + (node.f ? "; frozen: no gradient reaches it" : known.isSeeded && !uses && i !== graph.root && node.k !== "constant" ? "; nothing is sent to it" : "") + (status ? "; gradient " + gradient + status : "") +
+      (uses ? `, ${known.received[i]} of ${uses} ${uses > 1 ? "uses" : "use"} received` : "") + inModule(node);
   }
 }
+
+/* The module that made a node, where its name does not tell. */
+function inModule({ path, said }) { return path && !said ? ", in " + path : ""; }
 
 /* How wide a line is, and which way a step goes along it, if it does. */
 function light(line, direction, width) {

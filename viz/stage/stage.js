@@ -27,8 +27,7 @@ function setUp(root, moved) {
   const opening = level;
   let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
-  const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1]]));
-  graph.nodes.forEach((node, i) => { node.of = shortFormula(i); });
+  const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1].replace(/ (-[\d.]+)$/, " ($1)")]));
   const kept = {}; /* what was drawn last: all that is open, a step alone, the network */
   let viewed = null; /* what is folded, as it is drawn */
   const hands = { pick: jump, point, adjust: adjustable };
@@ -101,6 +100,7 @@ function setUp(root, moved) {
   root.stage = { get count() { return steps.length; }, get index() { return now; }, go: leap, set: setNamed,
     get level() { return levelNow(); }, open: (to) => restore({ ...state(), level: to, step: null }),
     numbers, step: stepShown, state, restore };
+  shortFormulas();
   arrange();
   if (data.state) {
     restore(data.state);
@@ -230,6 +230,8 @@ function setUp(root, moved) {
   function reserve() {
     if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; } /* a drawer may hide it */
     equation.widthNow = page.clientWidth + level;
+    graph.width = page.clientWidth;
+    steps = stepsSeen(); /* where it is wide a layer tells more numbers */
     equation.style.height = "";
     tell(page, "gg-two", false);
     const { clientWidth, clientHeight } = page, isTall = clientWidth > 700 && clientHeight > clientWidth; /* there the picture leaves some of it */
@@ -328,7 +330,12 @@ function setUp(root, moved) {
     const shown = minimap.querySelector(".gg-window"), at = insideOf(view);
     const isWhole = shown && at.width >= layout.width && at.height >= layout.height;
     minimap.style.display = isWhole ? "none" : "";
-    for (const [key, number] of shown ? Object.entries(at) : []) { set(shown, key, number); }
+    /* Of the window what is of the picture: all four sides are seen. */
+    for (const [key, size] of shown ? [["x", "width"], ["y", "height"]] : []) {
+      const start = max(0, at[key]);
+      set(shown, key, start);
+      set(shown, size, max(0, min(layout[size], at[key] + at[size]) - start));
+    }
     makeWay(view);
   }
 
@@ -372,7 +379,9 @@ function setUp(root, moved) {
     const step = steps[now], isSame = unit && toUnit && unit.neuron === toUnit.neuron; /* on another sample */
     level = to;
     unit = toUnit;
-    if (network) { network.at = at ?? sampleAt(network, unit ? unit.out : step.node); }
+    if (network) { network.at = at ?? sampleAt(network, unit ? unit.out : step.node); graph.called = callingIn(graph, unit); }
+    shortFormulas();
+    brokenNow = brokenIn();
     steps = stepsSeen();
     now = isSame ? now : nearestTo(step);
     camera.release();
@@ -443,7 +452,7 @@ function setUp(root, moved) {
     if (drawer === "words") { showWords(graph, step, sentence, known, hidden); }
     matrices.hidden = !isNetwork() || isPredicting; /* they have the answers */
     if (isNetwork() && drawer === "table") { matricesIn(matrices, graph, network, step); }
-    if (drawer === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step)); }
+    if (drawer === "mistakes") { showMistakes(graph, edgesSent(), receiverOf(step), network && nodesSeen(graph, network, level, unit)); }
     if (drawer === "explore") { experiments(); }
     if (drawer === "more") { showFactors(graph); }
     /* Not `disabled`: that would throw the focus away while stepping with the keyboard. */
@@ -452,7 +461,9 @@ function setUp(root, moved) {
     put(broken, isPredicting ? "" : brokenNow);
     broken.hidden = !broken.textNow;
     root.dataset.step = now;
-    if (equation.scrollHeight > equation.clientHeight + 1 || equation.scrollWidth > equation.clientWidth) { equation.classList.add("gg-small"); }
+    const isWide = () => equation.scrollWidth > equation.clientWidth;
+    if (equation.scrollHeight > equation.clientHeight + 1 || isWide()) { equation.classList.add("gg-small"); }
+    equation.classList.toggle("gg-away", isWide());
     if (isNew) { /* what is measured comes after all that is written: the page is laid out once */
       const room = camera.room();
       formula.center();
@@ -473,7 +484,7 @@ function setUp(root, moved) {
   function besides(step, beside) {
     if (step.phase !== "backward") { return null; }
     const [[sender, k]] = step.edges, i = graph.nodes[sender].p[k], { wrong, right, isOff } = beside[i];
-    const n = asFormula(graph.nodes[i].n);
+    const n = written(graph, graph.nodes[i].n);
     return `${wrongEngine}:\n` + (wrong === right && !isOff ? "the same as right" + (wrongEngine[0] === "=" ? `: ${n} is used once` : "") :
       `gradient of ${n} is ${short(wrong)} now, ` + (isOff ? `right is ${short(right)}` : "and not complete"));
   }
@@ -484,10 +495,12 @@ function setUp(root, moved) {
     return graph.nodes[edges[0][0]].p[edges[0][1]];
   }
 
-  /* What a node without a name of its own is, in a few characters. */
-  function shortFormula(i) {
-    const text = formulas.has(i) && /^v\d+$/.test(graph.nodes[i].n) ? written(graph, formulas.get(i)).replace(/ /g, "") : "";
-    return text.length <= 9 ? text : "";
+  /* What nodes without names of their own are, each in a few characters. */
+  function shortFormulas() {
+    graph.nodes.forEach((node, i) => {
+      const text = formulas.has(i) && /^v\d+$/.test(node.n) ? written(graph, formulas.get(i)).replace(/ /g, "") : "";
+      node.of = text.length <= 9 ? text : "";
+    });
   }
 
   /* Where the whole expression is too long, that of the node, or of the neuron that is open. */
@@ -546,7 +559,7 @@ function setUp(root, moved) {
 
   /* Numbers. */
 
-  function brokenIn() { return asFormula(graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""); }
+  function brokenIn() { return written(graph, graph.isLive ? notFinite(graph, stepsNow(graph, allSteps)) : data.broken || ""); }
 
   function changed() {
     const step = steps[now];
@@ -593,7 +606,7 @@ function setUp(root, moved) {
   function adjustable(box, i, [x, y], area) {
     const handle = drawn("path", { "class": "gg-handle", d: `M${x} ${y}l-5 4 5 4zM${x + 10} ${y}l5 4-5 4z` }, box);
     const zone = drawn("rect", { "class": "gg-zone", ...area }, box);
-    reachable(box, "spinbutton", graph.nodes[i].n);
+    reachable(box, "spinbutton", graph.nodes[i].said || graph.nodes[i].n);
     let start = null, isDragged = false, isTouched = false;
     [zone, handle].forEach((part) => {
       on(part, "pointerdown", (event) => {
