@@ -236,8 +236,9 @@ class Frame:
 
         The next run writes over the buffers, so what leaves them is copied.
         """
-        for place, numbers in zip(self._inputs, inputs, strict=True):
-            place[...] = numbers
+        if self._inputs:  # of inputs that nobody reads there is no buffer
+            for place, numbers in zip(self._inputs, inputs, strict=True):
+                place[...] = numbers
         if self._captured is not None:
             self._captured[...] = captured
         result, holds, of_inputs, of_captured, *watched = self._fill()
