@@ -32,8 +32,7 @@ from typing import Any, NoReturn
 from glassgrad import __version__
 from glassgrad.engine import Value, topological_order
 from glassgrad.engine.files import plain_file, possible, write_file
-from glassgrad.engine.printing import printing, spelled
-from glassgrad.engine.text import LOSSES, clipped, similar, visible
+from glassgrad.engine.text import LOSSES, clipped, printing, similar, spelled, visible
 from glassgrad.viz.backprop import Backprop, backprop
 from glassgrad.viz.drawing import FORMATS, picture_of
 from glassgrad.viz.expression import NAMES, SIGNS, Expression, ExpressionError

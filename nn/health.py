@@ -28,8 +28,7 @@ from glassgrad.engine.backward import order_of, sweep
 from glassgrad.engine.context import ORDINARY, Context, Observer, call_in, is_traced, without_neuron
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import counted, describe, some_of
+from glassgrad.engine.text import columns, counted, describe, short, some_of
 from glassgrad.engine.value import is_parameter
 from glassgrad.nn.batches import checked_loss, loss_function, samples_of
 from glassgrad.nn.module import Module, modules_of, training

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import know_habits
-from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import counted
+from glassgrad.engine.text import columns, counted, short
 from glassgrad.nn.health import Health
 
 if TYPE_CHECKING:

@@ -114,7 +114,8 @@ class SGD(Optimiser):
         gradients = with_decay(gradients, numbers, group)
         if group.momentum == 0.0:
             return numbers - rate * gradients
-        velocity, steps = group.momentum * state["velocity"], state["steps"]
+        velocity: Vector = group.momentum * state["velocity"]
+        steps = state["steps"]
         if group.dampening == 0.0:  # at first 0 + gradient
             velocity += gradients
         else:

@@ -26,7 +26,7 @@ from glassgrad import (
     where,
 )
 from glassgrad.engine.printers import letters_and_index
-from glassgrad.engine.printing import short
+from glassgrad.engine.text import short
 from glassgrad.viz.steps import Steps
 from glassgrad.viz.told import tell
 

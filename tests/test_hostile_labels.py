@@ -36,8 +36,7 @@ from outputs import (
 
 from glassgrad import Backprop, Value, backprop, derivation, draw, engine, scope
 from glassgrad.engine.printers import letters_and_index
-from glassgrad.engine.printing import short
-from glassgrad.engine.text import visible
+from glassgrad.engine.text import short, visible
 from glassgrad.viz.diagram import Diagram, Node
 from glassgrad.viz.dot import indexed
 from glassgrad.viz.formulas import identifier

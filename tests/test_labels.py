@@ -13,16 +13,20 @@ import pytest
 from outputs import spaced
 
 from glassgrad import MLP, RenderingError, Value, draw, draw_dot, engine, scope
-from glassgrad.engine.printing import columns, printing, short, spelled, width_of
 from glassgrad.engine.text import (
     clipped,
+    columns,
     counted,
     describe,
     function_name,
     named,
+    printing,
+    short,
     some_of,
+    spelled,
     told,
     visible,
+    width_of,
 )
 from glassgrad.viz.diagram import Diagram
 

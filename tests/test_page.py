@@ -19,7 +19,7 @@ from lecture import lecture_neuron
 from markup import Elements, picture, without_scripts
 
 from glassgrad import MLP, Backprop, Neuron, Value, backprop, compiled, engine, step_neuron
-from glassgrad.engine.printing import short
+from glassgrad.engine.text import short
 from glassgrad.viz import stage
 from glassgrad.viz.drawing import picture_of
 from glassgrad.viz.markup import DARK, OPTIONAL, compact, stage_script

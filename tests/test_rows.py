@@ -29,7 +29,7 @@ from stepping import (
 from test_stage_numbers import table
 
 from glassgrad import TABLE, Backprop, Value, backprop, step_neuron
-from glassgrad.engine.printing import digits_of_row, printing, short
+from glassgrad.engine.text import digits_of_row, printing, short
 
 
 def called(name: str) -> Callable[..., float]:

@@ -6,7 +6,7 @@ from browsing import Pages
 from stepping import batch, document, shared
 
 from glassgrad import MLP, Backprop, Value, backprop
-from glassgrad.engine.printing import printing
+from glassgrad.engine.text import printing
 
 PICTURE = """root => {
   const rect = part => part.getBoundingClientRect();

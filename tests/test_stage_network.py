@@ -9,7 +9,7 @@ from browsing import PAINTED, Pages
 from stepping import Stepper, as_formula, batch, document, lecture, resting
 
 from glassgrad import MLP, Backprop, Dropout, Layer, Module, Sequential, Value, backprop
-from glassgrad.engine.printing import short
+from glassgrad.engine.text import short
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.told import tell
 

@@ -46,7 +46,7 @@ from glassgrad import (
     step_neuron,
     where,
 )
-from glassgrad.engine.printing import short
+from glassgrad.engine.text import short
 from glassgrad.viz.expression import Expression
 from glassgrad.viz.stage import data, javascript
 from glassgrad.viz.told import not_finite

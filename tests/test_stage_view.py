@@ -14,7 +14,7 @@ from needing import mostly_slow
 from stepping import BUILDS, Stepper, as_formula, chain, document
 
 from glassgrad import TABLE, AttentionHead, backprop
-from glassgrad.engine.printing import short
+from glassgrad.engine.text import short
 from glassgrad.viz.expression import Expression
 
 SIZES = [(1280, 720), (800, 600), (400, 800), (360, 640)]

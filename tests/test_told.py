@@ -27,7 +27,7 @@ from glassgrad import (
     operation,
 )
 from glassgrad.engine.backward import contribution
-from glassgrad.engine.printing import digits_of_row, short
+from glassgrad.engine.text import digits_of_row, short
 from glassgrad.viz.stage import MOST_LIVE, MOST_STEPS, data, formula, javascript
 from glassgrad.viz.told import Number, Text, Told, tell
 

@@ -15,8 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from glassgrad.engine.misuse import real, whole
-from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import clipped, counted, describe, suggestion, told
+from glassgrad.engine.text import clipped, columns, counted, describe, short, suggestion, told
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import DATA, FAN, NODES, Digraph, label_of, text_of
 from glassgrad.viz.markup import figure, image, page_svg, paragraph, picture_or_advice, table

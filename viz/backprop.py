@@ -16,8 +16,19 @@ from typing import TYPE_CHECKING, Any
 from glassgrad.engine import Value
 from glassgrad.engine.files import write_file
 from glassgrad.engine.misuse import know_habits, real, whole
-from glassgrad.engine.printing import columns, plain, printing, short
-from glassgrad.engine.text import clipped, counted, describe, named, some_of, suggestion, told
+from glassgrad.engine.text import (
+    clipped,
+    columns,
+    counted,
+    describe,
+    named,
+    plain,
+    printing,
+    short,
+    some_of,
+    suggestion,
+    told,
+)
 from glassgrad.viz.drawing import checked_name, picture_of
 from glassgrad.viz.markup import stage_script
 from glassgrad.viz.mistakes import Mistakes

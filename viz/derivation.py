@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 from glassgrad.engine import Formula, Value, contribution
 from glassgrad.engine.formula import precedence
 from glassgrad.engine.printers import PRODUCT, TEXT
-from glassgrad.engine.printing import columns, plain, short
-from glassgrad.engine.text import clipped, counted, describe, some_of
+from glassgrad.engine.text import clipped, columns, counted, describe, plain, short, some_of
 from glassgrad.viz.diagram import Diagram, local_derivative, symbol
 
 

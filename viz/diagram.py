@@ -30,8 +30,7 @@ from glassgrad.engine import (
 )
 from glassgrad.engine.compile.result import Replay, Total
 from glassgrad.engine.printers import number_text
-from glassgrad.engine.printing import short
-from glassgrad.engine.text import clipped, counted, describe, some_of, visible
+from glassgrad.engine.text import clipped, counted, describe, short, some_of, visible
 from glassgrad.viz.compiled import TOLERANCE, are_close, inside, is_compiled, name_of
 from glassgrad.viz.formulas import written
 

@@ -21,8 +21,7 @@ import graphviz
 
 from glassgrad.engine import Scope
 from glassgrad.engine.printers import letters_and_index
-from glassgrad.engine.printing import MISSING, short
-from glassgrad.engine.text import visible
+from glassgrad.engine.text import MISSING, short, visible
 from glassgrad.viz.compiled import is_compiled, kind_of, title_of
 from glassgrad.viz.diagram import Node, counted_marks
 from glassgrad.viz.picture import Edge, Part, Picture, gradient_in

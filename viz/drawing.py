@@ -15,8 +15,7 @@ from glassgrad.engine import Value
 from glassgrad.engine.compile.result import Replay
 from glassgrad.engine.files import json_text, write_file
 from glassgrad.engine.misuse import know_habits, real, whole
-from glassgrad.engine.printing import columns, plain, short
-from glassgrad.engine.text import counted, describe, told
+from glassgrad.engine.text import columns, counted, describe, plain, short, told
 from glassgrad.engine.tree import scalar_of
 from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.dot import digraph

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 from glassgrad.engine import Value
 from glassgrad.engine.misuse import is_real, whole
-from glassgrad.engine.printing import short
 from glassgrad.engine.text import (
     clipped,
     counted,
     describe,
     function_name,
+    short,
     some_of,
     suggestion,
     told,

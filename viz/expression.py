@@ -30,8 +30,7 @@ from glassgrad.engine import (
     topological_order,
 )
 from glassgrad.engine.op import ATOM, Pairing
-from glassgrad.engine.printing import spelled, width_of
-from glassgrad.engine.text import clipped, similar, suggestion, visible
+from glassgrad.engine.text import clipped, similar, spelled, suggestion, visible, width_of
 
 CONSTANTS = {"e": math.e, "pi": math.pi, "π": math.pi}
 """What these names mean, unless they are given a number."""

@@ -14,8 +14,7 @@ from functools import partial
 from math import isfinite
 
 from glassgrad.engine import contribution
-from glassgrad.engine.printing import columns, short
-from glassgrad.engine.text import counted
+from glassgrad.engine.text import columns, counted, short
 from glassgrad.viz.diagram import Diagram, Node, Records
 from glassgrad.viz.steps import Steps
 

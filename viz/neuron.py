@@ -14,11 +14,13 @@ from typing import Any, cast
 from glassgrad.engine import TABLE, Operation, Value, grad, topological_order
 from glassgrad.engine.misuse import is_real, real
 from glassgrad.engine.op import EVERYWHERE
-from glassgrad.engine.printing import columns, digits_of_row, short
 from glassgrad.engine.text import (
     LOSSES_OF_A_NEURON,
     clipped,
+    columns,
     describe,
+    digits_of_row,
+    short,
     suggestion,
     told,
     visible,

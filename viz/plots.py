@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from glassgrad.engine import TABLE, Operation, Reduction, Value, no_grad
 from glassgrad.engine.misuse import is_real, real, whole
-from glassgrad.engine.printing import short
-from glassgrad.engine.text import clipped, describe, suggestion, told
+from glassgrad.engine.text import clipped, describe, short, suggestion, told
 from glassgrad.engine.tree import is_sequence
 from glassgrad.viz.dot import DATA, GRADIENT, INK
 from glassgrad.viz.formulas import written

@@ -26,8 +26,7 @@ from glassgrad.engine.compile.numpy_source import Line
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
 from glassgrad.engine.misuse import whole
-from glassgrad.engine.printing import columns, plain, short
-from glassgrad.engine.text import clipped, counted, describe, visible
+from glassgrad.engine.text import clipped, columns, counted, describe, plain, short, visible
 from glassgrad.viz import markup
 from glassgrad.viz.diagram import Records
 from glassgrad.viz.dot import DATA, FAINT, OPERATION, SYMBOLS, empty, framed, label_of, text_of

@@ -20,8 +20,7 @@ from glassgrad.engine import Operation, Reduction, Scope
 from glassgrad.engine.formula import javascript_functions, javascript_key, precedence, printed
 from glassgrad.engine.op import ATOM
 from glassgrad.engine.printers import SIGN, pieces
-from glassgrad.engine.printing import digits_shown
-from glassgrad.engine.text import clipped, visible
+from glassgrad.engine.text import clipped, digits_shown, visible
 from glassgrad.viz.compiled import is_compiled, title_of
 from glassgrad.viz.diagram import Diagram, Node, local_derivative, symbol
 from glassgrad.viz.dot import SYMBOLS

@@ -19,8 +19,7 @@ from glassgrad.engine import Value, contribution
 from glassgrad.engine.check import KINK, Finding, finding, rounding_error
 from glassgrad.engine.files import json_text
 from glassgrad.engine.misuse import name, real
-from glassgrad.engine.printing import short
-from glassgrad.engine.text import counted, describe
+from glassgrad.engine.text import counted, describe, short
 from glassgrad.viz.diagram import Diagram, Node, Records, local_derivative
 from glassgrad.viz.network import Network, network_in
 

@@ -17,8 +17,7 @@ from typing import NamedTuple
 from glassgrad.engine import Formula, contribution, derivative_formula
 from glassgrad.engine.compile.result import Total
 from glassgrad.engine.printers import number_text
-from glassgrad.engine.printing import ALL_DIGITS, digits_of_row, short
-from glassgrad.engine.text import counted
+from glassgrad.engine.text import ALL_DIGITS, counted, digits_of_row, short
 from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, call, is_compiled, name_of, title_of
 from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first

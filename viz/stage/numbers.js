@@ -3,7 +3,7 @@
    value and its local derivatives. What was stored is shown until something is changed. Nothing here
    knows of the page. Next: steps are laid out in panels.js, the graph in layout.js. */
 
-/* As Python shows numbers (engine/printing.py): as typed if whole or of few digits; else in four digits. */
+/* As Python shows numbers (engine/text.py): as typed if whole or of few digits; else in four digits. */
 const { abs, max, min } = Math, { isFinite, isNaN } = Number;
 const AS_TYPED = 6, ROUNDING = 12, WHOLE = 1e9, ALL_DIGITS = 17;
 let DIGITS = 4;
@@ -22,7 +22,7 @@ function shortIn(x, digits) {
   return near.length <= all.length ? near : all;
 }
 
-/* In how many digits the operands of a row are shown so that it comes out, as in engine/printing.py. */
+/* In how many digits the operands of a row are shown so that it comes out, as in engine/text.py. */
 function digitsOfRow(operands, result, compute) {
   const precision = max(DIGITS, short(result).replace(/e.*|\D/g, "").replace(/^0+/, "").length);
   const at = (x) => (isFinite(x) ? inDigits(x + 0, precision) : String(x)), wanted = at(result);
