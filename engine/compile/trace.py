@@ -338,9 +338,8 @@ class Tracer(Watcher):
         return False
 
     def number_of(self, operand: Any) -> float:
-        """The number of a node, or of a Value from outside, in this run; or a plain number."""
-        if self._at is None:
-            return number_of(operand)
+        """The number of a node, or of a Value from outside, in a run `at` other numbers."""
+        assert self._at is not None
         if self._computed < len(self.nodes):  # they are computed only when somebody asks
             known, rest = self._at, slice(self._computed, len(self.nodes))
             for row, operands, node in zip(self.rows[rest], self.operands[rest], self.nodes[rest]):
