@@ -240,6 +240,9 @@ def test_its_gradient_can_be_differentiated() -> None:
         expected = grad((w * x).tanh(), leaf, differentiable=True)
         assert near(slope.data, expected.data)
         assert all_near(grad(slope, [w, x]), grad(expected, [w, x]))
+    total = f.over([0.5, 1.0])  # of which no samples are kept
+    with pytest.raises(CompilationError, match=r"is numbers only.*one by one and add up"):
+        grad(total, w, differentiable=True)
 
 
 def test_inside_no_grad_it_is_a_constant() -> None:
@@ -526,6 +529,7 @@ def test_stages_say_what_was_compared_and_are_those_of_each_program() -> None:
         assert "exp" in recorded
         assert "exp" not in passes
         assert lowered.endswith(f"holds if v3 > 0 is {outcome} everywhere")
+    assert f.report().count("nodes from 1 captured Value, 1 comparison\n") == 2
     assert f.stages() == f.stages(number=1)
     assert f.stages(number=0) != f.stages(number=1)
     with pytest.raises(ValueError, match="f has 2 programs, counted from 0, and none of number 2"):

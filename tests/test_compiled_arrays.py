@@ -19,12 +19,12 @@ from programs import by_engine, random_program
 from reference_values import cases
 from replaying import value_and_slopes
 
-from glassgrad import MLP, TABLE, Compiled, Operation, Reduction, Value, compiled, engine
+from glassgrad import MLP, TABLE, Compiled, Operation, Reduction, Value, compiled, engine, trap
 from glassgrad.engine.compile import walk as walks
 from glassgrad.engine.compile.libraries import library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.errors import CompilationError, NonFiniteError
 
 SECTION = "Compiled programs"
 INPUT = frozenset({"input"})
@@ -282,6 +282,16 @@ def test_what_compares_is_refused(peer: Peer, case: str) -> None:
     for way in {evaluate, peer.jit(evaluate)}:
         with pytest.raises(CompilationError, match="maximum, where or clip"):
             way(peer.array([2.0]), peer.array([1, 1]))
+
+
+def test_trap_looks_at_what_comes_out_unless_it_is_traced(peer: Peer) -> None:
+    w = Value(1.0)
+    evaluate = compiled(lambda x: (w * x).log()).value_and_grad([w], namespace=peer.module)
+    with trap():
+        assert [float(way(peer.array([1.0]), peer.array([1.0]))[0])
+                for way in (evaluate, peer.jit(evaluate))] == [0.0, 0.0]  # fmt: skip
+        with pytest.raises(NonFiniteError, match="gives -inf"):
+            evaluate(peer.array([0.0]), peer.array([1.0]))
 
 
 # What it refuses.

@@ -95,6 +95,15 @@ def test_batches_are_audited_on_a_sample(way: Callable[[Any], float]) -> None:
     assert near(way(f), 1.4)
 
 
+def test_results_of_another_shape_are_a_change() -> None:
+    rates = [2.0]
+    f = compiled(lambda x: [x * rate for rate in rates])
+    assert f.map([1.0, 3.0]).tolist() == [[2.0], [6.0]]
+    rates.append(5.0)
+    with pytest.warns(RuntimeWarning, match="results of another shape than as it is written"):
+        assert f.map([1.0, 3.0]).tolist() == [[2.0, 5.0], [6.0, 15.0]]
+
+
 def test_the_gradient_of_an_audited_call_is_that_of_what_is_recorded_anew() -> None:
     rates, w = [2.0], Value(3.0)
     f = compiled(lambda x: functools.reduce(lambda y, rate: y * rate, rates, w * x))
@@ -230,6 +239,19 @@ def test_what_rounding_makes_of_sums_is_no_change() -> None:
     for i in range(20):
         f(0.1 * i + 0.3)
     assert len(f.recordings) == 1
+
+
+def test_a_tie_among_sums_in_another_order_is_no_change() -> None:
+    """The program may find one where the function finds none, which then goes another way."""
+
+    def bent(a: Any, b: Any, c: Any, d: Any) -> Any:
+        total = (a + d) + (b + c)
+        return total * 2.0 + 1.0 if total == 0.0 else total * 3.0 + 5.0
+
+    f = compiled(bent)
+    f(1.0, 1.0, -1.0, -1.0)
+    for *terms, last in ((0.4, 0.2, 0.5, -1.1), (0.4, 0.3, 0.7, -1.4), (0.6, 0.2, 0.7, -1.5)):
+        assert f.check(*terms, last)
 
 
 def test_hard_places_are_no_change() -> None:

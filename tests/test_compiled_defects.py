@@ -390,6 +390,8 @@ def test_a_gradient_that_is_infinite_is_trapped() -> None:
     zero = Value(0.0, label="w")
     evaluate = compiled(lambda x: (zero * x).log()).value_and_grad([zero])
     assert evaluate([0.0], [1.0])[0] == -math.inf
+    with trap():
+        assert evaluate([1.0], [1.0])[0] == 0.0
     with trap(), pytest.raises(NonFiniteError, match=r"value_and_grad of .* gives -inf"):
         evaluate([0.0], [1.0])
     root = compiled(lambda x: (zero * x) ** 0.5).value_and_grad([zero])

@@ -690,6 +690,9 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         ({"of": [Value(1.0)], "answer": [1.0]}, TypeError, "Give its number: v.data."),
         ({"of": TABLE["tanh"]}, TypeError, "takes a function here, since it compares with tanh"),
         ({"of": TABLE["sum"], "answer": math.tanh}, ValueError, "how many numbers it takes"),
+        ({"of": max, "answer": max}, ValueError, "max does not say how many numbers it takes"),
+        ({"of": lambda x: math.nan, "answer": abs}, ValueError, r"no number anywhere in \[\(-3"),
+        ({"of": lambda x: 1.0, "by": 0, "answer": abs}, TypeError, "lambda gives no Value, so"),
         ({"of": TABLE["tanh"], "answer": math.tanh, "by": 1}, ValueError, "0 to 0, not 1"),
         # By the author of an exercise:
         ({"hint": 3}, TypeError, "hint is a text, not int 3"),

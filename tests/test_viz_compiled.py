@@ -377,6 +377,17 @@ def test_a_program_is_chosen_by_its_number() -> None:
     assert drawing.note == ""
 
 
+def test_scalars_on_which_nothing_depends_are_left_out_with_a_note() -> None:
+    def loss(x: Value) -> Value:
+        return [x * 2.0, x.exp()][0]
+
+    compiled_loss = compiled(loss)
+    compiled_loss(3.0)
+    drawing = draw_program(compiled_loss)
+    assert drawing.note == "1 scalar is left out, since nothing depends on them."
+    assert "exp" not in drawing.dot
+
+
 def test_what_is_no_program_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"takes a compiled function, not .* Write loss = compiled"):
         draw_program(print)
