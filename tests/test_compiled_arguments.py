@@ -529,6 +529,8 @@ def test_a_method_over_samples_without_its_object_is_refused() -> None:
         WithSlots.loss.over([1.0, 2.0])
     with pytest.raises(TypeError, match="has no len"):
         compiled(lambda self, x: self * x * len(3)).over([1.0], [2.0])
+    with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'y'$"):
+        compiled(lambda x, y: x * y)(1.0)
 
 
 def test_a_property_may_be_compiled() -> None:

@@ -198,6 +198,8 @@ def test_a_dot_is_drawn_as_its_products(size: int) -> None:
     found = arrows(draw(engine.dot(ws, xs)))
     assert sum(n for (tail, _), n in found.items() if tail == "×") == size
     assert sum(n for (tail, _), n in found.items() if tail == "+") == size - 1
+    xs[0] = Value(math.nan)
+    assert len(arrows(draw(engine.dot(ws, xs)))) == len(found)
 
 
 OUTDATED = "y was computed before its operands had these numbers: compute it again."

@@ -426,6 +426,12 @@ def test_the_update_moves_every_leaf_against_its_gradient() -> None:
     moved = {step.node: step.after for step in updates}
     assert steps.new_loss == steps.diagram.evaluate(moved)[steps.root]
     assert steps.new_loss < steps.diagram[steps.root].data
+    x = Value(3.0, label="x")
+    steps = backprop(x * x, learning_rate=0.1)
+    assert tell(steps, steps[-1]).sentence == (
+        "Update: x goes from 3 against its gradient, to 3 − 0.1 × 6 = 2.4. "
+        "By all updates v1 goes from 9 to 5.76."
+    )
 
 
 def test_a_sum_of_zeros_has_no_sign_and_the_first_contribution_keeps_it() -> None:
