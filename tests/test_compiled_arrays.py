@@ -240,6 +240,49 @@ def test_a_loss_and_its_gradient_are_those_of_numpy(peer: Peer, reduction: str) 
     assert len(loss.recordings) == 1  # integers and shapes are read as in numpy
 
 
+def weights(*shape: int) -> list[list[Value]]:
+    generator = random.Random(0)
+    return [[Value(generator.uniform(-1.0, 1.0)) for _ in range(shape[1])] for _ in range(shape[0])]
+
+
+SQUARE, LEFT, RIGHT = weights(3, 3), weights(4, 3), weights(4, 3)[::-1]
+
+
+def repeated(rows: list[list[Any]]) -> Any:
+    """The same layer on rows, again and again."""
+    for _ in range(3):
+        rows = [[engine.dot(w, row).tanh() for w in SQUARE] for row in rows]
+    return engine.sum([x for row in rows for x in row])
+
+
+PRODUCTS: dict[str, Callable[[Any], Any]] = {
+    "of one row by a layer several times": lambda x: repeated([[0.5 * x, 0.2, 0.3]]),
+    "of several rows, too": lambda x: repeated([[x, 0.2, k * x] for k in (0.1, 0.3)]),
+    "of several blocks": lambda x: x * engine.sum(
+        [engine.dot(LEFT[i], RIGHT[j]).tanh() * (i + 2 * j + 1)
+         for block in ((0, 1), (2, 3)) for i in block for j in block]
+    ),
+    "of rows that grow": lambda x: x * engine.sum(
+        [engine.dot(LEFT[i][:n], RIGHT[j][:n]).tanh() * (i + 2 * j + n)
+         for n in (1, 2, 3) for i in (0, 1) for j in (0, 1)]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_of_matrices_are_differentiated_by_each_operand(peer: Peer, name: str) -> None:
+    values = [v for table in (SQUARE, LEFT, RIGHT) for row in table for v in row]
+    function, numbers = PRODUCTS[name], np.array([v.data for v in values])
+    mean = 0.5 * (function(1.0) + function(-2.0))
+    expected = value_and_slopes(mean, values)
+    loss = compiled(function)
+    for module, array in ((np, np.array), (peer.module, peer.array)):
+        evaluate = loss.value_and_grad(values, namespace=module)
+        value, gradient = evaluate(array(numbers), array([1.0, -2.0]))
+        assert agree(expected[0], value)
+        assert np.abs(expected[1:] - np.asarray(gradient)).max() <= 1e-14
+
+
 def test_arrays_of_numpy_and_lists_are_taken_too(peer: Peer) -> None:
     loss, parameters, numbers = network()
     evaluate = loss.value_and_grad(parameters, namespace=peer.module)
