@@ -406,6 +406,7 @@ def test_parts_have_their_names_in_the_graph(text: str, value: float, labels: se
 def test_e_and_pi_are_constants_unless_they_are_given() -> None:
     y = Expression("pi*r**2 + e").value({"r": 2.0})
     assert y.data == math.pi * 4 + math.e
+    assert "pi * v1" in map((diagram := Diagram([y])).formula, diagram)
     by_name = leaves_and_parts(y)
     assert by_name["pi"].is_constant
     assert by_name["e"].is_constant

@@ -92,6 +92,16 @@ def test_losing_zeros_makes_no_difference() -> None:
     assert mistake.why == "No difference here: what was lost adds up to nothing."
 
 
+def test_a_gradient_that_is_nan_in_all_engines_is_no_difference() -> None:
+    x = Value(0.0, label="x")
+    steps = backprop((x * x).sqrt() * x + x)
+    assert math.isnan(steps.gradients[steps.diagram.values[x]])
+    mistakes = found(steps)
+    for name in ("= instead of +=", "no order", "leaves not zeroed"):
+        reason = "infinite gradients hide it, or there is none."
+        assert mistakes[name].why == f"No difference here: {reason}"
+
+
 def test_sending_too_early_may_make_no_difference() -> None:
     x = Value(1.0, label="x")
     a = x * 2.0

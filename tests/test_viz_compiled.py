@@ -391,6 +391,8 @@ def test_scalars_on_which_nothing_depends_are_left_out_with_a_note() -> None:
 def test_what_is_no_program_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"takes a compiled function, not .* Write loss = compiled"):
         draw_program(print)
+    with pytest.raises(ValueError, match="max_scalars is at least 1, not 0"):
+        draw_program(program()[1], max_scalars=0)
     with pytest.raises(CompilationError, match=r"loss has no program yet.*call loss\(...\) once"):
         draw_program(network()[0])
     with pytest.raises(TypeError, match="name of a file"):
