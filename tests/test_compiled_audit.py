@@ -359,7 +359,24 @@ def test_a_leaf_that_is_made_on_the_way_and_kept_has_its_gradient() -> None:
     assert value_and_slopes(f(3.0), kept) == [3.0, 3.0]
 
 
-def test_a_parameter_that_is_made_when_it_is_first_read_may_be_cut_off_later() -> None:
+def test_a_leaf_that_is_made_on_the_way_and_kept_from_now_on_is_a_change() -> None:
+    kept, is_kept = collections.deque[Value](), collections.deque([False])
+
+    def function(x: Any) -> Any:
+        leaf = Value(3.0)
+        if is_kept[0]:
+            kept.append(leaf)
+        return leaf * x
+
+    f = compiled(function)
+    assert (f(2.0).data, f.check(2.0)) == (6.0, True)
+    is_kept[0] = True
+    with pytest.warns(RuntimeWarning, match="gave 0 as the gradient by 3 compiled, and 2 as it is"):
+        f.check(2.0)
+
+
+@pytest.mark.parametrize("way", ["cut off", "replaced"])
+def test_a_parameter_that_is_made_when_it_is_first_read_is_one(way: str) -> None:
     held, is_cut = collections.deque[Value](), collections.deque([False])
 
     def lazy(x: Any) -> Any:
@@ -369,27 +386,15 @@ def test_a_parameter_that_is_made_when_it_is_first_read_may_be_cut_off_later() -
 
     f = compiled(lazy)
     assert [f(2.0).data for _ in range(4)] == [6.0] * 4
-    is_cut[0] = True
+    assert f.check(3.0)
+    if way == "replaced":
+        held[0] = Value(3.0)
+    else:
+        is_cut[0] = True
     with pytest.warns(RuntimeWarning, match="as the gradient by 3 compiled"):
         assert not f.check(2.0)
-    assert value_and_slopes(f(2.0), [held[0]]) in ([6.0, 0.0], None)
-
-
-def test_a_leaf_that_is_made_once_and_then_replaced_is_one() -> None:
-    held = collections.deque[Value]()
-
-    def lazy(x: Any) -> Any:
-        if not held:
-            held.append(Value(0.5))
-        return held[0] * x
-
-    f = compiled(lazy)
-    f(1.0)
-    f(2.0)
-    assert f.check(3.0)
-    held[0] = Value(0.5)
-    with pytest.warns(RuntimeWarning, match=r"as the gradient by 0\.5"):
-        assert not f.check(3.0)
+    expected = [6.0, 2.0 if way == "replaced" else 0.0]
+    assert value_and_slopes(f(2.0), [held[0]]) == expected
 
 
 @pytest.mark.parametrize("thread", [in_a_thread, read_by_an_executor])

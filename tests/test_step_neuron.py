@@ -28,18 +28,6 @@ def gradients(steps: Any) -> dict[str, float]:
     return {steps.diagram[i].name: gradient for i, gradient in steps.gradients.items()}
 
 
-def test_a_neuron_on_paper() -> None:
-    steps = step_neuron([2.0, -3.0], [1.0, 0.5], 0.5, "tanh", target=1.0)
-    out = math.tanh(1.0)
-    found = gradients(steps)
-    assert found["out"] == pytest.approx(2 * (out - 1))
-    assert found["z"] == pytest.approx(2 * (out - 1) * (1 - out**2))
-    assert found["w1"] == pytest.approx(found["z"] * 1.0)
-    assert found["w2"] == pytest.approx(found["z"] * 0.5)
-    assert found["b"] == found["z"]
-    assert steps.diagram[steps.root].data == pytest.approx((out - 1) ** 2)
-
-
 @pytest.mark.parametrize("target", [None, 0.25])
 @pytest.mark.parametrize("activation", ["linear", *ACTIVATIONS])
 def test_the_three_factors_give_the_gradient(activation: str, target: float | None) -> None:
