@@ -529,6 +529,10 @@ def test_stages_say_what_was_compared_and_are_those_of_each_program() -> None:
         assert "exp" in recorded
         assert "exp" not in passes
         assert lowered.endswith(f"holds if v3 > 0 is {outcome} everywhere")
+        assert lowered.splitlines()[1:3] == [
+            "    v0 = input(input): (1, 1)",
+            "    v1 = input(captured): (1, 1)",
+        ]
     assert f.report().count("nodes from 1 captured Value, 1 comparison\n") == 2
     assert f.stages() == f.stages(number=1)
     assert f.stages(number=0) != f.stages(number=1)

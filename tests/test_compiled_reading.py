@@ -495,6 +495,20 @@ def test_names_that_are_bound_anew_are_seen() -> None:
     is_seen_at_once(lambda x: x * helper(-3.0), change_helper)
 
 
+def test_a_name_that_is_bound_later_is_seen_when_it_is() -> None:
+    is_bound = False
+
+    def function(x: Any) -> Any:
+        return x * rate if is_bound else x * 1.0
+
+    def bind() -> None:
+        nonlocal is_bound, rate
+        is_bound, rate = True, 5.0
+
+    is_seen_at_once(function, bind)
+    rate: float
+
+
 def test_the_defaults_and_the_code_of_a_function_are_looked_at() -> None:
     def helper(x: Any, rate: float = 1.0, *, more: float = 1.0) -> Any:
         return x * rate * more

@@ -42,6 +42,7 @@ def test_the_three_factors_give_the_gradient(activation: str, target: float | No
         assert [f.sum_by_weight for f in steps.factors] == [0.75, 1.0, 1.0]
     else:
         assert not steps.factors
+        assert "three factors" not in steps.text() + steps.html()
 
 
 def test_the_factors_are_named_in_text_and_page() -> None:

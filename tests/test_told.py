@@ -255,6 +255,11 @@ def test_a_large_graph_is_not_live_and_shown_in_part() -> None:
     assert len(found["steps"]) == MOST_STEPS
     assert found["all"] == len(steps)
     assert len(found["nodes"]) < 2 * MOST_STEPS + 2
+    shown = (
+        rf"which has {found['first']} to {found['first'] + MOST_STEPS - 1} of {len(steps)} steps"
+    )
+    with pytest.raises(ValueError, match=f"Step 1 is not on the page, {shown}"):
+        steps.state = {"step": 1}
     page = Page(found)
     for step, given in zip(steps[found["first"] :], found["steps"]):
         node = page.nodes[given["node"]]

@@ -441,10 +441,8 @@ def _check_bound(fault: TypeError, function: Any) -> None:
 def _place() -> str:
     """The line of the user's that is being executed."""
     frame = sys._getframe(1)
-    while frame is not None and not is_of_user(frame.f_code):
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is None:
-        return ""
+    while frame.f_back is not None and not is_of_user(frame.f_code):
+        frame = frame.f_back
     return f" {place(SourceLine(frame.f_code.co_filename, frame.f_lineno))}"
 
 
