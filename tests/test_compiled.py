@@ -544,6 +544,22 @@ def test_stages_say_what_was_compared_and_are_those_of_each_program() -> None:
         f.stages("x")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"= take\(v1, \[0, 1, 0\]\): \(3, 1\)",
+        r"= take\(v4, 0:1\): \(1, samples\)",
+        r"= sum\(\w+, axis 1\): \(3, 1\)",
+        r"= scatter\(\w+, \[0, 1, 0\]\): \(2, 1\)",
+    ],
+)
+def test_instructions_are_shown_with_what_they_need_beside_arrays(line: str) -> None:
+    w, u = Value(1.0), Value(2.0)
+    f = compiled(lambda x, y: w * x.exp() + u * y.exp() + w * x.sin() + x.sin() * y.sin())
+    f.over([2.0, 1.0], [3.0, 2.0])
+    assert re.search(line, f.stages(None))
+
+
 def test_stages_show_the_numbers_and_places_that_a_program_names() -> None:
     table = [Value(float(i)) for i in range(12)]
     f = compiled(lambda x: sum(table[(5 * i) % 12] * x**i for i in range(12)))

@@ -350,6 +350,17 @@ def test_what_is_computed_scalar_by_scalar_is_refused(
         evaluate(peer.array([2.0]), peer.array([1.0]))
 
 
+def test_what_runs_as_it_is_written_is_refused(peer: Peer) -> None:
+    w = Value(2.0)
+    function = compiled(lambda x: w * x * len(x.label or ""))
+    evaluate = function.value_and_grad([w], namespace=peer.module)
+    with (
+        pytest.warns(RuntimeWarning, match=r"slow: it reads \.label of"),
+        pytest.raises(CompilationError, match=r"runs as it is written only: it reads \.label"),
+    ):
+        evaluate(peer.array([2.0]), peer.array([1.0]))
+
+
 @pytest.mark.needs("jax")
 def test_jax_must_be_set_up_for_double_precision() -> None:
     import jax

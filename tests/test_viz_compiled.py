@@ -409,6 +409,7 @@ def test_without_scripts_the_picture_and_the_table_remain() -> None:
     page = re.sub(r"<script.*?</script>", "", program()[0].html(), flags=re.DOTALL)
     assert 'src="data:image/svg+xml,' in page
     assert "<caption>Which scalars became which line</caption>" in page
+    assert re.search(r"<li data-g=\"0\"><code> +input = empty\(.*<small>  # 3 input numbers<", page)
 
 
 # Programs in a browser.
