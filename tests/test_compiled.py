@@ -245,11 +245,16 @@ def test_its_gradient_can_be_differentiated() -> None:
         grad(total, w, differentiable=True)
 
 
-def test_inside_no_grad_it_is_a_constant() -> None:
+def test_inside_no_grad_and_of_plain_numbers_alone_it_is_a_constant() -> None:
     w = Value(2.0)
     f = compiled(lambda x: w * x)
-    with no_grad():
-        assert f(3.0).is_constant
+    for _ in range(2):
+        with no_grad():
+            assert f(3.0).is_constant
+            assert f(Value(3.0)).is_constant
+            assert f.over([3.0]).is_constant
+        assert not f(3.0).is_constant
+        assert compiled(lambda x: 2.0 * x)(3.0).is_constant
 
 
 def test_one_compiled_function_inside_another_is_part_of_it() -> None:

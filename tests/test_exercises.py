@@ -622,7 +622,7 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"answer": "0.42"}, TypeError, "takes a real number, not str '0.42'"),
+        ({"answer": "0.42"}, TypeError, r"^check\(answer\) takes a real number, not str '0\.42'"),
         ({"answer": True}, TypeError, "is a number, not bool True"),
         ({"answer": np.bool_(True)}, TypeError, "is a number, not"),
         ({"answer": None}, TypeError, "not NoneType"),

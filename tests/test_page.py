@@ -10,7 +10,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import combinations, product
+from itertools import combinations, groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +192,17 @@ def test_the_document_is_whole() -> None:
     assert "<title>Backpropagation through o</title>" in page
     tags = [tag for tag, _ in Elements(page).elements]
     assert [tags.count(tag) for tag in ("html", "head", "body", "main", "h1")] == [1] * 5
+
+
+def test_texts_lie_over_arrows_and_these_over_boxes_in_the_picture_of_a_page() -> None:
+    (group,) = ET.fromstring(picture(backprop(lecture_neuron()).html())).findall(f"{SVG}g")
+    kinds = {f"{SVG}rect": "box", f"{SVG}circle": "box", f"{SVG}g": "text"}
+    _paper, *parts = group
+    found = [
+        kinds.get(part.tag) or ("head" if part.get("stroke") == "none" else "line")
+        for part in parts
+    ]
+    assert [kind for kind, _ in groupby(found)] == ["box", "line", "head", "text"]
 
 
 def test_the_page_is_made_for_screen_readers() -> None:
