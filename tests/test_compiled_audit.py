@@ -170,6 +170,18 @@ def test_check_and_reset() -> None:
     assert "nothing is recorded yet" in compiled(hidden(rates)).report()
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 1e12])
+def test_a_change_is_a_share_of_a_number_however_small_it_is(scale: float) -> None:
+    rates = [scale]
+    f = compiled(hidden(rates), audit=False)
+    assert f(1.0).data == scale
+    rates[0] *= 1.0 + 1e-12
+    assert f.check(1.0)
+    rates[0] *= 1.0 + 1e-6
+    with pytest.warns(RuntimeWarning, match="compiled, and"):
+        assert not f.check(1.0)
+
+
 class _Growing(Module):
     """Reads numbers that no code names."""
 
