@@ -860,6 +860,31 @@ def test_what_an_installed_package_names_is_looked_at_if_it_is_small_or_uses_thi
             del sys.modules[name]
 
 
+FOREIGN = """
+RATE = 2.0
+class Holder:
+    def loss(self, x):
+        return x * RATE
+"""
+
+
+@pytest.mark.parametrize(
+    "get",
+    [
+        lambda holder: holder.loss,
+        lambda holder: partial(type(holder).loss, holder),
+        lambda holder: compiled(holder.loss),
+    ],
+)
+def test_the_code_of_the_function_itself_is_looked_at_whose_ever_it_is(get: Callable) -> None:
+    library: dict[str, Any] = {"__name__": "json.part"}  # as one of Python's own
+    exec(FOREIGN, library)
+    f = compiled(get(library["Holder"]()), audit=False)
+    assert f(3.0).data == 6.0
+    library["RATE"] = 5.0
+    assert f(3.0).data == 15.0
+
+
 def test_the_script_that_a_tool_runs_is_the_users(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

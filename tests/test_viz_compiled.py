@@ -164,6 +164,17 @@ def test_opened_nodes_keep_the_modules_labels_and_lines_they_were_recorded_with(
     assert "error" in boxes(drawing)
     assert drawing.diagram[-1].source == "return error**2"
 
+    @compiled
+    def named(x: float) -> Value:
+        result = (net([x, x]) * 2.0).tanh()
+        result.label = "bent"
+        return result
+
+    y = named(1.0)
+    assert draw(y, depth=1).diagram[-1].label == "bent"
+    y.label = "y"
+    assert draw(y, depth=1).diagram[-1].label == "y"
+
 
 def test_numbers_over_samples_that_have_changed_since_are_said_to() -> None:
     w = Value(2.0, label="w")
