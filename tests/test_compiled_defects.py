@@ -367,6 +367,16 @@ def test_rules_of_a_user_may_compare(
     assert math.isclose(gradient[0], (1.0 - 0.2 + 3.0) / 3)
 
 
+def test_a_rule_that_compares_an_operand_with_the_result_is_given_both() -> None:
+    least = engine.operation(
+        "least_here", "The smaller.", min, None,
+        lambda a, b, y: 1.0 if a == y else 0.0, lambda a, b, y: 0.0 if a == y else 1.0,
+    )  # fmt: skip
+    evaluate = compiled(lambda a, b: least(w * a, u * b)).value_and_grad([w, u])
+    value, gradient = evaluate([2.0, 3.0], [1.0, 4.0, 0.5], [2.0, 1.0, 4.0])
+    assert (value, *gradient) == pytest.approx((6.0 / 3, 1.5 / 3, 1.0 / 3))
+
+
 def test_a_constant_from_outside_has_the_number_of_now() -> None:
     target = Value(3.0).detach()
     loss = compiled(lambda x: (w * x - target) ** 2, audit=False)

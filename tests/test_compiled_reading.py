@@ -308,6 +308,15 @@ class Lacking:
         return self.found[name]
 
 
+class Parameters:
+    """What holds parameters and is no module."""
+
+    rate = 1.0
+
+    def parameters(self) -> list[Value]:
+        return []
+
+
 def class_of_a_class() -> Any:
     return type("Kind", (type,), {"rate": 1.0})("Config", (), {})
 
@@ -397,6 +406,11 @@ SEEN_AT_ONCE = {
         lambda: [ReadingPlain(read_rate, SimpleNamespace(rate=1.0)) for _ in range(2)],
         lambda t, x: functools.reduce(lambda y, unit: unit(y), t, x),
         lambda t: put("rate", 5.0)(t[1].kept),
+    ),
+    "one of many objects that hold parameters and are not called": (
+        lambda: [Parameters(), Parameters()],
+        lambda t, x: functools.reduce(lambda y, part: y * part.rate, t, x),
+        lambda t: put("rate", 5.0)(t[1]),
     ),
     "a layer that is replaced": (
         lambda: MLP(1, [2, 1], seed=0),

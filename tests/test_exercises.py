@@ -564,6 +564,7 @@ def test_right_functions_are_right() -> None:
     assert check(lambda a, b: -a / b**2, of=TABLE["div"], by=1)
     assert check(lambda x: 2 * x, of=lambda x: x * x, by=0)
     assert check(lambda x: x * x, of=lambda x: Value(x) ** 2)
+    assert check(lambda x: x * x, of=lambda x, power=2, *, scale=1.0: scale * x**power)
     assert check(lambda x: 1 / x, of=TABLE["log"], by=0)
 
 
