@@ -387,28 +387,6 @@ def test_a_leaf_that_is_made_on_the_way_and_kept_from_now_on_is_a_change() -> No
         f.check(2.0)
 
 
-@pytest.mark.parametrize("way", ["cut off", "replaced"])
-def test_a_parameter_that_is_made_when_it_is_first_read_is_one(way: str) -> None:
-    held, is_cut = collections.deque[Value](), collections.deque([False])
-
-    def lazy(x: Any) -> Any:
-        if not held:
-            held.append(Value(3.0))
-        return (held[0].detach() if is_cut[0] else held[0]) * x
-
-    f = compiled(lazy)
-    assert [f(2.0).data for _ in range(4)] == [6.0] * 4
-    assert f.check(3.0)
-    if way == "replaced":
-        held[0] = Value(3.0)
-    else:
-        is_cut[0] = True
-    with pytest.warns(RuntimeWarning, match="as the gradient by 3 compiled"):
-        assert not f.check(2.0)
-    expected = [6.0, 2.0 if way == "replaced" else 0.0]
-    assert value_and_slopes(f(2.0), [held[0]]) == expected
-
-
 @pytest.mark.parametrize("thread", [in_a_thread, read_by_an_executor])
 @pytest.mark.parametrize(
     ("function", "said"),
@@ -493,19 +471,27 @@ def test_value_and_grad_touches_no_value_even_where_it_compares() -> None:
     assert set(seen_by_others) == {1.0}
 
 
+@pytest.mark.parametrize("is_lazy", [False, True])
 @pytest.mark.parametrize("way", ["detached", "replaced"])
-def test_a_gradient_alone_that_differs_is_noticed(way: str) -> None:
-    """The numbers are the same, so only the gradient tells."""
+def test_a_gradient_alone_that_differs_is_noticed(way: str, is_lazy: bool) -> None:
+    """The numbers are the same, so only the gradient tells: of a parameter that is made when it is
+    first read, too.
+    """
     w, other, x = Value(3.0, label="w"), Value(3.0), Value(2.0)
-    detached, found = [False, False], collections.deque([w])
+    detached, found = [False, False], collections.deque([w] * (not is_lazy))
 
     def function(x: Any) -> Any:
+        if not found:
+            found.append(Value(3.0, label="w"))
         for is_detached in detached:
             y = found[0].detach() if is_detached else found[0]
         return x * y * y
 
     f = compiled(function)
     f(x).backward()
+    assert f.check(x)
+    f.audit_next()
+    (w,) = found
     assert (w.grad, x.grad) == (12.0, 9.0)
     if way == "detached":
         detached[-1] = True
