@@ -83,13 +83,6 @@ def test_given_values_keep_their_labels_and_gradients() -> None:
     assert repr(mass.grad) == repr(plain.grad) == "–"
 
 
-def test_the_update_moves_weights_and_bias_and_no_input() -> None:
-    steps = step_neuron([0.5, 0.25], [0.75, 1.0], 0.125, target=1.0, learning_rate=0.1)
-    moved = [steps.diagram[s.node].name for s in steps if s.phase == "update"]
-    assert sorted(moved) == ["b", "w1", "w2"]
-    assert steps.new_loss < steps.diagram[steps.root].data
-
-
 def test_rows_of_numpy_and_operations_are_taken() -> None:
     steps = step_neuron(np.array([0.5, 0.25]), np.array([0.75, 1.0]), 0, TABLE["sin"], target=1)
     assert len(steps.factors) == 3
@@ -282,7 +275,3 @@ def test_a_weight_that_acts_by_another_way_is_refused(
     own = values[place]
     with pytest.raises(ValueError, match=r"uses [pq] itself, so that its deriv"):
         step_neuron(*values, activation(own), 1.0, loss=loss(own))
-
-
-def test_without_a_slope_there_are_no_factors() -> None:
-    assert "three factors" not in step_neuron([1.0], [2.0], 0.0, "step").text()
