@@ -552,10 +552,10 @@ def test_stages_say_what_was_compared_and_are_those_of_each_program() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        r"= take\(v1, \[0, 1, 0\]\): \(3, 1\)",
-        r"= take\(v4, 0:1\): \(1, samples\)",
-        r"= sum\(\w+, axis 1\): \(3, 1\)",
-        r"= scatter\(\w+, \[0, 1, 0\]\): \(2, 1\)",
+        r"\w = take\(v1, \[0, 1, 0\]\): \(3, 1\)",
+        r"\w = take\(v4, 0:1\): \(1, samples\)",
+        r"\w = sum\(\w+, axis 1\): \(3, 1\)",
+        r"\w = scatter\(\w+, \[0, 1, 0\]\): \(2, 1\)",
     ],
 )
 def test_instructions_are_shown_with_what_they_need_beside_arrays(line: str) -> None:

@@ -13,7 +13,7 @@ from hostile import corpus
 from test_accessibility import NARROW, assert_axe_finds_nothing, violations
 from test_drawing import arrows, boxes, clusters, modules, parsed
 
-from glassgrad import MLP, Value, backprop, compiled, derivation, draw, draw_program
+from glassgrad import MLP, Value, backprop, compiled, derivation, draw, draw_program, engine
 from glassgrad.engine.errors import CompilationError
 from glassgrad.viz.told import tell
 
@@ -96,6 +96,8 @@ def test_what_others_read_too_is_drawn_by_itself() -> None:
     drawing = draw(loss([1.0, 2.0], 1.0) + parameters[0] ** 2)
     assert "w0" in boxes(drawing)
     assert f"{len(parameters) - 1} Values" in modules(drawing)
+    drawing = draw(loss([1.0, 2.0], 1.0) + engine.sum(parameters))
+    assert sum(name.startswith(("w", "b")) for name in boxes(drawing)) >= len(parameters)
 
 
 def test_over_samples_says_how_many_and_cannot_be_opened() -> None:
@@ -397,6 +399,7 @@ def test_scalars_on_which_nothing_depends_are_left_out_with_a_note() -> None:
     drawing = draw_program(compiled_loss)
     assert drawing.note == "1 scalar is left out, since nothing depends on them."
     assert "exp" not in drawing.dot
+    assert re.findall(r"-> (.*)", drawing.dot) == ["s2", "s2"]  # the product has two operands
 
 
 def test_what_is_no_program_is_refused_with_the_remedy(tmp_path: Path) -> None:
