@@ -240,13 +240,21 @@ def test_its_gradient_can_be_differentiated() -> None:
         expected = grad((w * x).tanh(), leaf, differentiable=True)
         assert near(slope.data, expected.data)
         assert all_near(grad(slope, [w, x]), grad(expected, [w, x]))
+    total = f.over([0.5, 1.0])  # of which no samples are kept
+    with pytest.raises(CompilationError, match=r"is numbers only.*one by one and add up"):
+        grad(total, w, differentiable=True)
 
 
-def test_inside_no_grad_it_is_a_constant() -> None:
+def test_inside_no_grad_and_of_plain_numbers_alone_it_is_a_constant() -> None:
     w = Value(2.0)
     f = compiled(lambda x: w * x)
-    with no_grad():
-        assert f(3.0).is_constant
+    for _ in range(2):
+        with no_grad():
+            assert f(3.0).is_constant
+            assert f(Value(3.0)).is_constant
+            assert f.over([3.0]).is_constant
+        assert not f(3.0).is_constant
+        assert compiled(lambda x: 2.0 * x)(3.0).is_constant
 
 
 def test_one_compiled_function_inside_another_is_part_of_it() -> None:
@@ -526,6 +534,11 @@ def test_stages_say_what_was_compared_and_are_those_of_each_program() -> None:
         assert "exp" in recorded
         assert "exp" not in passes
         assert lowered.endswith(f"holds if v3 > 0 is {outcome} everywhere")
+        assert lowered.splitlines()[1:3] == [
+            "    v0 = input(input): (1, 1)",
+            "    v1 = input(captured): (1, 1)",
+        ]
+    assert f.report().count("nodes from 1 captured Value, 1 comparison\n") == 2
     assert f.stages() == f.stages(number=1)
     assert f.stages(number=0) != f.stages(number=1)
     with pytest.raises(ValueError, match="f has 2 programs, counted from 0, and none of number 2"):
@@ -534,6 +547,22 @@ def test_stages_say_what_was_compared_and_are_those_of_each_program() -> None:
         f.stages(0)
     with pytest.raises(TypeError, match="most_lines is a whole number, not str 'x'"):
         f.stages("x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"\w = take\(v1, \[0, 1, 0\]\): \(3, 1\)",
+        r"\w = take\(v4, 0:1\): \(1, samples\)",
+        r"\w = sum\(\w+, axis 1\): \(3, 1\)",
+        r"\w = scatter\(\w+, \[0, 1, 0\]\): \(2, 1\)",
+    ],
+)
+def test_instructions_are_shown_with_what_they_need_beside_arrays(line: str) -> None:
+    w, u = Value(1.0), Value(2.0)
+    f = compiled(lambda x, y: w * x.exp() + u * y.exp() + w * x.sin() + x.sin() * y.sin())
+    f.over([2.0, 1.0], [3.0, 2.0])
+    assert re.search(line, f.stages(None))
 
 
 def test_stages_show_the_numbers_and_places_that_a_program_names() -> None:

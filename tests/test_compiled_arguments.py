@@ -8,6 +8,7 @@ import datetime
 import decimal
 import enum
 import functools
+import math
 import pickle
 import subprocess
 import sys
@@ -274,6 +275,14 @@ def test_a_number_too_large_is_refused_in_a_sentence() -> None:
         compiled(lambda x: w * x)(10**400)
 
 
+def test_a_whole_number_beyond_floats_is_compared_as_infinity() -> None:
+    f = compiled(lambda x: w * x if -(10**400) < x < 10**400 else -x)
+    numbers = [1.0, math.inf, 3.0, -math.inf]
+    assert [f(x).data for x in numbers] == [2.0, -math.inf, 6.0, math.inf]
+    assert f.map(numbers).tolist() == [2.0, -math.inf, 6.0, math.inf]
+    assert f.value_and_grad([w])([5.0], numbers[::2])[0] == 10.0
+
+
 def test_a_method_as_an_argument_is_the_same_in_each_call() -> None:
     model = MLP(1, [1], seed=0)
     f = compiled(lambda x, run: run([x]))
@@ -349,8 +358,9 @@ def test_numbers_are_values_wherever_it_runs(way: str) -> None:
 
 def test_a_result_that_is_no_value_is_refused_wherever_it_runs() -> None:
     f = compiled(lambda x: [x, x])
-    with trap(), pytest.raises(CompilationError, match="returned a list"):
-        f(1.0)
+    for block, call in ((trap, f), (nullcontext, lambda x: f.over([x]))):
+        with block(), pytest.raises(CompilationError, match=r"list.*<lambda>\.map\(\.\.\.\) gives"):
+            call(1.0)
     with pytest.raises(CompilationError, match="returned a list"):
         compiled(lambda x: f(x)[0])(1.0)
 
@@ -455,6 +465,14 @@ def test_a_method_belongs_to_its_object(name: str, monkeypatch: pytest.MonkeyPat
         assert get(thing).recordings
 
 
+def test_of_many_objects_with_slots_the_methods_of_the_last_are_kept() -> None:
+    things = [WithSlots() for _ in range(40)]
+    for k, thing in enumerate(things * 2):
+        thing.k = Value(float(k))
+        assert thing.loss(1.0).data == k
+    assert 1 <= len(vars(WithSlots)["loss"]._slotted) <= 16
+
+
 def test_gradients_flow_to_what_a_method_reads_of_super() -> None:
     calling = Calling()
     assert value_and_slopes(calling.loss(3.0), [calling.k]) == [30.0, 15.0]
@@ -512,6 +530,8 @@ def test_a_method_over_samples_without_its_object_is_refused() -> None:
         WithSlots.loss.over([1.0, 2.0])
     with pytest.raises(TypeError, match="has no len"):
         compiled(lambda self, x: self * x * len(3)).over([1.0], [2.0])
+    with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'y'$"):
+        compiled(lambda x, y: x * y)(1.0)
 
 
 def test_a_property_may_be_compiled() -> None:

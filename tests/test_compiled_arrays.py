@@ -19,12 +19,12 @@ from programs import by_engine, random_program
 from reference_values import cases
 from replaying import value_and_slopes
 
-from glassgrad import MLP, TABLE, Compiled, Operation, Reduction, Value, compiled, engine
+from glassgrad import MLP, TABLE, Compiled, Operation, Reduction, Value, compiled, engine, trap
 from glassgrad.engine.compile import walk as walks
 from glassgrad.engine.compile.libraries import library
 from glassgrad.engine.compile.program import Program
 from glassgrad.engine.compile.recording import Recording
-from glassgrad.engine.errors import CompilationError
+from glassgrad.engine.errors import CompilationError, NonFiniteError
 
 SECTION = "Compiled programs"
 INPUT = frozenset({"input"})
@@ -232,21 +232,56 @@ def test_a_loss_and_its_gradient_are_those_of_numpy(peer: Peer, reduction: str) 
     loss, parameters, numbers = network()
     expected = loss.value_and_grad(parameters, reduction=reduction)(*numbers)
     evaluate = loss.value_and_grad(parameters, reduction=reduction, namespace=peer.module)
-    for way in {evaluate, peer.jit(evaluate)}:
-        value, gradient = way(*map(peer.array, numbers))
+    arrays, lists = [*map(peer.array, numbers)], [each.tolist() for each in numbers]
+    for way, given in ((evaluate, arrays), (evaluate, lists), (peer.jit(evaluate), arrays)):
+        value, gradient = way(*given)
         assert isinstance(gradient, type(peer.array([0.0])))
         assert agree(expected[0], value)
         assert np.abs(expected[1] - np.asarray(gradient)).max() <= 1e-13
     assert len(loss.recordings) == 1  # integers and shapes are read as in numpy
 
 
-def test_arrays_of_numpy_and_lists_are_taken_too(peer: Peer) -> None:
-    loss, parameters, numbers = network()
-    evaluate = loss.value_and_grad(parameters, namespace=peer.module)
-    expected = evaluate(*map(peer.array, numbers))
-    value, gradient = evaluate(*(array.tolist() for array in numbers))
-    assert agree(expected[0], value)
-    assert agree(expected[1], gradient)
+def weights(*shape: int) -> list[list[Value]]:
+    generator = random.Random(0)
+    return [[Value(generator.uniform(-1.0, 1.0)) for _ in range(shape[1])] for _ in range(shape[0])]
+
+
+SQUARE, LEFT, RIGHT = weights(3, 3), weights(4, 3), weights(4, 3)[::-1]
+
+
+def repeated(rows: list[list[Any]]) -> Any:
+    """The same layer on rows, again and again."""
+    for _ in range(3):
+        rows = [[engine.dot(w, row).tanh() for w in SQUARE] for row in rows]
+    return engine.sum([x for row in rows for x in row])
+
+
+PRODUCTS: dict[str, Callable[[Any], Any]] = {
+    "of one row by a layer several times": lambda x: repeated([[0.5 * x, 0.2, 0.3]]),
+    "of several rows, too": lambda x: repeated([[x, 0.2, k * x] for k in (0.1, 0.3)]),
+    "of several blocks": lambda x: x * engine.sum(
+        [engine.dot(LEFT[i], RIGHT[j]).tanh() * (i + 2 * j + 1)
+         for block in ((0, 1), (2, 3)) for i in block for j in block]
+    ),
+    "of rows that grow": lambda x: x * engine.sum(
+        [engine.dot(LEFT[i][:n], RIGHT[j][:n]).tanh() * (i + 2 * j + n)
+         for n in (1, 2, 3) for i in (0, 1) for j in (0, 1)]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_of_matrices_are_differentiated_by_each_operand(peer: Peer, name: str) -> None:
+    values = [v for table in (SQUARE, LEFT, RIGHT) for row in table for v in row]
+    function, numbers = PRODUCTS[name], np.array([v.data for v in values])
+    mean = 0.5 * (function(1.0) + function(-2.0))
+    expected = value_and_slopes(mean, values)
+    loss = compiled(function)
+    for module, array in ((np, np.array), (peer.module, peer.array)):
+        evaluate = loss.value_and_grad(values, namespace=module)
+        value, gradient = evaluate(array(numbers), array([1.0, -2.0]))
+        assert agree(expected[0], value)
+        assert np.abs(expected[1:] - np.asarray(gradient)).max() <= 1e-14
 
 
 def test_parameters_that_are_not_used_get_a_gradient_of_zero(peer: Peer) -> None:
@@ -284,6 +319,16 @@ def test_what_compares_is_refused(peer: Peer, case: str) -> None:
             way(peer.array([2.0]), peer.array([1, 1]))
 
 
+def test_trap_looks_at_what_comes_out_unless_it_is_traced(peer: Peer) -> None:
+    w = Value(1.0)
+    evaluate = compiled(lambda x: (w * x).log()).value_and_grad([w], namespace=peer.module)
+    with trap():
+        assert [float(way(peer.array([1.0]), peer.array([1.0]))[0])
+                for way in (evaluate, peer.jit(evaluate))] == [0.0, 0.0]  # fmt: skip
+        with pytest.raises(NonFiniteError, match="gives -inf"):
+            evaluate(peer.array([0.0]), peer.array([1.0]))
+
+
 # What it refuses.
 
 
@@ -294,6 +339,17 @@ def test_what_is_computed_scalar_by_scalar_is_refused(
     w = Value(2.0)
     evaluate = compiled(lambda x: (w * x).tanh().exp()).value_and_grad([w], namespace=peer.module)
     with pytest.raises(CompilationError, match="scalar by scalar"):
+        evaluate(peer.array([2.0]), peer.array([1.0]))
+
+
+def test_what_runs_as_it_is_written_is_refused(peer: Peer) -> None:
+    w = Value(2.0)
+    function = compiled(lambda x: w * x * len(x.label or ""))
+    evaluate = function.value_and_grad([w], namespace=peer.module)
+    with (
+        pytest.warns(RuntimeWarning, match=r"slow: it reads \.label of"),
+        pytest.raises(CompilationError, match=r"runs as it is written only: it reads \.label"),
+    ):
         evaluate(peer.array([2.0]), peer.array([1.0]))
 
 

@@ -90,6 +90,28 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
         lambda x, y: sum(dot([w, u, x, y][:i], [y, w, x, u][:i]).tanh() for i in range(1, 5)),
         (-math.inf, 0.5),
     ),
+    "growing products of rows that begin alike": (
+        lambda x, y: sum(
+            dot([w, u, x, y][: len(row)], row).tanh() for row in ([y, w], [x, u, y], [u, y, x, w])
+        ),
+        (-0.7, 0.5),
+    ),
+    "growing products of rows that share nothing": (
+        lambda x, y: sum(
+            dot(*sides).tanh()
+            for sides in (([w, x], [y, w]), ([u, y, x], [x, u, y]), ([x, w, u, y], [u, y, x, w]))
+        ),
+        (-0.7, 0.5),
+    ),
+    "blocks of rows of samples": (
+        lambda x, y: sum(
+            dot(row, column).tanh() * k
+            for a, columns in ((w, ([u, 1.0, w], [w, 2.0, u])), (u, ([w, 3.0, 1.0], [u, w, w])))
+            for row in ([x + a, y, 1.5], [y + a, x * x, x])
+            for k, column in enumerate(columns, 1)
+        ),
+        (0.5, -2.0),
+    ),
     "growing maxima": (
         lambda x, y: sum(engine.max([y, y, x, w][:i]) * i for i in range(1, 5)),
         (2.0, -math.inf),

@@ -291,27 +291,21 @@ def test_a_refusal_that_the_function_catches_is_told_nevertheless(number: Callab
 
 
 def test_what_was_computed_from_a_parameter_before_is_refused_in_gradients_by_it() -> None:
-    x = Value(2.0)
-    twice = x * 2
-    function = compiled(lambda s: x * twice * s)
-    assert grad(function(3.0), x) == 24.0
-    with pytest.raises(CompilationError, match="computed from parameters before"):
-        function.value_and_grad([x])([2.0], [3.0, 3.0])
-    detached = twice.detach()
-    value, slopes = compiled(lambda s: x * detached * s).value_and_grad([x])([2.0], [3.0])
-    assert (value, *slopes) == (24.0, 12.0)
-
-
-def test_what_a_gradient_does_not_flow_to_is_read_as_it_was() -> None:
     body, head = Value(2.0), Value(3.0)
     features, steps = body * 2.0, engine.step(body * 1.0)
-    function = compiled(lambda x: head * features * x)
-    value, slopes = function.value_and_grad([head])([3.0], [1.0])
-    assert (value, *slopes) == (12.0, 4.0)
-    value, slopes = compiled(lambda x: body * steps * x).value_and_grad([body])([2.0], [1.0])
-    assert (value, *slopes) == (2.0, 1.0)
-    with pytest.raises(CompilationError, match="computed from parameters before"):
-        function.value_and_grad([body, head])([2.0, 3.0], [1.0])
+    detached = features.detach()
+    function = compiled(lambda x: head * body * features * x)
+    assert grad(function(3.0), body) == 3.0 * 4.0 * 2.0 * 3.0
+    for some in ([body], [body, head]):
+        with pytest.raises(CompilationError, match="computed from parameters before"):
+            function.value_and_grad(some)([2.0, 3.0][: len(some)], [1.0, 1.0])
+    for written, leaf, expected in (
+        (lambda x: head * features * x, head, (12.0, 4.0)),
+        (lambda x: body * detached * x, body, (8.0, 4.0)),
+        (lambda x: body * steps * x, body, (2.0, 1.0)),
+    ):
+        value, slopes = compiled(written).value_and_grad([leaf])([leaf.data], [1.0])
+        assert (value, *slopes) == expected
 
 
 def test_labels_of_parameters_are_read_and_lists_that_share_others_take_no_longer() -> None:
@@ -367,6 +361,16 @@ def test_rules_of_a_user_may_compare(
     assert math.isclose(gradient[0], (1.0 - 0.2 + 3.0) / 3)
 
 
+def test_a_rule_that_compares_an_operand_with_the_result_is_given_both() -> None:
+    least = engine.operation(
+        "least_here", "The smaller.", min, None,
+        lambda a, b, y: 1.0 if a == y else 0.0, lambda a, b, y: 0.0 if a == y else 1.0,
+    )  # fmt: skip
+    evaluate = compiled(lambda a, b: least(w * a, u * b)).value_and_grad([w, u])
+    value, gradient = evaluate([2.0, 3.0], [1.0, 4.0, 0.5], [2.0, 1.0, 4.0])
+    assert (value, *gradient) == pytest.approx((6.0 / 3, 1.5 / 3, 1.0 / 3))
+
+
 def test_a_constant_from_outside_has_the_number_of_now() -> None:
     target = Value(3.0).detach()
     loss = compiled(lambda x: (w * x - target) ** 2, audit=False)
@@ -390,6 +394,8 @@ def test_a_gradient_that_is_infinite_is_trapped() -> None:
     zero = Value(0.0, label="w")
     evaluate = compiled(lambda x: (zero * x).log()).value_and_grad([zero])
     assert evaluate([0.0], [1.0])[0] == -math.inf
+    with trap():
+        assert evaluate([1.0], [1.0])[0] == 0.0
     with trap(), pytest.raises(NonFiniteError, match=r"value_and_grad of .* gives -inf"):
         evaluate([0.0], [1.0])
     root = compiled(lambda x: (zero * x) ** 0.5).value_and_grad([zero])

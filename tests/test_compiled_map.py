@@ -203,11 +203,3 @@ def test_what_is_no_list_of_numbers_is_refused(
         assert f.map([1.0, 2.0]).shape == (2, 2)
     else:
         assert not f.recordings
-
-
-def test_calls_and_over_refuse_lists_and_name_map() -> None:
-    f = compiled(lambda x: [w * x])
-    for call in (lambda: f(1.0), lambda: f.over([1.0])):
-        with pytest.raises(CompilationError, match=r"<lambda>\.map\(\.\.\.\) gives the numbers"):
-            call()
-    assert f.map([1.0]).tolist() == [[2.0]]

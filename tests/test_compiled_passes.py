@@ -11,6 +11,7 @@ from replaying import near
 
 from glassgrad import TABLE, Value, engine
 from glassgrad.engine.compile.graph import CAPTURED, CONSTANT, INPUT, Graph, levels
+from glassgrad.engine.compile.ir import Builder
 from glassgrad.engine.compile.layout import laid_out
 from glassgrad.engine.compile.passes import (
     PASSES,
@@ -166,6 +167,20 @@ def test_a_bias_is_one_more_weight_where_one_sum_reads_it(turned: bool) -> None:
     assert sides[not turned] == {INPUT, CONSTANT}
     xs = [1.0, 2.0, 3.0]
     assert near(value(found, xs, captured), value(graph, xs, captured))
+
+
+def test_a_slice_of_joined_arrays_is_a_part_only_if_it_is_all_of_it() -> None:
+    builder = Builder()
+    first, second = builder.input("first", 3, 1), builder.input("second", 2, 1)
+    joined = builder.join([first, second])
+    for places, shape in ((slice(0, 3, 2), (2, 1)), (slice(0, 4), (4, 1)), (slice(1, 3), (2, 1))):
+        taken = builder.take(joined, places)
+        assert (taken.kind, taken.shape) == ("take", shape)
+    assert [builder.take(joined, places) for places in (slice(0, 3), slice(3, 5))] == [
+        first,
+        second,
+    ]
+    assert builder.take(joined, slice(0, 5)) is joined
 
 
 def test_rows_of_different_lengths_are_one_group() -> None:

@@ -308,6 +308,15 @@ class Lacking:
         return self.found[name]
 
 
+class Parameters:
+    """What holds parameters and is no module."""
+
+    rate = 1.0
+
+    def parameters(self) -> list[Value]:
+        return []
+
+
 def class_of_a_class() -> Any:
     return type("Kind", (type,), {"rate": 1.0})("Config", (), {})
 
@@ -397,6 +406,11 @@ SEEN_AT_ONCE = {
         lambda: [ReadingPlain(read_rate, SimpleNamespace(rate=1.0)) for _ in range(2)],
         lambda t, x: functools.reduce(lambda y, unit: unit(y), t, x),
         lambda t: put("rate", 5.0)(t[1].kept),
+    ),
+    "one of many objects that hold parameters and are not called": (
+        lambda: [Parameters(), Parameters()],
+        lambda t, x: functools.reduce(lambda y, part: y * part.rate, t, x),
+        lambda t: put("rate", 5.0)(t[1]),
     ),
     "a layer that is replaced": (
         lambda: MLP(1, [2, 1], seed=0),
@@ -493,6 +507,20 @@ def test_names_that_are_bound_anew_are_seen() -> None:
     is_seen_at_once(lambda x: helped(x) * 1.0, change)
     is_seen_at_once(lambda x: model([x]), change_model)
     is_seen_at_once(lambda x: x * helper(-3.0), change_helper)
+
+
+def test_a_name_that_is_bound_later_is_seen_when_it_is() -> None:
+    is_bound = False
+
+    def function(x: Any) -> Any:
+        return x * rate if is_bound else x * 1.0
+
+    def bind() -> None:
+        nonlocal is_bound, rate
+        is_bound, rate = True, 5.0
+
+    is_seen_at_once(function, bind)
+    rate: float
 
 
 def test_the_defaults_and_the_code_of_a_function_are_looked_at() -> None:
@@ -844,6 +872,31 @@ def test_what_an_installed_package_names_is_looked_at_if_it_is_small_or_uses_thi
     finally:
         for name in [name for name in sys.modules if name.startswith("laboratory_of_tests")]:
             del sys.modules[name]
+
+
+FOREIGN = """
+RATE = 2.0
+class Holder:
+    def loss(self, x):
+        return x * RATE
+"""
+
+
+@pytest.mark.parametrize(
+    "get",
+    [
+        lambda holder: holder.loss,
+        lambda holder: partial(type(holder).loss, holder),
+        lambda holder: compiled(holder.loss),
+    ],
+)
+def test_the_code_of_the_function_itself_is_looked_at_whose_ever_it_is(get: Callable) -> None:
+    library: dict[str, Any] = {"__name__": "json.part"}  # as one of Python's own
+    exec(FOREIGN, library)
+    f = compiled(get(library["Holder"]()), audit=False)
+    assert f(3.0).data == 6.0
+    library["RATE"] = 5.0
+    assert f(3.0).data == 15.0
 
 
 def test_the_script_that_a_tool_runs_is_the_users(

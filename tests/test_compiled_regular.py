@@ -305,6 +305,12 @@ def test_a_large_irregular_graph_is_one_line(
     assert all(map(lambda a, b: near(a, b, 1e-9), eager, value_and_slopes(f(*xs), xs)))
     assert said in f.program
     assert len(f.program.splitlines()) < most
+    ((recording, program),) = f.programs()
+    assert f"and {program.walked:,} scalars in between" in f.report()
+    assert f": a walk of {program.walked:,} scalars" in f.stages(None)
+    kept = [part.size_in_bytes() for part in (recording.graph, recording.simplified, program)]
+    assert f"keeping {sum(kept) / 1e3:,.0f} kB" in f.report()
+    assert kept[2] > 6 * 8 * program.walked  # a place and a code of each, and two operands twice
 
 
 @pytest.mark.slow

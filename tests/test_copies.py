@@ -34,8 +34,8 @@ WEIGHTS = [Value(i / 10.0, label=f"w{i}") for i in range(20)]
 
 
 def compiled_loss() -> Value:
-    loss = compiled(lambda x: sum(w * x for w in WEIGHTS).tanh())
-    y = loss(Value(0.5, label="x"))
+    loss = compiled(lambda x, scale: (sum(w * x for w in WEIGHTS) * scale).tanh())
+    y = loss(Value(0.5, label="x"), 0.25)
     y.backward()
     return y
 

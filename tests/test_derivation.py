@@ -129,6 +129,18 @@ def test_more_paths_than_can_be_written() -> None:
     assert len(found.equations) == 60
 
 
+def test_of_many_paths_only_the_nodes_between_are_computed() -> None:
+    a, b = Value(1.1, label="a"), Value(0.5, label="b")
+    y = a
+    for _ in range(4):
+        y = y * a.sin() + y
+    found = derivation(y * (b * b).tanh(), a)
+    assert found.paths == 31
+    names = [equation.name.text for equation in found.equations]
+    assert len(names) == 4 * 3 + 1
+    assert not any(name.endswith("/∂b") for name in names)
+
+
 def test_a_long_chain_is_cut_and_says_so() -> None:
     x = y = Value(0.1, label="x")
     for _ in range(5_000):

@@ -5,6 +5,7 @@ comes about, and what happens where there is no Graphviz, is in `test_rendering.
 """
 
 import json
+import math
 import random
 import re
 import xml.etree.ElementTree as ET
@@ -197,6 +198,8 @@ def test_a_dot_is_drawn_as_its_products(size: int) -> None:
     found = arrows(draw(engine.dot(ws, xs)))
     assert sum(n for (tail, _), n in found.items() if tail == "×") == size
     assert sum(n for (tail, _), n in found.items() if tail == "+") == size - 1
+    xs[0] = Value(math.nan)
+    assert len(arrows(draw(engine.dot(ws, xs)))) == len(found)
 
 
 OUTDATED = "y was computed before its operands had these numbers: compute it again."
@@ -924,6 +927,10 @@ WRONG_OPTIONS = [
     ({"around": 3}, TypeError, "around is a Value or the name of a node, not .*3"),
     ({"around": "o", "radius": -1}, ValueError, "radius is at least 0, not -1"),
     ({"around": "o", "radius": 1.5}, TypeError, "radius is a whole number"),
+    ({"seconds": 0}, ValueError, r"seconds is a time to wait, not 0\.0"),
+    ({"seconds": math.nan}, ValueError, "seconds is a time to wait, not nan"),
+    ({"names": [Value(1.0)]}, TypeError, r"names is a dict such as locals\(\), not list"),
+    ({"names": {Value(1.0): "x"}}, TypeError, "names gives each Value a text, not Value"),
 ]
 
 

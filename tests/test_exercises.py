@@ -564,6 +564,7 @@ def test_right_functions_are_right() -> None:
     assert check(lambda a, b: -a / b**2, of=TABLE["div"], by=1)
     assert check(lambda x: 2 * x, of=lambda x: x * x, by=0)
     assert check(lambda x: x * x, of=lambda x: Value(x) ** 2)
+    assert check(lambda x: x * x, of=lambda x, power=2, *, scale=1.0: scale * x**power)
     assert check(lambda x: 1 / x, of=TABLE["log"], by=0)
 
 
@@ -622,7 +623,7 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"answer": "0.42"}, TypeError, "takes a real number, not str '0.42'"),
+        ({"answer": "0.42"}, TypeError, r"^check\(answer\) takes a real number, not str '0\.42'"),
         ({"answer": True}, TypeError, "is a number, not bool True"),
         ({"answer": np.bool_(True)}, TypeError, "is a number, not"),
         ({"answer": None}, TypeError, "not NoneType"),
@@ -690,6 +691,9 @@ MASKED = np.ma.array([1.0, 2.0], mask=[False, True])
         ({"of": [Value(1.0)], "answer": [1.0]}, TypeError, "Give its number: v.data."),
         ({"of": TABLE["tanh"]}, TypeError, "takes a function here, since it compares with tanh"),
         ({"of": TABLE["sum"], "answer": math.tanh}, ValueError, "how many numbers it takes"),
+        ({"of": max, "answer": max}, ValueError, "max does not say how many numbers it takes"),
+        ({"of": lambda x: math.nan, "answer": abs}, ValueError, r"no number anywhere in \[\(-3"),
+        ({"of": lambda x: 1.0, "by": 0, "answer": abs}, TypeError, "lambda gives no Value, so"),
         ({"of": TABLE["tanh"], "answer": math.tanh, "by": 1}, ValueError, "0 to 0, not 1"),
         # By the author of an exercise:
         ({"hint": 3}, TypeError, "hint is a text, not int 3"),

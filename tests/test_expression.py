@@ -14,6 +14,7 @@ from needing import mostly_slow
 
 from glassgrad import TABLE, Operation, Reduction, Value, engine, grad
 from glassgrad.engine.op import Pairing
+from glassgrad.viz.diagram import Diagram
 from glassgrad.viz.expression import NAMES as NAMES_OF_ROWS
 from glassgrad.viz.expression import SIGNS, Expression, ExpressionError
 
@@ -135,6 +136,12 @@ def test_a_comparison_chooses_as_python_does(sign: str, x: float) -> None:
 )
 def test_names_come_in_the_order_they_are_written(text: str, names: tuple[str, ...]) -> None:
     assert Expression(text).names == names
+
+
+def test_a_named_result_is_that_node_and_no_line_of_this_library_made_one() -> None:
+    diagram = Diagram([Expression("h = 2*x; L = h**2").value({"x": 3.0})])
+    computed = [(node.label, diagram.formula(node), node.line) for node in diagram if node.parents]
+    assert computed == [("h", "2 * x", None), ("L", "h ** 2", None)]
 
 
 def test_the_result_is_a_node_of_its_own_without_variables_a_constant() -> None:
@@ -404,6 +411,7 @@ def test_parts_have_their_names_in_the_graph(text: str, value: float, labels: se
 def test_e_and_pi_are_constants_unless_they_are_given() -> None:
     y = Expression("pi*r**2 + e").value({"r": 2.0})
     assert y.data == math.pi * 4 + math.e
+    assert "pi * v1" in map((diagram := Diagram([y])).formula, diagram)
     by_name = leaves_and_parts(y)
     assert by_name["pi"].is_constant
     assert by_name["e"].is_constant

@@ -248,6 +248,9 @@ def test_neurons_are_named_with_their_sample_where_there_are_several() -> None:
     assert repr(one) == "<network 2 → 3 → 1 on 1 sample>"
     assert one.levels() == ["network", *(f"layer 1, neuron {k}" for k in (1, 2, 3)),
                             "layer 2, neuron 1"]  # fmt: skip
+    two = backprop(several(model(), X[:2])).network
+    assert two is not None
+    assert two.levels()[3:5] == ["layer 1, neuron 1, sample 1", "layer 1, neuron 2, sample 1"]
     steps = backprop(FOUND["samples"][0]())
     assert steps.network is not None
     levels = steps.network.levels()

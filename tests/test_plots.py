@@ -53,6 +53,8 @@ def test_an_operation_of_two_has_a_panel_for_each_operand() -> None:
     x, y = (numbers[200] for numbers in base.lines[1].get_data())
     assert y == pytest.approx(2 * x)
     assert labels(plot_operation("dot").axes[0])[0] == "dot([x], [2])"
+    by_condition = plot_operation("where").axes[0].lines[1].get_ydata()
+    assert set(by_condition) == {0.0}
 
 
 def gaps(line) -> list[float]:

@@ -190,22 +190,6 @@ def test_there_is_one_step_for_each_edge_which_can_be_checked_by_hand(seed: int)
         assert bits([step.after]) == bits([after])
 
 
-def test_the_steps_of_the_lecture_come_in_order() -> None:
-    steps = backprop(lecture_neuron(), learning_rate=0.1)
-    assert [step.phase for step in steps] == (
-        ["forward"] * 5 + ["seed"] + ["backward"] * 9 + ["update"] * 5
-    )
-    assert [step.index for step in steps] == list(range(20))
-    forward = [(step.formula, step.value) for step in steps[:5]]
-    assert [formula for formula, _ in forward] == [
-        *("x1 * w1", "x2 * w2", "v1 + v2", "v3 + b", "tanh(v4)")
-    ]
-    assert [value for _, value in forward][:3] == [-6.0, 0.0, -6.0]
-    found = gradients_by_name(steps)
-    expected = {"x1": -1.5, "w1": 1.0, "x2": 0.5, "w2": 0.0, "b": 0.5, "o": 1.0}
-    assert {name: found[name] for name in expected} == pytest.approx(expected)
-
-
 def test_a_result_of_no_grad_has_a_seed_and_nothing_else() -> None:
     with no_grad():
         y = Value(2.0) * 3.0

@@ -151,7 +151,7 @@ def test_the_references_lead_to_the_numbers_of_the_texts(build: Callable[[], Bac
 
 
 @EVERY
-def test_the_graph_has_the_gradients_that_its_edges_give(build: Callable[[], Backprop]) -> None:
+def test_gradients_and_answers_are_those_of_the_steps(build: Callable[[], Backprop]) -> None:
     steps = build()
     page = Page(data(steps))
     for i, node in enumerate(page.nodes):
@@ -162,12 +162,6 @@ def test_the_graph_has_the_gradients_that_its_edges_give(build: Callable[[], Bac
         )
     moved = {step.node for step in steps if step.phase == "update"}
     assert {i for i, node in enumerate(page.nodes) if node.get("m")} == moved
-
-
-@EVERY
-def test_the_answer_is_the_number_that_comes_of_the_step(build: Callable[[], Backprop]) -> None:
-    steps = build()
-    page = Page(data(steps))
     for step, given in zip(steps, page.steps(), strict=True):
         of_phase = {"forward": step.value, "backward": step.contribution}
         expected = of_phase.get(step.phase, step.after)
@@ -261,6 +255,11 @@ def test_a_large_graph_is_not_live_and_shown_in_part() -> None:
     assert len(found["steps"]) == MOST_STEPS
     assert found["all"] == len(steps)
     assert len(found["nodes"]) < 2 * MOST_STEPS + 2
+    shown = (
+        rf"which has {found['first']} to {found['first'] + MOST_STEPS - 1} of {len(steps)} steps"
+    )
+    with pytest.raises(ValueError, match=f"Step 1 is not on the page, {shown}"):
+        steps.state = {"step": 1}
     page = Page(found)
     for step, given in zip(steps[found["first"] :], found["steps"]):
         node = page.nodes[given["node"]]

@@ -13,7 +13,7 @@ from hostile import corpus
 from test_accessibility import NARROW, assert_axe_finds_nothing, violations
 from test_drawing import arrows, boxes, clusters, modules, parsed
 
-from glassgrad import MLP, Value, backprop, compiled, derivation, draw, draw_program
+from glassgrad import MLP, Value, backprop, compiled, derivation, draw, draw_program, engine
 from glassgrad.engine.errors import CompilationError
 from glassgrad.viz.told import tell
 
@@ -96,6 +96,8 @@ def test_what_others_read_too_is_drawn_by_itself() -> None:
     drawing = draw(loss([1.0, 2.0], 1.0) + parameters[0] ** 2)
     assert "w0" in boxes(drawing)
     assert f"{len(parameters) - 1} Values" in modules(drawing)
+    drawing = draw(loss([1.0, 2.0], 1.0) + engine.sum(parameters))
+    assert sum(name.startswith(("w", "b")) for name in boxes(drawing)) >= len(parameters)
 
 
 def test_over_samples_says_how_many_and_cannot_be_opened() -> None:
@@ -163,6 +165,17 @@ def test_opened_nodes_keep_the_modules_labels_and_lines_they_were_recorded_with(
     assert clusters(parsed(drawing)) == {"loss · compiled": {"MLP": layers}}
     assert "error" in boxes(drawing)
     assert drawing.diagram[-1].source == "return error**2"
+
+    @compiled
+    def named(x: float) -> Value:
+        result = (net([x, x]) * 2.0).tanh()
+        result.label = "bent"
+        return result
+
+    y = named(1.0)
+    assert draw(y, depth=1).diagram[-1].label == "bent"
+    y.label = "y"
+    assert draw(y, depth=1).diagram[-1].label == "y"
 
 
 def test_numbers_over_samples_that_have_changed_since_are_said_to() -> None:
@@ -377,9 +390,23 @@ def test_a_program_is_chosen_by_its_number() -> None:
     assert drawing.note == ""
 
 
+def test_scalars_on_which_nothing_depends_are_left_out_with_a_note() -> None:
+    def loss(x: Value) -> Value:
+        return [x * 2.0, x.exp()][0]
+
+    compiled_loss = compiled(loss)
+    compiled_loss(3.0)
+    drawing = draw_program(compiled_loss)
+    assert drawing.note == "1 scalar is left out, since nothing depends on them."
+    assert "exp" not in drawing.dot
+    assert re.findall(r"-> (.*)", drawing.dot) == ["s2", "s2"]  # the product has two operands
+
+
 def test_what_is_no_program_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"takes a compiled function, not .* Write loss = compiled"):
         draw_program(print)
+    with pytest.raises(ValueError, match="max_scalars is at least 1, not 0"):
+        draw_program(program()[1], max_scalars=0)
     with pytest.raises(CompilationError, match=r"loss has no program yet.*call loss\(...\) once"):
         draw_program(network()[0])
     with pytest.raises(TypeError, match="name of a file"):
@@ -396,6 +423,7 @@ def test_without_scripts_the_picture_and_the_table_remain() -> None:
     page = re.sub(r"<script.*?</script>", "", program()[0].html(), flags=re.DOTALL)
     assert 'src="data:image/svg+xml,' in page
     assert "<caption>Which scalars became which line</caption>" in page
+    assert re.search(r"<li data-g=\"0\"><code> +input = empty\(.*<small>  # 3 input numbers<", page)
 
 
 # Programs in a browser.

@@ -72,7 +72,7 @@ def _total(terms: Sequence[Written]) -> Written:
     if len(terms) == 1:
         return terms[0]
     texts, latex = (term.text for term in terms), (term.latex for term in terms)
-    return Written(" + ".join(texts), " + ".join(latex), is_sum=True)
+    return Written(" + ".join(texts), " + ".join(latex))
 
 
 _Factor = tuple[Written, Written, Written]  # a factor as a symbol, as a formula, as a number

@@ -294,13 +294,10 @@ class _Neurons:
     def _is_closed(
         self, unit: Unit, members: AbstractSet[int], reading: AbstractSet[int] | None
     ) -> bool:
-        known = {*unit.weights.values(), unit.bias}
         for i in members:
-            node, allowed = self.diagram[i], reading if i == unit.out else members
-            if not node.parents:
-                if not node.is_constant and i not in known:
-                    return False
-            elif allowed is not None and not {*self.diagram.readers[i]} <= allowed:
+            allowed = reading if i == unit.out else members
+            is_computed = bool(self.diagram[i].parents)  # the others are weights, and the bias
+            if is_computed and allowed is not None and not {*self.diagram.readers[i]} <= allowed:
                 return False
         return True
 

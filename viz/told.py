@@ -417,10 +417,11 @@ def not_finite(steps: Steps) -> str:
     lost = (edge for step in steps for edge in step.edges if not isfinite(edge.after or 0.0))
     if first is not None:
         said = tell(steps, next(made))
-        return f"Not finite from here on: {said.asks}{said.answer}.".replace("Forward: ", "", 1)
+        asked = str(said.asks).removeprefix("Forward: ")
+        return f"Not finite from here on: {asked}{said.answer}."
     for edge in lost:
         said = tell(steps, edge)
-        sent = f"the gradient {said.asks}{said.answer}".replace("Backward, ", "", 1)
+        sent = f"the gradient {str(said.asks).removeprefix('Backward, ')}{said.answer}"
         before = f", with what came before {short(edge.after)}"
         return f"Not finite from here on: {sent}{before * isfinite(edge.contribution or 0.0)}."
     return ""

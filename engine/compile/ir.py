@@ -174,13 +174,13 @@ class Builder:
             row: the row of the table that it evaluates.
         """
         shape = broadcast(each.shape for each in operands if is_array(each))
+        assert shape, f"{name} of numbers alone"
         return self.add("call", operands, shape, name, row)
 
-    def row(self, row: Operation, operands: Sequence[Array | float]) -> Array | float:
-        """A row of the table, element by element; a number where the operands are numbers."""
-        numbers = [each for each in operands if not isinstance(each, Array)]
-        if len(numbers) == len(operands):
-            return row.forward(tuple(numbers))
+    def row(self, row: Operation, operands: Sequence[Array | float]) -> Array:
+        """A row of the table, element by element; one of its operands at least is an array, since
+        what constants decide is folded before.
+        """
         if row is relu:
             return self.call("larger", operands[0], 0.0, row=row)
         exponent = operands[-1]

@@ -156,10 +156,6 @@ class Lifted(NDArrayOperatorsMixin):
     def shape(self) -> tuple[int, ...]:
         return tuple(self.array.shape)
 
-    @property
-    def ndim(self) -> int:
-        return int(self.array.ndim)
-
     def __getitem__(self, key: Any) -> Lifted:
         return Lifted(self.array[self._lowered(key)], self.library)
 
@@ -175,9 +171,7 @@ class Lifted(NDArrayOperatorsMixin):
 
     sum, prod, max, min = map(_along_an_axis, ("sum", "prod", "max", "min"))
 
-    def __array_ufunc__(
-        self, ufunc: Any, method: str, *inputs: Any, out: tuple[Lifted, ...] = ()
-    ) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any) -> Any:
         if method == "at" and ufunc is np.add:
             target, key, numbers = inputs
             target.array = self.library.add_at(target.array, *self._lowered((key, numbers)))
@@ -185,10 +179,7 @@ class Lifted(NDArrayOperatorsMixin):
         if method != "__call__":
             return NotImplemented
         found = self.library.elementwise(ufunc.__name__)(*self._lowered(inputs))
-        if not out:
-            return Lifted(found, self.library)
-        out[0].array = found
-        return out[0]
+        return Lifted(found, self.library)
 
     def __array_function__(
         self,

@@ -70,14 +70,12 @@ class _Lower:
     def values(self, index: int, group: Group) -> Array:
         """The array of a group, with its name and what it is."""
         found = self._values(index, group)
-        if isinstance(found, float):  # all operands are constants that were folded meanwhile
-            found = self.builder.constant(np.full((1, 1), found))
         found = self.builder.broadcast(found, (len(group), found.shape[-1]))
         if not found.label:
             found.label, found.about = f"v{index}", described(group)
         return found
 
-    def _values(self, index: int, group: Group) -> Array | float:
+    def _values(self, index: int, group: Group) -> Array:
         builder = self.builder
         if group.kind == "constant":
             return builder.constant(self.layout.graph.numbers[group.nodes][:, None])
@@ -106,9 +104,7 @@ class _Lower:
             for place, nodes in enumerate(group.operands)
         ]
         if isinstance(group.row, Pairing):
-            product = self.builder.row(TABLE["mul"], tables)
-            assert isinstance(product, Array)
-            return self.builder.reduce(TABLE["sum"], product)
+            return self.builder.reduce(TABLE["sum"], self.builder.row(TABLE["mul"], tables))
         return self.builder.reduce(group.row, tables[0])
 
     def _product(self, index: int, group: Group) -> Array:

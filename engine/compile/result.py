@@ -206,7 +206,6 @@ def array_of_results(title: str, samples: int, parts: Sequence[Part]) -> Any:
 def _node(
     operation: Reduction, data: float, parents: tuple[Value, ...], partials: tuple[float, ...]
 ) -> Value:
-    context = current()
-    if not context.recording or not parents:
+    if not parents:  # or no gradients are recorded, so that none was wanted
         return constant(data)
-    return node_of(operation, parents, data, partials, context, sys._getframe(1))
+    return node_of(operation, parents, data, partials, current(), sys._getframe(1))

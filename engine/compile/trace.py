@@ -338,9 +338,8 @@ class Tracer(Watcher):
         return False
 
     def number_of(self, operand: Any) -> float:
-        """The number of a node, or of a Value from outside, in this run; or a plain number."""
-        if self._at is None:
-            return number_of(operand)
+        """The number of a node, or of a Value from outside, in a run `at` other numbers."""
+        assert self._at is not None
         if self._computed < len(self.nodes):  # they are computed only when somebody asks
             known, rest = self._at, slice(self._computed, len(self.nodes))
             for row, operands, node in zip(self.rows[rest], self.operands[rest], self.nodes[rest]):
@@ -442,10 +441,8 @@ def _check_bound(fault: TypeError, function: Any) -> None:
 def _place() -> str:
     """The line of the user's that is being executed."""
     frame = sys._getframe(1)
-    while frame is not None and not is_of_user(frame.f_code):
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is None:
-        return ""
+    while frame.f_back is not None and not is_of_user(frame.f_code):
+        frame = frame.f_back
     return f" {place(SourceLine(frame.f_code.co_filename, frame.f_lineno))}"
 
 

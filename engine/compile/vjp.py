@@ -155,9 +155,7 @@ class _Backward:
         return reduce(partial(self._row, _ADD), terms)
 
     def _row(self, row: Operation, *operands: Array | float) -> Array:
-        found = self.builder.row(row, operands)
-        assert isinstance(found, Array)
-        return found
+        return self.builder.row(row, operands)
 
     def _products(self, products: Sequence[Product]) -> list[Array]:
         """Products of matrices that are summed, as one: a layer that is read several times."""
