@@ -47,7 +47,7 @@ import numpy as np
 from glassgrad.engine.context import Context, current
 from glassgrad.engine.define import newcomers, reserved
 from glassgrad.engine.formula import PYTHON_NAMES, RowSource, python_source
-from glassgrad.engine.misuse import is_real, is_refused
+from glassgrad.engine.misuse import HABITS, is_real, is_refused
 from glassgrad.engine.op import HARD_PLACE, TABLE, Operation, evaluators
 from glassgrad.engine.provenance import files_of_user, made_by
 from glassgrad.engine.text import describe
@@ -360,5 +360,6 @@ def _evaluate(operation: Operation, operands: tuple[Any, ...]) -> Value:
 for _row in TABLE.values():
     _enter(_row)
 newcomers.append(_enter)
-reserved.update(dir(Value), ("backward",))
+# A name that Value only answers for is free, unless numpy or code for arrays asks numbers for it.
+reserved.update({"backward", *dir(Value)} - (HABITS["Value"].keys() - dir(np.ndarray)))
 evaluators[Value] = evaluators[Constant] = _evaluate

@@ -12,7 +12,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
-from inspect import Signature, signature
+from inspect import Signature, getattr_static, signature
 from math import isfinite
 from numbers import Complex, Number, Rational
 from types import FrameType
@@ -54,9 +54,11 @@ def is_decimal(number: object) -> bool:
 
 def other_signature(function: Callable[..., Any], count: int) -> Signature | None:
     """What a function takes, where it does not take so many arguments by position; else None."""
+    if isinstance(getattr_static(type(function), "__call__", None), staticmethod):
+        return None  # of which `inspect` takes one argument away
     try:
-        found = signature(function)
-    except ValueError:  # a builtin function may not say what it takes
+        found = signature(function, follow_wrapped=False)  # what is called is the wrapper
+    except (ValueError, TypeError):  # a builtin function may not say what it takes
         return None
     try:
         found.bind(*[None] * count)
@@ -207,14 +209,13 @@ HABITS = {
             "ln": "Write v.log().",
             "draw plot show render": "Write draw(v), a function of glassgrad.",
             "square": "Write v**2.",
-            "norm": "Write abs(v); of several it is sum(v**2 for v in values).sqrt().",
             "logsigmoid": "Write -(-v).softplus().",
             "zero_grad zero_": "Write v.grad = 0.0, or zero_grad(values) for several.",
             "item value numpy tolist astype float double int long round floor ceil to cpu cuda "
             "device shape ndim size T squeeze flatten reshape view unsqueeze argmax argmin "
             "matmul": "A Value is one number, and has no axes, type or device: v.data is the "
             "number, data_vector(values) an array of several, and np.array(values) one of Values.",
-            "dot sum mean prod max min softmax logsumexp std var": "A Value is one number. Of "
+            "dot sum mean prod max min norm softmax logsumexp std var": "A Value is one number. Of "
             "several it is {}(values), a function of glassgrad.",
         },
         "Compiled": {
@@ -268,7 +269,7 @@ def not_there(package: str, name: str, known: Iterable[str]) -> AttributeError |
     """What the `__getattr__` of a package raises: it has no such name, and what may be meant."""
     there, root = {*known}, package.partition(".")[0]
     instead = HABITS["glassgrad"].get(name, "")
-    if not instead and (meant := similar(name, sorted({*there, *dir(sys.modules[root])}))):
+    if not instead and (meant := similar(name, sorted({*there, *dir(sys.modules.get(root))}))):
         instead = f"Did you mean {'' if meant in there else f'{root}.'}{meant}?"
     # `from package import name` asks first, and listens to no AttributeError; but a file of that
     # name, which it would look for then, is imported.
@@ -369,8 +370,11 @@ _REFUSED = {
 }
 
 
-def _refusal(sentence: str, call: str, remedy: str) -> Callable[..., NoReturn]:
-    def refused(self: Refusals, *others: object) -> NoReturn:
+def _refusal(sentence: str, call: str, remedy: str) -> Callable[..., Any]:
+    def refused(self: Refusals, *others: object) -> Any:
+        foreign = type(others[0]) if others and sentence is _OF_ROWS else None
+        if hasattr(foreign, "__rmatmul__") and foreign not in (type(self), np.ndarray):
+            return NotImplemented  # it has its turn
         raise TypeError(sentence.format(call, name(self), remedy))
 
     return refused

@@ -149,6 +149,12 @@ def test_scalars_and_maps_are_recorded_apart() -> None:
     assert sum(line.startswith("<lambda>.map: ") for line in f.report().splitlines()) == 1
 
 
+def test_a_function_may_read_none_of_its_arguments() -> None:
+    f = compiled(lambda *_: w * w)
+    assert f.map([1.0, 2.0]).tolist() == [4.0, 4.0]
+    assert f.over([1.0, 2.0]).data == f([1.0, 2.0]).data == f().data == 4.0
+
+
 def test_inside_another_recording_the_numbers_are_values() -> None:
     v = Value(2.0)
     predict = compiled(lambda x: [v * x, x.tanh(), 1.0])

@@ -429,6 +429,21 @@ def test_a_metric_cannot_take_the_place_of_a_column(name: str) -> None:
         trained(metrics=[metric])
 
 
+def of_two(output: Any, target: Any, weight: float) -> Any:
+    return mse(output, target) * weight
+
+
+class Static:
+    __call__ = staticmethod(mse)
+
+
+@pytest.mark.parametrize(
+    "loss", [functools.wraps(of_two)(lambda output, target: of_two(output, target, 2.0)), Static()]
+)
+def test_what_is_called_is_what_is_asked(loss: Any) -> None:
+    assert trained(loss=loss, epochs=1)[1].epochs == 1
+
+
 def of_logs(output: Any, target: Any) -> Any:
     return -(target * output.log() + (1 - target) * (1 - output).log())
 

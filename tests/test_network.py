@@ -18,7 +18,11 @@ from glassgrad import (
     Sequential,
     Value,
     backprop,
+    dot,
     l2,
+    maximum,
+    mean,
+    std,
 )
 from glassgrad.viz.network import network_in
 
@@ -32,6 +36,20 @@ def model() -> MLP:
 
 def total(outputs: list[Any]) -> Any:
     return sum((y - 1.0) ** 2 for y in outputs)
+
+
+class Beside(Module):
+    """A layer, and what its module makes of the outputs for several samples."""
+
+    def __init__(self, made: Callable[[list[Any], Any], list[Any]]) -> None:
+        self.layer, self.made, self.w = Layer(2, 3, seed=1), made, Value(0.5)
+
+    def forward(self, rows: Any) -> Any:
+        return self.made([y for row in rows for y in self.layer(row)], self)
+
+
+def normalised(ys: list[Any], _: Any) -> list[Any]:
+    return [(y - mean(ys)) / std(ys) for y in ys]
 
 
 class OwnActivation(Module):
@@ -220,6 +238,13 @@ NOT_FOUND: dict[str, Callable[[], Any]] = {
     "words that attend to each other": lambda: total(
         [y for ys in AttentionHead(2, 2, seed=1)(X[:2]) for y in ys]
     ),
+    "a word that attends to itself": lambda: total(AttentionHead(2, 2, seed=1)(X[:1])[0]),
+    "a gate": lambda: total(Beside(lambda ys, _: [ys[0] * ys[1].sigmoid(), ys[2]])([X[0]])),
+    "a batch that is normalised": lambda: total(Beside(normalised)(X)),
+    "the largest of samples": lambda: total(Beside(lambda ys, _: [maximum(*ys[::3])])(X[:2])),
+    "an output beside the neurons": lambda: total(
+        Beside(lambda ys, own: [*ys, (own.w * ys[0].parents[0]).tanh()])([X[0]])
+    ),
     "one neuron": lambda: Neuron(2, seed=1)(X[0]),
     "no modules": (LEAVES[0][0] * 2.0 + LEAVES[0][1]).tanh,
 }
@@ -230,16 +255,12 @@ def test_where_it_would_tell_less_than_is_so_scalars_are_seen(name: str) -> None
     assert backprop(NOT_FOUND[name]()).network is None
 
 
-def test_a_module_may_add_what_its_samples_give() -> None:
-    class Batch(Module):
-        def __init__(self) -> None:
-            self.network = model()
-
-        def forward(self, rows: Any) -> Any:
-            return total([self.network(row) for row in rows])
-
-    found = backprop(Batch()(X)).network
-    assert repr(found) == "<network 2 → 3 → 1 on 4 samples>"
+@pytest.mark.parametrize(
+    "made", [lambda ys, _: [total(ys)], lambda ys, _: [dot(ys, ys)], lambda ys, _: [mean(ys)]]
+)
+def test_a_module_may_add_what_its_samples_give(made: Any) -> None:
+    found = backprop(Beside(made)(X)[0]).network
+    assert repr(found) == "<network 2 → 3 on 4 samples>"
 
 
 def test_neurons_are_named_with_their_sample_where_there_are_several() -> None:

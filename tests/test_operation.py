@@ -98,6 +98,14 @@ def test_it_is_an_activation_and_is_saved_by_name(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["square", "ln", "clamp", "inputs"])
+def test_a_name_that_value_only_answers_for_is_free(name: str) -> None:
+    row = operation(name, "x²", lambda x: x * x, None, lambda x, y: 2.0 * x)
+    x = Value(3.0)
+    (row(x) + getattr(x, name)()).backward()
+    assert x.grad == 12.0
+
+
 def test_one_that_is_not_defined_is_not_unpickled() -> None:
     kept = pickle.dumps(cube())
     del TABLE["cube"]

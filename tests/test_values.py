@@ -90,9 +90,11 @@ class Foreign:
     def __radd__(self, other: Value) -> str:
         return "mine"
 
+    __rmatmul__ = __radd__
+
 
 def test_a_foreign_type_gets_its_turn() -> None:
-    assert Value(1.0) + Foreign() == "mine"
+    assert Value(1.0) + Foreign() == Value(1.0) @ Foreign() == "mine"
     with pytest.raises(TypeError):
         Value(1.0) - Foreign()
 

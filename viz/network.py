@@ -25,6 +25,7 @@ from glassgrad.viz.picture import Scopes
 _FEWEST_UNITS = 3
 _LONGEST = 100  # of so many nodes and more is no activation
 _SUMS, _PRODUCTS = (TABLE["add"], TABLE["sum"]), (TABLE["mul"], TABLE["dot"])
+_JOINS = (*_SUMS, TABLE["sub"], TABLE["mean"])
 
 
 @dataclass(frozen=True)
@@ -180,14 +181,17 @@ class _Neurons:
         leaf, scope = self.diagram[index], self.scopes[product.index]
         if leaf.parents or leaf.is_constant or scope is None:
             return False
+        known = self._parameters_of(scope)
+        readers = {self.scopes[reader] for reader in self.diagram.readers[index]}
+        return (known is None or index in known) and readers <= {None, *scope.chain()}
+
+    def _parameters_of(self, scope: Scope) -> set[int] | None:
         if scope not in self._parameters:
             self._parameters[scope] = None
             with suppress(Exception):  # it may be code of the user's own
                 found = map(self.diagram.values.get, scope.owner.parameters())
                 self._parameters[scope] = {i for i in found if i is not None}
-        known = self._parameters[scope]
-        readers = {self.scopes[reader] for reader in self.diagram.readers[index]}
-        return (known is None or index in known) and readers <= {None, *scope.chain()}
+        return self._parameters[scope]
 
     def samples(self) -> Sequence[Layers] | None:
         """The layers of each sample; None where not all samples go through the same ones."""
@@ -257,24 +261,36 @@ class _Neurons:
             computed = computed.union(*chain.from_iterable(members))
             scopes = {self.scopes[unit.total] for units in layers for unit in units}
             around |= {each for scope in scopes if scope for each in scope.chain()}
-        operations = [node.index for node in self.diagram if node.parents]
-        are_around = all(self.scopes[i] in around for i in operations if i not in computed)
-        return are_around and not self._do_meet(samples)
+        for node in self.diagram:
+            if node.parents and node.index not in computed:
+                scope = self.scopes[node.index]
+                own = self._parameters_of(scope) if scope else None
+                if scope not in around or not (own or set()).isdisjoint(node.parents):
+                    return False
+        return not self._do_meet(samples)
 
     def _do_meet(self, samples: Sequence[Layers]) -> bool:
-        """Whether a module multiplies what it has of several samples, as attention does of words.
+        """Whether a module lets what it has of several samples meet otherwise than in sums, as
+        attention does with words, or multiplies outputs by each other, as a gate does.
 
-        Then they are no samples: what a layer gives for one of them does not stand for itself.
+        Then a layer, and a sample, do not stand for themselves.
         """
         # Of each node the samples that it is computed from, each a bit.
         behind = {one.out: 1 << s for s, layers in enumerate(samples) for one in layers[-1]}
         for node in self.diagram:
-            own = [behind.get(parent, 0) for parent in node.parents]
-            behind.setdefault(node.index, reduce(or_, own, 0))
-            if node.operation in _PRODUCTS and self.scopes[node.index] is not None:
-                half = len(own) // 2
-                if any(a and b and (a | b).bit_count() > 1 for a, b in zip(own[:half], own[half:])):
+            read = {i: behind[i] for i in node.parents if i in behind}
+            if not read:
+                continue
+            behind.setdefault(node.index, reduce(or_, read.values()))
+            if self.scopes[node.index] is None or node.operation in _JOINS:
+                continue
+            if node.operation in _PRODUCTS:  # by itself a number is squared
+                half = len(node.parents) // 2
+                pairs = zip(node.parents[:half], node.parents[half:])
+                if any(a != b and a in read and b in read for a, b in pairs):
                     return True
+            elif len(read) > 1 and behind[node.index].bit_count() > 1:
+                return True
         return False
 
     def _are_stacked(self, layers: Layers, members: Sequence[Sequence[AbstractSet[int]]]) -> bool:
