@@ -231,17 +231,17 @@ function setUp(root, moved) {
     if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; }
     tell(page, "gg-has-drawer", false); /* on phones it hides some */
     equation.widthNow = page.clientWidth + level;
-    graph.width = page.clientWidth;
-    steps = stepsSeen(); /* where it is wide a layer tells more numbers */
     equation.style.height = "";
     tell(page, "gg-two", false);
     const { clientWidth, clientHeight } = page, isTall = clientWidth > 700 && clientHeight > clientWidth; /* there the picture leaves some of it */
-    const share = max(LEAST_SHARE, (isTall ? SHARE_OF_TALL : SHARE) * clientHeight), [common, rare] = longestSteps();
+    const share = max(LEAST_SHARE, (isTall ? SHARE_OF_TALL : SHARE) * clientHeight);
     const heightOf = (step, isSmall) => {
       showEquation(graph, step, false);
       equation.classList.toggle("gg-small", isSmall);
       return rectOf(equation).height;
     };
+    if (isNetwork()) { fitDetail(graph, clientWidth, () => { steps = stepsSeen(); return longestSteps().flat(); }, (step) => heightOf(step, clientWidth <= 700) <= share); }
+    const [common, rare] = longestSteps();
     const heights = common.map((step) => heightOf(step, false)).map((height, i) => (height > share ? heightOf(common[i], true) : height));
     equation.style.height = max(...heights.concat(rare.map((step) => heightOf(step, true))).map((height) => min(share, height))) + "px";
     tell(page, "gg-two", parseFloat(equation.style.height) > TWO_ROWS); /* one equation below the other in every step */
