@@ -68,7 +68,9 @@ def short_script(script: str) -> str:
 def short_style(style: str) -> str:
     """A style sheet without comments and most spaces, with short names for its own properties."""
     style = re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL).strip()
-    style = re.sub(r"\s*([{};,>])\s*|(:) | (?=!important)", r"\1\2", style).replace(";}", "}")
+    style = re.sub(
+        r"\s*([{};,>])\s*|(:) | (?=!important)|(?<=@media) (?=\()", r"\1\2", style
+    ).replace(";}", "}")
     names = short_properties()
     return re.sub(r"--[\w-]+", lambda found: names.get(found[0], found[0]), style)
 

@@ -820,3 +820,14 @@ def test_a_layer_tells_as_many_numbers_as_its_stage_has_room_for(new_page: Pages
     one.root.evaluate("root => { root.style.width = '900px'; }")
     frames.evaluate(PAINTED)
     assert one.root.evaluate(cut)
+
+
+def test_where_there_is_room_a_matrix_has_all_of_its_rows(new_page: Pages) -> None:
+    one = document(new_page, batch(), reduced_motion="reduce")
+    one.stage("open", "network")
+    few = "root => root.querySelector('.gg-equation').textContent.includes(' rows')"
+    for size, is_cut in [((1920, 1080), False), ((1280, 800), False), ((800, 600), True)]:
+        one.root.page.set_viewport_size(dict(zip(("width", "height"), size)))
+        one.root.page.evaluate(PAINTED)
+        found = one.shown_after(*range(one.stage("count")), read=few)
+        assert any(found) == is_cut

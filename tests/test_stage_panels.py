@@ -101,6 +101,48 @@ def test_on_a_phone_the_phase_of_the_step_is_named(new_page: Pages) -> None:
         assert phase in names
 
 
+TRACK = """root => {
+  const rect = part => part.getBoundingClientRect();
+  const { left, right } = rect(root.querySelector(".gg-track"));
+  const marks = [...root.querySelectorAll(".gg-ticks i:not(.gg-bar)")].map(rect);
+  const ends = [...root.querySelectorAll(".gg-ticks .gg-line")].map(rect);
+  return { width: right - left, ticks: marks.length, least: Math.min(...marks.map(x => x.width)),
+    over: Math.max(...marks.concat(ends).map(x => x.right)) - right };
+}"""
+
+
+def test_ticks_that_would_be_too_narrow_are_bars_on_the_track(new_page: Pages) -> None:
+    one = opened(new_page, repeated(), DESK)
+    one.click("scalars")
+    count: Any = one.stage("count")
+    for size, has_ticks in [(DESK, count < 180), (PHONE, False), ({"width": 1900}, True)]:
+        one.root.page.set_viewport_size(DESK | size)
+        one.root.page.evaluate(PAINTED)
+        track = one.root.evaluate(TRACK)
+        assert (track["ticks"] == count) == has_ticks
+        assert not has_ticks or track["least"] >= 3
+        assert track["over"] <= 1
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=str)
+def test_the_track_is_as_long_at_each_step(size: dict[str, int], new_page: Pages) -> None:
+    one = opened(new_page, neuron(), size)
+    widths = {track["width"] for track in one.shown_after(*range(18), read=TRACK)}
+    assert len(widths) == 1
+    if size == DESK:
+        one.press("n")
+        one.root.page.evaluate(PAINTED)
+        assert one.root.evaluate(TRACK)["width"] in widths
+
+
+def test_to_predict_moves_no_button(new_page: Pages) -> None:
+    one = opened(new_page, neuron(), DESK)
+    at = "all => all.map(part => part.getBoundingClientRect().left)"
+    before = one.root.locator(".gg-toolbar button").evaluate_all(at)
+    one.press("p")
+    assert one.root.locator(".gg-toolbar button").evaluate_all(at) == before
+
+
 CUT = """root => Array.from({ length: root.stage.count }, (_, i) => {
   root.stage.go(i);
   return [...root.querySelectorAll(".gg-term small")]

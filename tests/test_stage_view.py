@@ -216,17 +216,33 @@ def test_a_small_window_has_a_minimap_of_what_is_larger(new_page: Pages) -> None
     assert sum(found) > len(found) / 2
 
 
-def test_the_equation_keeps_its_height_though_a_drawer_hid_it(new_page: Pages) -> None:
+PRODUCT = """root => {
+  const rect = part => part.getBoundingClientRect(), box = rect(root.querySelector(".gg-equation"));
+  const terms = [...root.querySelectorAll(".gg-first .gg-term")].map(rect);
+  return { height: box.height, isSeen: terms.length > 0 && terms.every(({ top, bottom }) =>
+    bottom - top > 20 && top >= box.top && bottom <= box.bottom) };
+}"""
+
+
+def test_a_drawer_leaves_the_product_of_the_step_and_the_height_of_the_equation(
+    new_page: Pages,
+) -> None:
     one = document(new_page, BUILDS["lecture"](), reduced_motion="reduce")
-    equation = one.root.locator(".gg-equation")
+    one.stage("go", 11)
     for size, button in (((360, 640), "open-table"), ((400, 800), "close")):
         one.root.page.set_viewport_size(dict(zip(("width", "height"), size)))
         one.root.page.evaluate(PAINTED)
-        assert equation.is_hidden() == (button == "close")
+        before = one.root.evaluate(PRODUCT)
         one.click(button)
         one.root.page.evaluate(PAINTED)
-    terms = equation.locator(".gg-term").first.bounding_box()
-    assert equation.bounding_box()["height"] >= terms["height"] > 20
+        after = one.root.evaluate(PRODUCT)
+        assert before["isSeen"]
+        assert after["isSeen"]
+        assert (after["height"] < before["height"]) == (button == "open-table")
+    fresh = document(new_page, BUILDS["lecture"](), viewport={"width": 400, "height": 800})
+    fresh.root.page.evaluate(PAINTED)
+    fresh.stage("go", 11)
+    assert fresh.root.evaluate(PRODUCT) == after
 
 
 def seen_at(one: Stepper, sizes: list[tuple[int, int]], read: str) -> Iterator[Any]:

@@ -300,7 +300,8 @@ STAGE = (
 """The files of the stage, in the order in which they are joined."""
 OPTIONAL = frozenset(("alone", "folds", "network", "circles", "levels", "factors"))
 """Those that only some pages need; see `page.py` and `stage.scripts_of`."""
-OTHERS = ("stage/stage.css", "stage/alone.css", "stage/network.css", "program.css", "program.js")
+OTHERS = tuple(f"stage/{name}.css" for name in ("stage", "alone", "network", "bars", "more"))
+OTHERS += ("program.css", "program.js")
 """The files that pages have as they are, each for itself."""
 HEAD = 'function(within,moved,operations){"use strict"'
 """How the function begins that the scripts of the stage are the body of; see `stage_script`."""

@@ -32,6 +32,8 @@ _DOCUMENT_STYLE = (
 )
 OWN = 'document.currentScript.closest(".glassgrad-stage")'
 """The element that a script stands in: there may be other stages on the page."""
+MOST_TICKS = 30
+"""Up to so many steps the timeline has a tick for each also on the narrowest phone."""
 _MOST_MISTAKEN = 200  # up to this many nodes a page shows what the wrong engines get
 
 
@@ -58,6 +60,7 @@ class Page:
         scripts |= {"factors"} if "data-factors" in more else set()
         self._script = stage_script(scripts)
         styles = {"stage": True, "alone": "alone" in scripts, "network": "levels" in scripts}
+        styles |= {"bars": len(told) > MOST_TICKS, "more": bool(more)}
         style = "".join(compact(f"stage/{name}.css") for name, has in styles.items() if has)
         self._title = f"Backpropagation through {steps.diagram[steps.root].name}"
         below = f'<div class="gg-more">{more}</div>' if more else ""

@@ -141,11 +141,10 @@ function mapIn(around, graph, names) {
     const finite = cells.filter(isFinite), least = min(...finite), most = max(...finite);
     /* How many of the levels each is above: of large results they stand farther apart. */
     const depths = cells.map((value) => (isFinite(value) ? LEVELS * Math.sqrt(most > least ? (value - least) / (most - least) : 0.5) : NaN));
-    const paint = canvas.getContext("2d"), styles = getComputedStyle(canvas);
-    const colour = (name) => { canvas.style.color = `var(${name})`; return styles.color; }; /* as it is now, light or dark */
+    const paint = canvas.getContext("2d"), { color, fill, stroke } = getComputedStyle(canvas); /* as they are now, light or dark */
     canvas.width = canvas.height = PIXELS;
-    shade(paint, depths, side, colour("--data").match(/[\d.]+/g).slice(0, 3));
-    paint.strokeStyle = paint.fillStyle = colour("--ink");
+    shade(paint, depths, side, fill.match(/[\d.]+/g).slice(0, 3));
+    paint.strokeStyle = paint.fillStyle = color;
     paint.lineWidth = 2;
     paint.globalAlpha = 0.6;
     const marks = contours(paint, depths, side), shown = [];
@@ -157,7 +156,7 @@ function mapIn(around, graph, names) {
       shown.push({ x, y });
       paint.fillText((least + (most - least) * (level / LEVELS) ** 2).toPrecision(2), x, y + 8);
     });
-    paint.strokeStyle = paint.fillStyle = colour("--grad");
+    paint.strokeStyle = paint.fillStyle = stroke;
     paint.lineWidth = 3;
     const places = spots.map((values) => [PIXELS * (values[a] - left) / (right - left), PIXELS * (high - values[b]) / (high - low)]);
     const disc = (place, radius) => { paint.beginPath(); paint.arc(...place, radius, 0, 7); };

@@ -1,8 +1,11 @@
 /* A network, of which one step is a layer. Python finds it; a unit is what one neuron computed. A click opens a
    neuron down to its scalars. Next: circles.js, how it is drawn. */
 
-const MOST_IN_GRID = 4, FEW_COLUMNS = 2, FEW_ROWS = 2; /* rows and columns of a matrix in an equation; beside others fewer */
-const FEW_NUMBERS = 3, WIDE = 1040; /* of a vector, of which three stand beside each other; in a stage that is so wide all of MOST_IN_GRID */
+const MOST_IN_GRID = 4, FEW_COLUMNS = 2; /* rows and columns of a matrix in an equation; beside others fewer */
+const FEW_NUMBERS = 3, WIDE = 1040; /* in a stage that is so wide vectors have MOST_IN_GRID */
+/* So many numbers has a vector, has one of two that stand beside each other, and so many rows a matrix beside
+   what comes from elsewhere: the most for which there is room. */
+const DETAILS = [[MOST_IN_GRID, MOST_IN_GRID, MOST_IN_GRID], [MOST_IN_GRID, MOST_IN_GRID, 2], [FEW_NUMBERS, 2, 2]];
 
 /* What Python has found (network.py): { samples: [{ inputs: [node], layers: [{ name, units }] }], root }. What
    is seen is one of the samples, `at`. A unit is a neuron on a sample: { neuron, name, members, sum, out,
@@ -202,9 +205,17 @@ function isOutput(network) {
   return network.layers[network.layers.length - 1].units.some((unit) => unit.out === network.root);
 }
 
+/* Tells as much of layers as fits in a stage of a width, in which `stepsOf()` are the longest steps. */
+function fitDetail(graph, width, stepsOf, fits) {
+  const least = width > WIDE ? 1 : DETAILS.length - 1;
+  graph.detail = 0;
+  while (!stepsOf().every(fits) && graph.detail < least) { graph.detail += 1; }
+  stepsOf();
+}
+
 /* What a step of a layer says, with the numbers as they are. */
 function toldOfLayer(graph, network, { phase, layer }) {
-  const [most, least] = graph.width > WIDE ? [MOST_IN_GRID, MOST_IN_GRID] : [FEW_NUMBERS, 2], whole = (numbers) => vector(numbers, most);
+  const [most, least, fewRows] = DETAILS[graph.detail ?? DETAILS.length - 1], whole = (numbers) => vector(numbers, most);
   const root = graph.nodes[graph.root].n, values = (list) => whole(list.map((i) => graph.values[i]));
   const { length } = network.samples, ofSample = length > 1 ? ` (sample ${network.at + 1} of ${length})` : "";
   if (phase === "seed") {
@@ -236,7 +247,7 @@ function toldOfLayer(graph, network, { phase, layer }) {
     [`local: weights of ${next.name}, transposed`, inLine(grid(ofWeight(graph.values), next.units, units.map((each) => each.out), true), 4) || "Wᵀ"]] :
     [[`upstream ∂${root}/∂output`, upstream]];
   const isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
-  const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, FEW_ROWS) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
+  const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, fewRows) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
   const outer = few.length < units.length && slopesOfWeights ? `∂${root}/∂W, ${few.length} of ${units.length} rows` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
   return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
     ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, least), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), least)],

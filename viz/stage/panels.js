@@ -203,27 +203,36 @@ function timelineIn(place, go, first, all) {
   slider.type = "range";
   set(slider, "aria-label", "Step");
   on(slider, "input", () => go(Number(slider.value) - Number(slider.min)));
-  let drawnFor = "", parts = [], shown = null;
-  new ResizeObserver(measureNames).observe(ticks); /* the count beside it may become longer */
+  let drawnFor = "", parts = [], shown = null, at = 0;
+  new ResizeObserver(() => { /* the count beside it may become longer */
+    if (shown && hasTicks() === Boolean(parts[0].bar)) { draw(); mark(); }
+    measureNames();
+  }).observe(ticks);
   return (steps, now, isOwn = false, before = "", changed = ["", ""]) => {
     const start = isOwn ? 0 : first, phases = steps === shown ? drawnFor : steps.map((step) => step.phase).join();
     shown = steps;
-    if (drawnFor !== phases) { draw(steps); drawnFor = phases; }
+    at = now;
+    if (drawnFor !== phases) { draw(); drawnFor = phases; }
     slider.min = start + 1;
     slider.max = start + steps.length;
     slider.value = start + now + 1;
     const total = isOwn || !first ? steps.length : max(all, first + steps.length);
     put(count, `${before}step ${start + now + 1} of ${total}`);
+    tell(count, "widest", `${before}step ${total} of ${total}`);
     [name, change].forEach((each, i) => put(each, changed[i]));
     count.title = total > start + steps.length || start ? `Steps ${start + 1} to ${start + steps.length} of ${total} are on this page` : "";
     set(slider, "aria-valuetext", count.textNow + ", " + steps[now].phase);
+    mark();
+  };
+
+  function mark() {
     parts.forEach((part) => {
-      const done = max(0, min(part.length, now + 1 - part.start));
-      part.isHere = done > 0 && now < part.start + part.length;
+      const done = max(0, min(part.length, at + 1 - part.start));
+      part.isHere = done > 0 && at < part.start + part.length;
       if (part.ticks.length) {
         part.ticks.forEach((tick, i) => {
           tell(tick, "gg-on", i < done);
-          tell(tick, "gg-now", i + part.start === now);
+          tell(tick, "gg-now", i + part.start === at);
         });
       } else {
         part.bar.style.width = 100 * done / part.length + "%";
@@ -231,7 +240,10 @@ function timelineIn(place, go, first, all) {
       }
     });
     fitNames();
-  };
+  }
+
+  /* Whether each has 3 pixels, and as many beside it: else they are one bar. */
+  function hasTicks() { return ticks.clientWidth > 6 * shown.length; }
 
   function measureNames() {
     parts.forEach((part) => {
@@ -248,10 +260,10 @@ function timelineIn(place, go, first, all) {
       { visibility: (isAlone ? isHere : !isTight || isApart) ? "" : "hidden", alignSelf: i && isTight ? "flex-end" : "" }));
   }
 
-  function draw(steps) {
+  function draw() {
     clear(ticks);
     parts = [];
-    steps.forEach((step, i) => {
+    shown.forEach((step, i) => {
       let part = parts[parts.length - 1];
       if (!part || part.phase !== step.phase) {
         part = { phase: step.phase, start: i, length: 0, ticks: [] };
@@ -259,12 +271,13 @@ function timelineIn(place, go, first, all) {
       }
       part.length += 1;
     });
+    const isBar = !hasTicks();
     parts.forEach((part) => {
       const box = part.box = make("div", "gg-part gg-phase-" + part.phase, ticks);
       box.style.flexGrow = part.length;
       part.name = make("span", "gg-phase-name", box, part.phase);
       const line = make("div", "gg-line", box);
-      if (steps.length > 160) { part.bar = make("i", "gg-on gg-bar", line); return; }
+      if (isBar) { part.bar = make("i", "gg-on gg-bar", line); return; }
       for (let i = 0; i < part.length; i += 1) { part.ticks.push(make("i", "", line)); }
     });
     requestAnimationFrame(measureNames);

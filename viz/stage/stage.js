@@ -65,7 +65,6 @@ function setUp(root, moved) {
   const predictor = buttonIn(bar, "predict", "Hide every answer until you ask (P)", predict, "Predict");
   const movable = graph.nodes.filter((node) => node.m), canChange = graph.isLive && names.length > 0;
   const canThrow = canChange && movable.length > 0 && movable.every((node) => node.k === "leaf");
-  if (canChange) { liveControls(); }
   const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), (name) => {
     tell(page, "gg-has-drawer", name !== null);
     if (isPredicting && TELLING.includes(name)) { predict(); }
@@ -82,6 +81,7 @@ function setUp(root, moved) {
   const more = root.querySelector(".gg-more"), factors = more && graph.isLive && more.querySelector("[data-factors]");
   if (more) { drawers.add("more", "Derivation", "How the derivative comes about").append(more); more.hidden = false; }
   const showFactors = factors ? factorsIn(factors) : () => undefined;
+  if (canChange) { liveControls(); }
   const guess = guessIn(controls, { reveal, next: () => leap(now + 1), leave: takeKeys });
   const hint = make("span", "gg-hint", controls);
   const saying = make("p", "gg-sentence", page);
@@ -136,7 +136,7 @@ function setUp(root, moved) {
 
   /* The room of the picture while no drawer is open. */
   function wholeRoom() {
-    const hidden = equation.offsetHeight ? 0 : parseFloat(equation.style.height) || 0; /* on phones, by a drawer */
+    const hidden = (parseFloat(equation.style.height) || 0) - rectOf(equation).height; /* on phones, by a drawer */
     return { width: middle.clientWidth, height: middle.clientHeight + hidden };
   }
 
@@ -228,22 +228,24 @@ function setUp(root, moved) {
   /* The equation line keeps one height, so that the picture stands still: that of the tallest of most
      steps, where it is no more than its share. What is taller is set in small, and scrolls. */
   function reserve() {
-    if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; } /* a drawer may hide it */
+    if (equation.widthNow === page.clientWidth + level || !equation.offsetHeight) { return; }
+    tell(page, "gg-has-drawer", false); /* on phones it hides some */
     equation.widthNow = page.clientWidth + level;
-    graph.width = page.clientWidth;
-    steps = stepsSeen(); /* where it is wide a layer tells more numbers */
     equation.style.height = "";
     tell(page, "gg-two", false);
     const { clientWidth, clientHeight } = page, isTall = clientWidth > 700 && clientHeight > clientWidth; /* there the picture leaves some of it */
-    const share = max(LEAST_SHARE, (isTall ? SHARE_OF_TALL : SHARE) * clientHeight), [common, rare] = longestSteps();
+    const share = max(LEAST_SHARE, (isTall ? SHARE_OF_TALL : SHARE) * clientHeight);
     const heightOf = (step, isSmall) => {
       showEquation(graph, step, false);
       equation.classList.toggle("gg-small", isSmall);
       return rectOf(equation).height;
     };
+    if (isNetwork()) { fitDetail(graph, clientWidth, () => { steps = stepsSeen(); return longestSteps().flat(); }, (step) => heightOf(step, clientWidth <= 700) <= share); }
+    const [common, rare] = longestSteps();
     const heights = common.map((step) => heightOf(step, false)).map((height, i) => (height > share ? heightOf(common[i], true) : height));
     equation.style.height = max(...heights.concat(rare.map((step) => heightOf(step, true))).map((height) => min(share, height))) + "px";
     tell(page, "gg-two", parseFloat(equation.style.height) > TWO_ROWS); /* one equation below the other in every step */
+    tell(page, "gg-has-drawer", drawers.isOpen() !== null);
     equate();
   }
 
