@@ -1,5 +1,6 @@
 """Numbers in the picture fit what they stand in, cover nothing, and say in full what was cut."""
 
+import re
 from typing import Any
 
 import pytest
@@ -131,6 +132,41 @@ def test_a_wrong_gradient_stands_beside_the_right_one(new_page: Pages) -> None:
     one.root.get_by_role("button", name="inner nodes never zeroed").click()
     assert one.root.evaluate(PICTURE) == []
     assert any(one.root.locator(".gg-wrong-gradient").all_text_contents())
+
+
+def test_powers_of_ten_have_two_digits_in_narrow_places_too(new_page: Pages) -> None:
+    one = document(new_page, repeated(), reduced_motion="reduce")
+    one.press("m")
+    one.root.get_by_role("button", name="inner nodes never zeroed").click()
+    one.stage("open", "scalars")
+    one.go(one.stage("count"))
+    shown = one.root.locator(".gg-gradient, .gg-wrong-gradient").all_text_contents()
+    powers = [power for text in shown for power in re.findall("e(.*)", text)]
+    assert powers
+    assert all(re.fullmatch(r"[-+]\d\d", power) for power in powers)
+
+
+def test_only_what_is_one_is_shown_as_one(new_page: Pages) -> None:
+    """A saturated tanh is not quite -1, as its slope tells, neither in a disc nor in a box."""
+    net = MLP(3, [4, 4, 1], seed=1)
+    one = document(new_page, backprop((net([2.0, 3.0, -1.0]) - 1.0) ** 2), reduced_motion="reduce")
+    one.go(one.stage("count"))
+    discs = one.root.locator(".gg-disc .gg-value").all_text_contents()
+    assert "-0.9999" in discs
+    assert discs.count("-1") == 1, "the input"
+    x = Value(6.0, "x")
+    one = document(new_page, backprop(x.tanh()), reduced_motion="reduce")
+    assert one.root.locator(".gg-value").all_text_contents() == ["6", "0.99999"]
+    assert one.root.locator(".gg-token").all_text_contents() == ["6", "0.99999"]
+
+
+def test_the_field_of_a_nudge_shows_the_whole_number(new_page: Pages) -> None:
+    for size in ({"width": 1280, "height": 800}, {"width": 360, "height": 640}):
+        one = document(new_page, batch(), viewport=size)
+        one.press("e")
+        field = one.root.get_by_label("Its number")
+        assert len(field.input_value()) > 15
+        assert field.evaluate("part => part.scrollWidth <= part.clientWidth")
 
 
 IN_DISCS = """root => {

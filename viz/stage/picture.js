@@ -86,15 +86,15 @@ function putNumber(line, text, number, room, size, after = "") {
   if (line.textNow === all) { return; }
   const width = (each) => (each.length * size < room ? 0 : widthOfName(each + after, size));
   const fits = (each) => SMALLEST_NUMBER * width(each) <= room;
-  const shown = fits(text) || !isFinite(number) ? text : fewerDigits(number, text, fits);
+  const shown = fits(text) || !isFinite(number) ? text : fewerDigits(number, fits);
   line.textNow = all;
   line.textContent = shown + after;
   line.style.fontSize = width(shown) > room ? tenth(size * max(SMALLEST_NUMBER, room / width(shown))) + "px" : "";
 }
 
-function fewerDigits(number, text, fits) {
-  const all = [5, 4, 3, 2, 1].flatMap((digits) => [String(Number(number.toPrecision(digits))), number.toExponential(digits - 1).replace("e+", "e")]);
-  return all.find(fits) || text;
+/* At worst in one digit and a power of ten, which has two, as in short(). */
+function fewerDigits(number, fits) {
+  return [5, 4, 3, 2, 1].map((digits) => inDigits(number, digits)).find(fits) || number.toExponential(0).replace(/(?<=e.)(?=.$)/, "0");
 }
 
 /* Sets a text only if it is another one, since most stay as they are from step to step. */
@@ -342,7 +342,7 @@ function courseOf(points, isDown) {
     });
   }
 
-  function length() { measure(); return lengths[lengths.length - 1]; }
+  function length() { measure(); return lengths.at(-1); }
 
   function at(far) {
     measure();

@@ -440,7 +440,7 @@ function setUp(root, moved) {
     formula.show(step, (i) => graph.nodes[i], step.formula || ownFormula(step.node),
       unit ? written(graph, formulas.get(step.node) || "") : "", unit ? unit.out : step.node);
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
-    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.result, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
+    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.result, apart(throws[0], graph.values[graph.root]).join(" → ")] : ["", ""]);
     levels(level, unit, step.node);
     put(hint, isNetwork() ? "click a neuron to open it" : canChange ? "drag a number with ◂ ▸: everything follows" : "");
     const beside = equate();
