@@ -5,7 +5,7 @@ const PIXELS = 480, LEVELS = 9; /* of the map: its sides, and how many steps fro
 
 /* Nudge a leaf by h: the result moves by gradient × h, as long as h is small. Its number can be changed
    here too, also of one that is not drawn. */
-function nudgeIn(around, graph, names, { setNumber, changeBy, spelled }) {
+function nudgeIn(around, graph, names, { setNumber, changeBy }) {
   const place = make("section", "", around), row = make("div", "gg-fields", place);
   make("h2", "", row, "Nudge");
   const leaf = leafIn(row, "leaf ", graph, names), which = () => Number(leaf.value);

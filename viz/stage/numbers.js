@@ -12,8 +12,7 @@ function short(x) { return shortIn(x, DIGITS); }
 
 function shortIn(x, digits) {
   if (x === null || x === undefined) { return "–"; }
-  if (isNaN(x)) { return "nan"; }
-  if (!isFinite(x)) { return x > 0 ? "inf" : "-inf"; }
+  if (!isFinite(x)) { return spelled(x); }
   if (Number.isInteger(x) && abs(x) < WHOLE) { return inDigits(x, 9); }
   const few = inDigits(x, max(AS_TYPED, digits)), all = inDigits(x, ALL_DIGITS, true);
   if (Number(few) === Number(inDigits(x, max(ROUNDING, digits))) && few.length <= all.length) { return few; }
@@ -84,6 +83,9 @@ function trimmed(text) { return text.includes(".") ? text.replace(/\.?0*$/, "") 
 function numberOf(stored) {
   return typeof stored === "string" ? Number(stored.replace("inf", "Infinity")) : stored;
 }
+
+/* A number in all its digits, as `typed` reads it. */
+function spelled(number) { return Object.is(number, -0) ? "-0" : String(number).replace("Infinity", "inf").replace("NaN", "nan"); }
 
 /* What a person types: a comma may be a point, and a long minus a short one, also that of an exponent;
    NaN if it is none, or where a comma may be that of thousands, as in 1,000. */

@@ -744,7 +744,7 @@ function setUp(root, moved) {
   var nudge; /* made below, used by `select` */
 
   function experimentsIn(place) {
-    nudge = nudgeIn(place, graph, leaves, { setNumber, changeBy, spelled });
+    nudge = nudgeIn(place, graph, leaves, { setNumber, changeBy });
     const showMap = mapIn(place, graph, leaves), showThrows = canThrow ? throwsIn(place) : () => undefined;
     if (selected !== null) { nudge.select(selected); }
     return () => {
@@ -802,8 +802,6 @@ function setUp(root, moved) {
       numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, spelled(number)])),
       rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? { ...camera.view(), ...(isAll && { all: true }) } : null };
   }
-
-  function spelled(number) { return Object.is(number, -0) ? "-0" : String(number).replace("Infinity", "inf").replace("NaN", "nan"); }
 
   /* The number of an address, written by `state` or by hand; null if it is none. */
   function spelt(text) {
