@@ -186,8 +186,8 @@ def short(number: float | None, digits: int | None = None) -> str:
 
     >>> short(100.25), short(12345.0), short(-1.4999999999999996), short(1e-7), short(None)
     ('100.25', '12345', '-1.5', '1e-07', '–')
-    >>> short(0.70710678), short(0.70710678, digits=6), short(10050.0625)
-    ('0.7071', '0.707107', '10050')
+    >>> short(0.70710678), short(0.70710678, digits=6), short(10050.0625), short(0.9999877)
+    ('0.7071', '0.707107', '10050', '0.99999')
     """
     if number is None:
         return MISSING
@@ -199,19 +199,25 @@ def short(number: float | None, digits: int | None = None) -> str:
     if float(typed) == float(unrounded) and len(typed) <= len(repr(number)):
         return typed
     before_point = len(str(int(abs(number)))) if abs(number) < 10**_AS_TYPED else 0
-    rounded = f"{number:.{max(digits, before_point)}g}"
+    count = max(digits, before_point)
+    while abs(float(rounded := f"{number:.{count}g}")) == 1.0:  # only what is one is shown as one
+        count += 1
     return rounded if len(rounded) <= len(repr(number)) else repr(number)
 
 
 def digits_of_row(
-    operands: Sequence[float], result: float, compute: Callable[..., float]
+    operands: Sequence[float],
+    result: float,
+    compute: Callable[..., float],
+    least: int | None = None,
 ) -> int | None:
     """In how many digits the operands of a row are shown, so that it can be checked by hand.
 
-    They are the fewest, from those that are usual on, with which what is shown gives the result
-    that is shown; None, for the usual ones, where the operands themselves do not give it.
+    They are the fewest, from `least` on, in which the result is shown, with which what is shown
+    gives the result that is shown; `least`, where the operands themselves do not give it. None
+    are the usual ones.
     """
-    shown = len(_NO_DIGIT.sub("", short(result)).lstrip("0"))
+    shown = len(_NO_DIGIT.sub("", short(result, least)).lstrip("0"))
     precision = max(digits_shown(), shown)
 
     def comes_out(numbers: Sequence[float]) -> bool:
@@ -222,10 +228,24 @@ def digits_of_row(
         return f"{found + 0.0:.{precision}g}" == f"{result + 0.0:.{precision}g}"
 
     if not comes_out(operands):
-        return None
-    possible = range(digits_shown(), ALL_DIGITS)
+        return least
+    possible = range(least or digits_shown(), ALL_DIGITS)
     found = (n for n in possible if comes_out([float(short(x, n)) for x in operands]))
     return next(found, ALL_DIGITS)
+
+
+def digits_apart(before: float, after: float) -> int | None:
+    """In how many digits two numbers are shown so that one sees which is the larger.
+
+    >>> digits = digits_apart(0.99584512, 0.99583801)
+    >>> short(0.99584512, digits), short(0.99583801, digits)
+    ('0.99585', '0.99584')
+    """
+
+    def order(x: float, y: float) -> float:
+        return float((x > y) - (x < y))
+
+    return digits_of_row((before, after), order(before, after), order)
 
 
 def columns(rows: Sequence[tuple[str, ...]], indent: str = "  ") -> str:

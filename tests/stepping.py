@@ -441,6 +441,14 @@ def batch() -> Backprop:
     return backprop(loss, learning_rate=0.1, parameters=net.parameters())
 
 
+def repeated() -> Backprop:
+    """A recurrence over 24 samples."""
+    h, w = Value(0.1, "h0"), Value(0.9, "w")
+    for i in range(24):
+        h = (w * h + Value(0.1 * i, f"x{i}")).tanh()
+    return backprop(h)
+
+
 def in_one() -> Backprop:
     """A compiled node with a loss after it."""
     w, b = Value(0.5, label="w"), Value(-1.0, label="b")

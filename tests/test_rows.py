@@ -158,12 +158,11 @@ def test_operands_that_do_not_give_the_result_are_shown_as_usual() -> None:
 
 def test_an_operand_that_rounding_moves_out_of_the_domain_is_shown_in_more_digits() -> None:
     def refusing(x: float) -> float:
-        if x >= 1.0:
+        if x >= 2.0:
             raise ValueError("outside")
         return x / 3
 
-    x = 0.999999
-    assert digits_of_row((x + 1e-7,), (x + 1e-7) / 3, refusing) == 6
+    assert digits_of_row((1.999991,), 1.999991 / 3, refusing) == 6
 
 
 def test_all_digits_are_no_more_than_it_takes_to_tell() -> None:

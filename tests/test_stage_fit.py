@@ -1,11 +1,13 @@
 """Numbers in the picture fit what they stand in, cover nothing, and say in full what was cut."""
 
+import re
 from typing import Any
 
+import pytest
 from browsing import Pages
-from stepping import batch, document, shared
+from stepping import batch, document, lecture, repeated, shared
 
-from glassgrad import MLP, Backprop, Value, backprop
+from glassgrad import MLP, Backprop, Layer, LayerNorm, Sequential, Value, backprop
 from glassgrad.engine.text import printing
 
 PICTURE = """root => {
@@ -45,6 +47,40 @@ PICTURE = """root => {
 }"""
 
 
+NEAREST = """root => {
+  const rect = part => part.getBoundingClientRect();
+  const all = q => [...root.querySelectorAll(q)].filter(part => rect(part).width);
+  const far = (pill, box) => {
+    const a = rect(pill), b = rect(box), x = (a.left + a.right) / 2, y = (a.top + a.bottom) / 2;
+    return Math.hypot(Math.max(b.left - x, 0, x - b.right), Math.max(b.top - y, 0, y - b.bottom));
+  };
+  const found = [];
+  let count = 0;
+  for (let i = 0; i < root.stage.count; i += 1) {
+    root.stage.go(i);
+    const { phase } = root.stage.step(), isBack = phase === "backward";
+    const boxes = all(`[data-role=${isBack ? "receiver" : "sender"}]`);
+    const pills = all(".gg-token:not(.gg-local)").slice(...(isBack ? [1] : [0, -1]));
+    if (pills.length !== boxes.length) { continue; }
+    const numbers = boxes.map(box => Number((box.querySelector(".gg-value") ?? box).textContent));
+    const taken = new Set();
+    for (const pill of pills) {
+      const number = Number(pill.textContent);
+      const nearest = boxes.reduce((a, b) => far(pill, b) < far(pill, a) ? b : a);
+      const isOwn = Math.abs(numbers[boxes.indexOf(nearest)] - number)
+        <= 0.006 * Math.abs(number);
+      count += boxes.length > 1;
+      if (taken.has(nearest) || !isBack && !isOwn) {
+        found.push(`step ${i + 1}: ${pill.textContent}`);
+      }
+      taken.add(nearest);
+    }
+  }
+  return [count, found];
+}"""
+"""How many pills of operands stand beside others, and those whose nearest box is not their own."""
+
+
 def large_numbers() -> Backprop:
     g, k, e = Value(1234567.5, "g"), Value(-2.00001e-150, "k"), Value(1e-9, "e")
     y = (g * k + g * g) * e * -1234567.891
@@ -56,6 +92,23 @@ def test_numbers_fit_and_hide_no_arrow(new_page: Pages) -> None:
     for size in ({"width": 1280, "height": 720}, {"width": 360, "height": 640}):
         one = document(new_page, large_numbers(), viewport=size, reduced_motion="reduce")
         assert one.root.evaluate(PICTURE) == []
+
+
+def normalised() -> Backprop:
+    model = Sequential(Layer(2, 3, seed=1), LayerNorm(3), Layer(3, 1, seed=2))
+    return backprop((model([1.0, 2.0]) - 1.0) ** 2)
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (700, 600), (390, 844)])
+def test_each_pill_is_nearest_to_its_own_operand(size: tuple[int, int], new_page: Pages) -> None:
+    viewport = dict(zip(("width", "height"), size))
+    for build in (lecture, batch, repeated, normalised):
+        one = document(new_page, build(), viewport=viewport, reduced_motion="reduce")
+        if build is batch:
+            one.click("unit")
+        count, found = one.root.evaluate(NEAREST)
+        assert count > 4
+        assert found == []
 
 
 def test_a_number_that_is_cut_is_whole_in_the_title(new_page: Pages) -> None:
@@ -79,6 +132,41 @@ def test_a_wrong_gradient_stands_beside_the_right_one(new_page: Pages) -> None:
     one.root.get_by_role("button", name="inner nodes never zeroed").click()
     assert one.root.evaluate(PICTURE) == []
     assert any(one.root.locator(".gg-wrong-gradient").all_text_contents())
+
+
+def test_powers_of_ten_have_two_digits_in_narrow_places_too(new_page: Pages) -> None:
+    one = document(new_page, repeated(), reduced_motion="reduce")
+    one.press("m")
+    one.root.get_by_role("button", name="inner nodes never zeroed").click()
+    one.stage("open", "scalars")
+    one.go(one.stage("count"))
+    shown = one.root.locator(".gg-gradient, .gg-wrong-gradient").all_text_contents()
+    powers = [power for text in shown for power in re.findall("e(.*)", text)]
+    assert powers
+    assert all(re.fullmatch(r"[-+]\d\d", power) for power in powers)
+
+
+def test_only_what_is_one_is_shown_as_one(new_page: Pages) -> None:
+    """A saturated tanh is not quite -1, as its slope tells, neither in a disc nor in a box."""
+    net = MLP(3, [4, 4, 1], seed=1)
+    one = document(new_page, backprop((net([2.0, 3.0, -1.0]) - 1.0) ** 2), reduced_motion="reduce")
+    one.go(one.stage("count"))
+    discs = one.root.locator(".gg-disc .gg-value").all_text_contents()
+    assert "-0.9999" in discs
+    assert discs.count("-1") == 1, "the input"
+    x = Value(6.0, "x")
+    one = document(new_page, backprop(x.tanh()), reduced_motion="reduce")
+    assert one.root.locator(".gg-value").all_text_contents() == ["6", "0.99999"]
+    assert one.root.locator(".gg-token").all_text_contents() == ["6", "0.99999"]
+
+
+def test_the_field_of_a_nudge_shows_the_whole_number(new_page: Pages) -> None:
+    for size in ({"width": 1280, "height": 800}, {"width": 360, "height": 640}):
+        one = document(new_page, batch(), viewport=size)
+        one.press("e")
+        field = one.root.get_by_label("Its number")
+        assert len(field.input_value()) > 15
+        assert field.evaluate("part => part.scrollWidth <= part.clientWidth")
 
 
 IN_DISCS = """root => {

@@ -6,6 +6,7 @@ Python's are of the same graph built anew with the numbers that the page has now
 import json
 import math
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,44 @@ def test_every_step_says_the_changed_numbers(new_page: Pages) -> None:
             assert shown == expected(one.steps, i + 1)
             if says["phase"] == "backward":
                 assert is_near(says["contribution"], says["upstream"] * says["local"])
+
+
+def test_what_was_and_what_is_are_shown_apart(new_page: Pages) -> None:
+    """An update that moves little is no "6.881 − 0.1 × 0.0017 = 6.881"."""
+    steps = lecture()
+    one = document(new_page, steps, reduced_motion="reduce")
+    one.stage("set", "x1", 1.0)
+    right = one.steps = rebuilt(steps, {"x1": 1.0}, is_named=False)
+    one.go(len(steps))
+    assert one.shown() == expected(right, len(steps))
+    said = one.shown()["says"]
+    assert re.findall(r"to (\S+) − .* = (\S+)\. ", said) == [("6.8814", "6.8812")]
+    ((before, after),) = re.findall(r"o goes from (\S+) to (\S+)\.", said)
+    assert float(before) == pytest.approx(right.diagram[right.root].data, abs=1e-5)
+    assert float(after) < float(before)
+    one.press("n")
+    one.root.locator(".gg-throws p").wait_for()
+    said = one.root.locator(".gg-throws p").inner_text()
+    assert said == f"o after 1 throw: {before} → {after}."
+    assert one.root.locator(".gg-outcome").inner_text().split() == ["o", before, "→", after]
+    assert one.root.locator(".gg-throws .gg-tick").all_text_contents() == [before, after]
+
+
+def test_a_sum_that_hardly_grows_is_shown_to_grow(new_page: Pages) -> None:
+    x = Value(2.0, "x")
+    y = x * 1e-6 + x * 0.3814876
+    y.label = "y"
+    one = document(new_page, backprop(y), reduced_motion="reduce")
+    says = [expected(one.steps, i + 1)["says"] for i in range(len(one.steps))]
+    assert [shown["says"] for shown in one.shown_after(*range(len(says)))] == says
+    (grown,) = [
+        said.split("becomes ")[1]
+        for said in says
+        if " = 0.38" in said and "becomes 0 +" not in said
+    ]
+    before, added, total = map(float, re.findall(r"[\d.e-]+\d", grown)[:3])
+    assert before != total
+    assert before + added == pytest.approx(total, abs=1e-7)
 
 
 def log_plus_2() -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, batch, document, with_loss
+from stepping import Stepper, batch, document, repeated, with_loss
 
 from glassgrad import Backprop, Value, backprop
 
@@ -18,13 +18,6 @@ def neuron() -> Backprop:
     o = (x1 * w1 + x2 * w2 + b).tanh()
     o.label = "o"
     return backprop(o, learning_rate=0.1, parameters=[w1, w2, b])
-
-
-def repeated() -> Backprop:
-    h, w = Value(0.1, "h0"), Value(0.9, "w")
-    for i in range(24):
-        h = (w * h + Value(0.1 * i, f"x{i}")).tanh()
-    return backprop(h)
 
 
 def opened(new_page: Pages, steps: Backprop, size: dict[str, int], **look: Any) -> Stepper:

@@ -21,6 +21,7 @@ from glassgrad.engine.text import (
     columns,
     counted,
     describe,
+    digits_apart,
     named,
     plain,
     printing,
@@ -251,8 +252,10 @@ def report(steps: Steps) -> str:
     if steps.learning_rate is not None:
         way = "with" if steps.learning_rate < 0.0 else "against"
         moved = _table(f"Update: each parameter moves {way} its gradient", rows["update"])
-        new = short(steps.new_loss)
-        parts.append(f"{moved}\n  {root.name}: {short(root.data)} before, {new} after")
+        new = steps.new_loss
+        digits = None if new is None else digits_apart(root.data, new)
+        ends = f"{short(root.data, digits)} before, {short(new, digits)} after"
+        parts.append(f"{moved}\n  {root.name}: {ends}")
     parts += [not_finite(steps), steps.diagram.outdated_note()]
     return "\n\n".join(part for part in parts if part)
 

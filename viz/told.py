@@ -17,7 +17,7 @@ from typing import NamedTuple
 from glassgrad.engine import Formula, contribution, derivative_formula
 from glassgrad.engine.compile.result import Total
 from glassgrad.engine.printers import number_text
-from glassgrad.engine.text import ALL_DIGITS, counted, digits_of_row, short
+from glassgrad.engine.text import ALL_DIGITS, counted, digits_apart, digits_of_row, short
 from glassgrad.viz.compiled import MOST_LISTED, NAMED_FIRST, call, is_compiled, name_of, title_of
 from glassgrad.viz.diagram import LONGEST_KEPT, Node, symbol
 from glassgrad.viz.formulas import brackets_first
@@ -198,9 +198,10 @@ def _updated(steps: Steps, step: Step) -> Told:
     name, root = steps.diagram[step.node].name, steps.diagram[steps.root].name
     sign, way, direction = ("−", 1.0, "against") if rate >= 0.0 else ("+", -1.0, "with")
     size = abs(rate)
-    digits = digits_of_row((old, size, gradient), new, lambda x, r, g: x - way * r * g)
+    least = digits_apart(old, new)
+    digits = digits_of_row((old, size, gradient), new, lambda x, r, g: x - way * r * g, least)
     before = Number(("x", step.node), old, digits)
-    answer = Number(("m", step.node), new)
+    answer = Number(("m", step.node), new, least)
     slope = Number(("z", step.node), gradient, digits)
     product = Text(Number(("r", step.node), size, digits), " × ", slope)
     numbers = Text(before, f" {sign} ", product)
@@ -210,8 +211,10 @@ def _updated(steps: Steps, step: Step) -> Told:
     ]]  # fmt: skip
     outcome = NOTHING
     if step.index == len(steps) - 1:
-        result = Number(("v", steps.root), steps.diagram[steps.root].data)
-        new_result = Number(("L",), steps.new_loss)
+        value, new_value = steps.diagram[steps.root].data, steps.new_loss
+        apart = None if new_value is None else digits_apart(value, new_value)
+        result = Number(("x", steps.root), value, apart)
+        new_result = Number(("L",), new_value, apart)
         outcome = _outcome(steps, root, result, new_result)
         after = Term(f"{root} after all updates", Text(new_result), True)
         equations.append([Term(f"{root} before", Text(result)), "→", after])
@@ -257,10 +260,11 @@ class _Edge:
         self.answer = Number(("c", *place), contributed)
         # The first contribution keeps its sign of zero in the gradient, not in a sum.
         total = before + contributed
-        digits = digits_of_row((before, contributed), total, add)
+        least = digits_apart(before, total)
+        digits = digits_of_row((before, contributed), total, add, least)
         self.before = Number(("b", *place), before, digits)
         self.added = Number(("s", *place), contributed, digits)
-        self.after = Number(("a", *place), total)
+        self.after = Number(("a", *place), total, least)
         self.result = Text(self.before, " + ", self.added, " = ", self.after)
         received = Number(("n", *place), step.received)
         self.uses = Text(received, " of ", Number(("w", step.receiver), step.uses))

@@ -5,7 +5,7 @@ const PIXELS = 480, LEVELS = 9; /* of the map: its sides, and how many steps fro
 
 /* Nudge a leaf by h: the result moves by gradient × h, as long as h is small. Its number can be changed
    here too, also of one that is not drawn. */
-function nudgeIn(around, graph, names, { setNumber, changeBy, spelled }) {
+function nudgeIn(around, graph, names, { setNumber, changeBy }) {
   const place = make("section", "", around), row = make("div", "gg-fields", place);
   make("h2", "", row, "Nudge");
   const leaf = leafIn(row, "leaf ", graph, names), which = () => Number(leaf.value);
@@ -66,15 +66,15 @@ function plotIn(place) {
   const height = 74, margin = 10, plot = drawn("svg", { viewBox: `0 0 320 ${height}`, "class": "gg-plot", role: "img" }, place);
   return (label, xs, ys, points, line = []) => {
     const finite = ys.concat(line).filter(isFinite), low = min(...finite), high = max(...finite), isFlat = !(high > low);
-    const [left] = xs, width = xs[xs.length - 1] - left, by = isFinite(high - low) ? 1 : 0.5; /* the largest numbers are too far apart for a float */
+    const [left] = xs, width = xs.at(-1) - left, by = isFinite(high - low) ? 1 : 0.5; /* the largest numbers are too far apart for a float */
     const share = (y) => (isFlat ? 0.5 : (by * y - by * low) / (by * high - by * low));
-    const start = 14 + (isFlat ? 0 : 6 * max(short(low).length, short(high).length));
+    const ends = isFlat ? [] : apart(high, low), start = 14 + 6 * max(0, ...ends.map((end) => end.length));
     const spot = (x, y) => [tenth(start + (320 - start - margin) * (width ? (x - left) / width : 0.5)),
       tenth(height - margin - (height - 2 * margin) * share(y))];
     clear(plot);
     plot.style.display = width ? "" : "none";
     set(plot, "aria-label", label);
-    if (!isFlat) { [[high, 12], [low, height - 3]].forEach(([number, y]) => drawn("text", { x: 4, y, "class": "gg-tick" }, plot, short(number))); }
+    ends.forEach((end, k) => drawn("text", { x: 4, y: k ? height - 3 : 12, "class": "gg-tick" }, plot, end));
     if (line.length) { drawn("path", { d: path(xs, line, spot), "class": "gg-tangent" }, plot); }
     drawn("path", { d: path(xs, ys, spot), "class": "gg-curve" }, plot);
     points.forEach(([x, y], k) => {
@@ -92,9 +92,9 @@ function throwsIn(around) {
   const said = make("p", "", place);
   const plot = plotIn(place);
   return (results, name) => {
-    const last = results[results.length - 1];
+    const last = results.at(-1);
     put(said, results.length < 2 ? "Throw again: an update, then forward with the new numbers." :
-      `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${short(results[0])} → ${short(last)}.` +
+      `${name} after ${results.length - 1} ${results.length > 2 ? "throws" : "throw"}: ${apart(results[0], last).join(" → ")}.` +
       (isFinite(last) ? "" : " It has exploded: start again with a smaller learning rate."));
     tell(around, "gg-thrown", results.length > 1); /* then they stand first */
     plot(`${name} over the throws`, results.map((_, k) => k), results, results.length > 80 ? [] : results.map((y, k) => [k, y]));
@@ -163,7 +163,7 @@ function mapIn(around, graph, names) {
     paint.beginPath();
     places.forEach((place) => paint.lineTo(...place));
     paint.stroke();
-    disc(places[places.length - 1], 8);
+    disc(places.at(-1), 8);
     paint.fill();
     if (places.length > 1) { disc(places[0], 12); paint.stroke(); }
     const [x, y] = [across, up].map((each) => each.selectedOptions[0].text.split(", ").pop()); /* "w3" of "layer 3, neuron 1, w3", which stands above */

@@ -12,25 +12,33 @@ function short(x) { return shortIn(x, DIGITS); }
 
 function shortIn(x, digits) {
   if (x === null || x === undefined) { return "–"; }
-  if (isNaN(x)) { return "nan"; }
-  if (!isFinite(x)) { return x > 0 ? "inf" : "-inf"; }
+  if (!isFinite(x)) { return spelled(x); }
   if (Number.isInteger(x) && abs(x) < WHOLE) { return inDigits(x, 9); }
   const few = inDigits(x, max(AS_TYPED, digits)), all = inDigits(x, ALL_DIGITS, true);
   if (Number(few) === Number(inDigits(x, max(ROUNDING, digits))) && few.length <= all.length) { return few; }
   const whole = abs(x) < 10 ** AS_TYPED ? String(Math.trunc(abs(x))).length : 0;
-  const near = inDigits(x, max(digits, whole));
+  let near, count = max(digits, whole);
+  do { near = inDigits(x, count); count += 1; } while (abs(near) === 1); /* only what is one is shown as one */
   return near.length <= all.length ? near : all;
 }
 
 /* In how many digits the operands of a row are shown so that it comes out, as in engine/text.py. */
-function digitsOfRow(operands, result, compute) {
-  const precision = max(DIGITS, short(result).replace(/e.*|\D/g, "").replace(/^0+/, "").length);
+function digitsOfRow(operands, result, compute, least = DIGITS) {
+  const precision = max(DIGITS, shortIn(result, least).replace(/e.*|\D/g, "").replace(/^0+/, "").length);
   const at = (x) => (isFinite(x) ? inDigits(x + 0, precision) : String(x)), wanted = at(result);
-  if (at(compute(...operands)) !== wanted) { return DIGITS; }
-  let digits = DIGITS;
+  if (at(compute(...operands)) !== wanted) { return least; }
+  let digits = least;
   while (digits < ALL_DIGITS && at(compute(...operands.map((x) => numberOf(shortIn(x, digits))))) !== wanted) { digits += 1; }
   return digits;
 }
+
+/* In how many digits two numbers are shown so that one sees which is the larger, as in engine/text.py. */
+function digitsApart(before, after) {
+  const order = (x, y) => Math.sign(x - y);
+  return digitsOfRow([before, after], order(before, after), order);
+}
+
+function apart(...both) { return both.map((x) => shortIn(x, digitsApart(...both))); }
 
 /* Python's "%.{count}g", where a tie goes to the even digit; or its repr, in the fewest digits that tell. */
 function inDigits(x, count, isRepr = false) {
@@ -61,7 +69,10 @@ function rounded(x, count) {
 }
 
 /* The same in three digits, where there is little room. */
-function brief(x) { return isFinite(x) && x !== 0 ? short(Number(x.toPrecision(3))) : short(x); }
+function brief(x) {
+  const near = x && Number(x.toPrecision(3));
+  return short(abs(near) === 1 ? x : near);
+}
 
 /* A plain number as it is in the code, unless it has as many digits as a measured one. */
 function plain(x) { return isFinite(x) && x !== 0 && String(x).length <= 8 ? String(x) : short(x); }
@@ -72,6 +83,9 @@ function trimmed(text) { return text.includes(".") ? text.replace(/\.?0*$/, "") 
 function numberOf(stored) {
   return typeof stored === "string" ? Number(stored.replace("inf", "Infinity")) : stored;
 }
+
+/* A number in all its digits, as `typed` reads it. */
+function spelled(number) { return Object.is(number, -0) ? "-0" : String(number).replace("Infinity", "inf").replace("NaN", "nan"); }
 
 /* What a person types: a comma may be a point, and a long minus a short one, also that of an exponent;
    NaN if it is none, or where a comma may be that of thousands, as in 1,000. */
@@ -132,7 +146,6 @@ function graphIn(data, operations) {
   }
 
   function compute() {
-    graph.digits = new Map(); /* of the rows that were shown */
     if (given.size) { computeAll(); } else {
       graph.values = stored.slice();
       graph.locals = nodes.map((node) => node.l.map(numberOf));
@@ -203,17 +216,17 @@ function contribution(node, upstream, local) {
 
 /* The number that a text refers to; see `told.py`. */
 function referred(graph, [kind, node, operand]) {
-  const edge = graph.sent[node] && graph.sent[node][operand];
+  const edge = graph.sent[node]?.[operand];
   switch (kind) {
     case "v": case "x": return graph.values[node];
     case "o": return graph.values[operand];
     case "u": case "g": return graph.gradients[node];
     case "l": return graph.locals[node][operand];
-    case "c": case "s": return edge && edge.sent;
-    case "b": return edge && edge.before;
-    case "a": return edge && edge.after;
+    case "c": case "s": return edge?.sent;
+    case "b": return edge?.before;
+    case "a": return edge?.after;
     case "z": return graph.gradients[node] ?? 0;
-    case "n": return edge && edge.received;
+    case "n": return edge?.received;
     case "w": return graph.uses[node];
     case "r": return abs(graph.rate);
     case "m": return graph.moved.get(node);
@@ -223,30 +236,28 @@ function referred(graph, [kind, node, operand]) {
 
 /* In how many digits it is shown: where it is an operand, as many as its row takes to come out. */
 function digitsOf(graph, [kind, node, operand]) {
-  const { nodes, values } = graph;
+  const { nodes, values, gradients, moved, rate } = graph, value = values[node];
   if (kind === "o") {
-    if (isExact(operand)) { return ALL_DIGITS; }
-    return ofRow("o" + node, nodes[node].p.map((i) => values[i]), values[node], (...shown) =>
-      operations[nodes[node].o](...shown.map((x, k) => (isExact(nodes[node].p[k]) ? values[nodes[node].p[k]] : x)))[0]);
+    const { p, o } = nodes[node];
+    return isExact(operand) ? ALL_DIGITS : digitsOfRow(p.map((i) => values[i]), value, (...shown) =>
+      operations[o](...shown.map((x, k) => (isExact(p[k]) ? values[p[k]] : x)))[0]);
   }
-  if ("xzr".includes(kind)) {
-    return ofRow("m" + node, [values[node], abs(graph.rate), graph.gradients[node] ?? 0], graph.moved.get(node),
-      (x, r, g) => x - Math.sign(graph.rate) * r * g);
+  if ("xzrmL".includes(kind)) {
+    if (!moved.has(node)) { return digitsApart(values[graph.root], graph.after); }
+    const least = digitsApart(value, moved.get(node));
+    return kind === "m" ? least : digitsOfRow([value, abs(rate), gradients[node] ?? 0], moved.get(node),
+      (x, r, g) => x - Math.sign(rate) * r * g, least);
   }
-  const edge = graph.sent[node] && graph.sent[node][operand];
-  if (!edge) { return DIGITS; }
+  const edge = graph.sent[node][operand];
+  if (!edge || kind === "c") { return DIGITS; }
   if ("ul".includes(kind)) {
-    return ofRow(["c", node, operand].join(), [graph.gradients[node], graph.locals[node][operand]], edge.sent, (u, l) => contribution(nodes[node], u, l));
+    return digitsOfRow([gradients[node], graph.locals[node][operand]], edge.sent, (u, l) => contribution(nodes[node], u, l));
   }
-  return "bs".includes(kind) ? ofRow(["a", node, operand].join(), [edge.before, edge.sent], edge.after, (b, s) => b + s) : DIGITS;
+  const least = digitsApart(edge.before, edge.after);
+  return kind === "a" ? least : digitsOfRow([edge.before, edge.sent], edge.after, added, least);
 
   /* A plain number is shown as it is in the code, whatever the row. */
   function isExact(i) { return nodes[i].k === "constant" && String(values[i]).length <= 8; }
-
-  function ofRow(key, ...row) {
-    if (!graph.digits.has(key)) { graph.digits.set(key, digitsOfRow(...row)); }
-    return graph.digits.get(key);
-  }
 }
 
 /* What a node is called: of a neuron's, with the neuron. */
@@ -272,7 +283,7 @@ function written(graph, text, step) {
 
   function shown(piece) {
     const number = shortIn(referred(graph, piece), graph.isLive ? digitsOf(graph, piece) : DIGITS);
-    return piece[piece.length - 1] === "()" ? bracketed(number) : number;
+    return piece.at(-1) === "()" ? bracketed(number) : number;
   }
 }
 

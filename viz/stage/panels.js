@@ -264,7 +264,7 @@ function timelineIn(place, go, first, all) {
     clear(ticks);
     parts = [];
     shown.forEach((step, i) => {
-      let part = parts[parts.length - 1];
+      let part = parts.at(-1);
       if (!part || part.phase !== step.phase) {
         part = { phase: step.phase, start: i, length: 0, ticks: [] };
         parts.push(part);
@@ -458,7 +458,7 @@ function longTableIn(place, headings, { textsOf, mark, begin = () => undefined }
   function isOpen() { return count > 0 && !place.hidden; }
 
   function measure() {
-    height = rows.length ? rectOf(rows[rows.length - 1]).height : 0; /* the first has half a border less */
+    height = rows.length ? rectOf(rows.at(-1)).height : 0; /* the first has half a border less */
     most = 2 * AROUND + (height ? Math.ceil(scroller.clientHeight / height) : 0);
   }
 

@@ -5,7 +5,7 @@ const SMALLEST = 0.72; /* so much smaller may the name in a box be */
 const SMALLEST_NUMBER = 0.8;
 let pen = null;
 const LEAST_ROOM = 40; /* of a line that carries a pill so much is seen, or it stands beside the line */
-const NEAR = 0.3; /* of a line that comes from aside a pill rests nearer to the operand, away from the others */
+const NEAR = 0.3, NEAREST = 60; /* of a line that comes from aside a pill rests near its operand, away from the others */
 const MOST_PILLS = 6; /* on the edges of one step: of more nobody reads the numbers, which stand in the boxes too */
 const HANDLES = 32; /* the room of the arrows beside the name of a leaf */
 const FAR = 0.3; /* below this scale a large graph is an outline: its texts would be specks */
@@ -86,15 +86,15 @@ function putNumber(line, text, number, room, size, after = "") {
   if (line.textNow === all) { return; }
   const width = (each) => (each.length * size < room ? 0 : widthOfName(each + after, size));
   const fits = (each) => SMALLEST_NUMBER * width(each) <= room;
-  const shown = fits(text) || !isFinite(number) ? text : fewerDigits(number, text, fits);
+  const shown = fits(text) || !isFinite(number) ? text : fewerDigits(number, fits);
   line.textNow = all;
   line.textContent = shown + after;
   line.style.fontSize = width(shown) > room ? tenth(size * max(SMALLEST_NUMBER, room / width(shown))) + "px" : "";
 }
 
-function fewerDigits(number, text, fits) {
-  const all = [5, 4, 3, 2, 1].flatMap((digits) => [String(Number(number.toPrecision(digits))), number.toExponential(digits - 1).replace("e+", "e")]);
-  return all.find(fits) || text;
+/* At worst in one digit and a power of ten, which has two, as in short(). */
+function fewerDigits(number, fits) {
+  return [5, 4, 3, 2, 1].map((digits) => inDigits(number, digits)).find(fits) || number.toExponential(0).replace(/(?<=e.)(?=.$)/, "0");
 }
 
 /* Sets a text only if it is another one, since most stay as they are from step to step. */
@@ -342,7 +342,7 @@ function courseOf(points, isDown) {
     });
   }
 
-  function length() { measure(); return lengths[lengths.length - 1]; }
+  function length() { measure(); return lengths.at(-1); }
 
   function at(far) {
     measure();
@@ -456,7 +456,8 @@ function flowIn(place, layout) {
       const { x, y } = course.at(length * (isBack ? 1 - share : share));
       token.put([x, y + off]);
     };
-    const middle = layout.isDown && course.at(0).x !== course.at(length).x ? NEAR : 0.5, { x, y } = course.at(length * middle);
+    const key = layout.isDown ? "x" : "y", isAside = course.at(0)[key] !== course.at(length)[key];
+    const { x, y } = course.at(isAside ? min(NEAR * length, NEAREST) : length / 2);
     const place = free([x, y + off], token.width, side, course);
     token.rest = () => token.put(place);
     token.rest();

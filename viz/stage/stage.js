@@ -442,7 +442,7 @@ function setUp(root, moved) {
     formula.show(step, (i) => graph.nodes[i], step.formula || ownFormula(step.node),
       unit ? written(graph, formulas.get(step.node) || "") : "", unit ? unit.out : step.node);
     const throwsSoFar = throws.length > 1 ? `throw ${throws.length - 1} · ` : "";
-    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.result, `${short(throws[0])} → ${short(graph.values[graph.root])}`] : ["", ""]);
+    timeline(steps, now, isNetwork() || unit, throwsSoFar, throwsSoFar && !isPredicting ? [graph.result, apart(throws[0], graph.values[graph.root]).join(" → ")] : ["", ""]);
     levels(level, unit, step.node);
     put(hint, isNetwork() ? "click a neuron to open it" : canChange ? "drag a number with ◂ ▸: everything follows" : "");
     const beside = equate();
@@ -746,7 +746,7 @@ function setUp(root, moved) {
   var nudge; /* made below, used by `select` */
 
   function experimentsIn(place) {
-    nudge = nudgeIn(place, graph, leaves, { setNumber, changeBy, spelled });
+    nudge = nudgeIn(place, graph, leaves, { setNumber, changeBy });
     const showMap = mapIn(place, graph, leaves), showThrows = canThrow ? throwsIn(place) : () => undefined;
     if (selected !== null) { nudge.select(selected); }
     return () => {
@@ -804,8 +804,6 @@ function setUp(root, moved) {
       numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, spelled(number)])),
       rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? { ...camera.view(), ...(isAll && { all: true }) } : null };
   }
-
-  function spelled(number) { return Object.is(number, -0) ? "-0" : String(number).replace("Infinity", "inf").replace("NaN", "nan"); }
 
   /* The number of an address, written by `state` or by hand; null if it is none. */
   function spelt(text) {
