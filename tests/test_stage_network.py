@@ -558,6 +558,9 @@ def test_a_node_is_called_by_its_formula_where_all_of_it_has_a_name(new_page: Pa
 
 # A network on several samples.
 
+WRONG = """root => Object.fromEntries(Array.from(root.querySelectorAll(".gg-disc"),
+  disc => [disc.dataset.n, disc.querySelector(".gg-wrong-gradient").textContent]))"""
+
 DISCS = """root => Object.fromEntries([...root.querySelectorAll(".gg-disc")].map(disc =>
   [disc.dataset.n, [".gg-value", ".gg-gradient"].map(part => disc.querySelector(part).textContent)]
 ))"""
@@ -725,6 +728,28 @@ def test_what_bends_the_sums_is_told_with_its_numbers(new_page: Pages) -> None:
     assert "times the slopes (0, 0, 2) gives" in one.shown()["says"]
     one.stage("open", "layer 1, neuron 3")
     assert one.root.locator(".gg-own").inner_text().endswith(") × 2")
+
+
+def test_a_wrong_engine_stands_beside_the_right_one_in_the_discs(new_page: Pages) -> None:
+    """Where it differs, once its layer has come; the table shows the rows of that layer."""
+    steps = batch()
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    one.press("m")
+    layers, found = steps.network.samples[0][::-1], 0
+    for mistake in steps.mistakes():
+        one.root.get_by_role("button", name=mistake.name, exact=True).click()
+        for at, layer in enumerate(layers):
+            one.stage("go", 5 + at)
+            shown = one.root.evaluate(WRONG)
+            for unit, has_come in ((unit, k <= at) for k in range(3) for unit in layers[k]):
+                is_off = has_come and unit.total in mistake.wrong
+                wrong = on_disc(mistake.gradients[unit.total])
+                assert shown[str(unit.out)] == (f"≠{wrong}" if is_off else "")
+                found += is_off
+            row = one.root.locator(".gg-drawer-mistakes tbody tr.gg-now td:first-child")
+            assert row.inner_text() == layer[0].name
+    assert found
 
 
 def test_the_chooser_of_samples_keeps_the_keys(new_page: Pages) -> None:

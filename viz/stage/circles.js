@@ -66,7 +66,7 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
     const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
     drawn("rect", { "class": "gg-outline", width: 2 * DISC, height: 2 * DISC, rx: DISC }, group);
     const text = (y, name) => drawn("text", { "class": name, x: DISC, y, "text-anchor": "middle" }, group);
-    const made = { group, unit, column, value: text(DISC, "gg-value"), gradient: text(DISC + 18, "gg-gradient"), old: text(DISC - 17, "gg-old"),
+    const made = { group, unit, column, value: text(DISC, "gg-value"), gradient: text(DISC + 18, "gg-gradient"), wrong: text(DISC + 18, "gg-wrong-gradient"), old: text(DISC - 17, "gg-old"),
       title: drawn("title", {}, group), x: cx, y: cy, box: { x: cx - DISC, y: cy - DISC, width: 2 * DISC, height: 2 * DISC } };
     put(made.title, nameOf(graph, network, unit.out));
     if (unit.members) {
@@ -105,7 +105,8 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
     lines.push({ group, course, path: drawn("path", { d: course.d }, group), title: leaf === null ? null : drawn("title", {}, group), leaf, at, to });
   }
 
-  function show(step, now, all, isAsked) {
+  /* Below the right gradients those of a wrong engine, `beside`, where they differ. */
+  function show(step, now, all, isAsked, beside) {
     const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
     const isSeeded = seen.some((each) => each.phase === "seed");
     /* What a moved number leads to is of before: a layer that moved, and all after it. */
@@ -119,8 +120,10 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
       fit(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
       tell(disc.group, "gg-stale", isOld);
       put(disc.old, isOld ? "(old)" : "");
-      fit(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
-        isSent ? brief(graph.gradients[isLoss || !has("backward", at) ? i : disc.unit.sum]) : "–");
+      const sent = isLoss || !has("backward", at) ? i : disc.unit.sum, isWrong = beside && isSent && beside[sent].isOff;
+      fit(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" : isSent ? brief(graph.gradients[sent]) : "–");
+      fit(disc.wrong, isWrong ? `≠${brief(beside[sent].wrong)}` : "");
+      tell(disc.group, "gg-apart", isWrong);
       tell(disc.group, "role", role);
       disc.adjusted?.();
     });

@@ -586,7 +586,7 @@ const WHY = [ /* of WRONG_ENGINES, in their order */
 
 /* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
 function mistakesIn(place, choose) {
-  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the boxes, step for step.");
+  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones.");
   const choices = make("div", "gg-choices"), why = make("p", "gg-why", place);
   place.parentNode.before(choices); /* there they stay while the table scrolls */
   set(choices, "role", "group");
