@@ -1,14 +1,16 @@
 """The network on the stage tells only what is so: what moves, and every bias of a sum."""
 
+import math
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
 from stepping import Stepper, as_formula, batch, document, lecture, resting
 
-from glassgrad import MLP, Backprop, Dropout, Layer, Module, Sequential, Value, backprop
+from glassgrad import MLP, Backprop, Dropout, Layer, Module, Sequential, Value, backprop, exp
 from glassgrad.engine.text import short
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.told import tell
@@ -750,6 +752,65 @@ def test_a_wrong_engine_stands_beside_the_right_one_in_the_discs(new_page: Pages
             row = one.root.locator(".gg-drawer-mistakes tbody tr.gg-now td:first-child")
             assert row.inner_text() == layer[0].name
     assert found
+
+
+def _by_hand(text: str) -> str:
+    """What comes of a row's numbers as they are shown, in four digits."""
+    for sign, typed in {"·": "*", "−": "-", "²": "**2"}.items():
+        text = text.replace(sign, typed)
+    return short(float(f"{eval(text, {'exp': math.exp}):.4g}"))
+
+
+@pytest.mark.parametrize(
+    ("loss", "in_numbers"),
+    [
+        (lambda y: (y - 1.0) ** 2, r"\(\S+ − 1\)²"),
+        (lambda y: (y - 1.0) ** 2 / 4.0, r"\(\S+ − 1\)² / 4"),
+        (lambda y: 0.5 * exp(3.0 - y) + 2.0, r"0\.5 · exp\(3 − \S+\) \+ 2"),
+    ],
+)
+def test_the_gradient_of_the_output_is_the_product_of_what_leads_to_it(
+    new_page: Pages, loss: Callable[[Value], Value], in_numbers: str
+) -> None:
+    """So is the result what the outputs make of it: as shown, and with new weights too."""
+    model = MLP(2, [3, 1], seed=1)
+
+    def steps() -> Backprop:
+        result = loss(model([1.0, -2.0]))
+        result.label = "L"
+        return backprop(result, learning_rate=0.05, parameters=model.parameters())
+
+    first = steps()
+    one = document(new_page, first, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    for weight in (None, 0.25, -1.5):
+        if weight is not None:
+            leaf = model.layers[1].neurons[0].w[0]
+            one.stage("set", first.diagram[first.diagram.values[leaf]].name, weight)
+            leaf.data = weight
+        now = steps()
+        upstream = now.gradients[now.network.samples[0][1][0].out]
+        one.stage("go", 2)
+        shown = re.search(r"L in numbers(.*?)=value of L(.*)", one.shown()["equations"][0])
+        assert re.fullmatch(in_numbers, shown[1])
+        assert _by_hand(shown[1]) == shown[2] == short(now.diagram[now.root].data)
+        one.stage("go", 4)
+        local = re.search(r"L1×local ∂L/∂output(.*) = (.*?)×local", one.shown()["equations"][0])
+        assert _by_hand(local[1]) == local[2] == short(upstream)
+        assert f"the gradient of its outputs, 1 × {local[1]} = {local[2]}, " in one.shown()["says"]
+
+
+def test_where_several_paths_lead_to_the_outputs_it_is_said(new_page: Pages) -> None:
+    model = MLP(2, [3, 2], seed=1)
+    for loss, is_said in (
+        (lambda a, b: a * b + a, True),
+        (lambda a, b: a**2 + b**2, False),
+    ):
+        steps = backprop(loss(*model([1.0, -2.0])))
+        one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+        one.stage("open", "network")
+        one.stage("go", 4)
+        assert ("over several paths" in one.shown()["equations"][0]) == is_said
 
 
 def test_the_chooser_of_samples_keeps_the_keys(new_page: Pages) -> None:

@@ -368,7 +368,7 @@ function setUp(root, moved) {
   function isNetwork() { return level === "network"; }
 
   function stepsSeen() {
-    if (isNetwork()) { return networkSteps(graph, network); }
+    if (isNetwork()) { return networkSteps(graph, network, allSteps); }
     const all = stepsNow(graph, allSteps);
     return unit ? all.filter((step) => unit.members.has(step.node) && step.phase !== "seed") : all;
   }
