@@ -636,7 +636,8 @@ def test_inputs_that_are_added_to_the_outputs_are_told_where_that_is(new_page: P
 
     says, equations = forward_of_the_loss(1, True)
     assert " and the inputs (1, 1.25, 1.5) comes L = " in says
-    assert ")andinputs(1, 1.25, 1.5)→value of L" in equations[0]
+    terms = "0 + 1.996 + 3.86 + 0.4801"
+    assert f")andinputs(1, 1.25, 1.5)→L in numbers{terms}=value of L6.336" in equations[0]
     says, _ = forward_of_the_loss(2, True)
     assert " and the inputs (1, 1.25, …) comes L = " in says
     assert "inputs" not in str(forward_of_the_loss(2, False))
@@ -752,6 +753,22 @@ def test_a_wrong_engine_stands_beside_the_right_one_in_the_discs(new_page: Pages
             row = one.root.locator(".gg-drawer-mistakes tbody tr.gg-now td:first-child")
             assert row.inner_text() == layer[0].name
     assert found
+
+
+@pytest.mark.parametrize("moved", ["all", "weights of layer 1", "an input too"])
+def test_the_last_update_tells_what_becomes_of_the_result(new_page: Pages, moved: str) -> None:
+    model, x = MLP(2, [3, 1], seed=1), Value(1.0, label="x")
+    weights = [w for neuron in model.layers[0].neurons for w in neuron.w]
+    choices = {"all": model.parameters(), "an input too": [*model.parameters(), x]}
+    loss = (model([x, -2.0]) - 1.0) ** 2
+    loss.label = "L"
+    steps = backprop(loss, learning_rate=0.1, parameters=choices.get(moved, weights))
+    *others, (says, equations) = updates(new_page, steps)
+    before, after = short(loss.data), short(steps.new_loss)
+    assert before != after
+    assert equations.endswith(f"soL before{before}→L after all updates{after}")
+    assert f"By all updates L goes from {before} to {after}." in says
+    assert not any("L goes" in said or "L after" in shown for said, shown in others)
 
 
 def _by_hand(text: str) -> str:

@@ -277,8 +277,11 @@ function toldOfLayer(graph, network, { phase, layer }, all) {
         ["learning rate × gradient", `${rate} × ${isShort ? whole(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
         [`new ${name}${of}`, isShort ? whole(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
     });
+    const isLast = graph.after !== null && (layer === null || !(movedElsewhere(graph, network).length || network.layers.slice(layer + 1).some((each) => movedIn(graph, each.units).length)));
+    const [before, after] = [graph.values[graph.root], graph.after].map(short);
+    if (isLast) { rows[rows.length - 1].push("so", [`${root} before`, before], "→", [`${root} after all updates`, after, 1]); }
     return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
-      `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + still +
+      `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + (isLast ? ` By all updates ${root} goes from ${before} to ${after}.` : "") + still +
       (others && ` The weights of ${others} are frozen and stay.`), ["", "", told]);
   }
 
