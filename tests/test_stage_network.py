@@ -144,6 +144,9 @@ def test_what_is_no_leaf_of_a_live_page_is_no_disc_to_drag(new_page: Pages) -> N
     one.stage("open", "network")
     assert one.root.locator(".gg-disc").count() == 2 + 3 + 1 + 1
     assert not one.root.get_by_role("spinbutton").count()
+    fixed = one.root.locator(".gg-disc:has(title:text('is a plain number of the program'))")
+    assert fixed.locator(".gg-value").all_text_contents() == ["0.5"]
+    assert fixed.evaluate("disc => getComputedStyle(disc).cursor") == "not-allowed"
 
 
 FORMULA = """root => {
@@ -461,7 +464,7 @@ def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Page
     order = [(-int(place[1]), int(place[2])) for place in places if place]
     assert order == sorted(order)
     assert set(order) == {(-2, 1), (-1, 1), (-1, 2), (-1, 3)}
-    for name in ("layer 2, neuron 1", "layer 2, neuron 1, sum", "layer 1, neuron 3, w₁"):
+    for name in ("layer 2, neuron 1", "layer 2, neuron 1, δ", "layer 1, neuron 3, w₁"):
         assert name in rows
     inputs = {steps.diagram[i].name for i in steps.network.inputs[0]}  # and no other scalars
     others = {row for row, place in zip(rows, places, strict=True) if not place}

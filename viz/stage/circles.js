@@ -27,7 +27,8 @@ function networkPicture(graph, network, isDown, room, whole, pick, adjust) {
 
 /* The picture of a network, with the interface of a picture of scalars. Of layers of more than `most` a few
    neurons are shown; layers stand so far `apart`. Their names stand in a row, or a column, of their own, where no
-   line goes. A click opens a neuron; the number of a leaf, as an input is one, is changed as in its box. */
+   line goes. A click opens a neuron; the number of a leaf, as an input is one, is changed as in its box; of a plain
+   number it is said that it stays. */
 function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
   const place = drawn("g", {}), columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
   const shown = columns.map((units) => (units.length <= most ? units : [...units.slice(0, most - 2), null, units[units.length - 1]]));
@@ -74,6 +75,9 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
       tell(group, "gg-frozen", about.endsWith("frozen"));
       pressable(group, `Open ${about}`, () => pick(unit));
       put(made.title, `${about}: click to open it`);
+    } else if (graph.nodes[unit.out].k === "constant") {
+      group.classList.add("gg-fixed");
+      put(made.title, `${nameOf(graph, network, unit.out)} is a plain number of the program and stays as it is; a Value in its place could be dragged`);
     } else if (graph.nodes[unit.out].k === "leaf" && graph.isLive) {
       made.adjusted = adjust(group, unit.out, [DISC - 5, DISC + 13], { width: 2 * DISC, height: 2 * DISC, rx: DISC });
     }

@@ -86,6 +86,7 @@ function sayNames(graph, { samples, layers }) {
     const unit = sample.layers[at].units[k], { members, name, out, sum } = unit, parts = leavesOf(unit), names = parts.map((i) => own(nodes[i]));
     const all = [...names, ...[...unit.weights.keys()].map((i) => nodes[i].n)]; /* which may be labelled alike */
     members.forEach((i) => {
+      if (i === sum && i !== out) { nodes[i].d = `${name}, δ`; } /* as its gradient is called */
       nodes[i].said = name + (i === out ? "" : `, ${i === sum ? "sum" : own(nodes[i])}`);
       order[i] = (layers.length - at) * nodes.length + k;
     });
@@ -242,10 +243,11 @@ function toldOfLayer(graph, network, { phase, layer }, all) {
   const isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
   const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, FEW_ROWS) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
   const outer = few.length < units.length && slopesOfWeights ? `∂${root}/∂W, ${few.length} of ${units.length} rows` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
-  return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, least), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), least)],
+  return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`δ of ${name}`, deltas, 1]],
+    ...(isFrozen ? [] : [[[`δ of ${name}`, vector(ofSums, least), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), least)],
       ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), least) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
-  `Backward, ${name}${ofSample}: the gradient of its outputs, ${product ? `1 × ${asFormula(product)}` : upstream}, times the slopes ${slopes} gives δ = `,
+  `Backward, ${name}${ofSample}: ${next ? `δ of ${next.name}, ${first[0][1]}, times its weights, which is ` : "the gradient of its outputs, "}` +
+    `${product ? `1 × ${asFormula(product)}` : upstream}, times the slopes ${slopes} gives the gradient of its sums, δ = `,
   `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." :
     `∂${root}/∂W is δ times each input${from && `, and what comes from ${from}`}: ${(few.length === units.length && inLine(slopesOfWeights, 6)) || `${size} numbers`}.`),
   [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers)));

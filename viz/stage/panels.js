@@ -613,7 +613,7 @@ function mistakesIn(place, choose) {
       table.hide(k + 2, chosen !== null && name !== chosen);
     });
     const before = order.length;
-    nameAt = (i) => nameIn(graph, i);
+    nameAt = (i) => graph.nodes[i].d || nameIn(graph, i);
     receiver = arrives;
     results = compared(graph, names, count);
     order = (nodes || graph.nodes.map((node, i) => i).reverse()).filter((i) => graph.gradients[i] !== null);
