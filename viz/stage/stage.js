@@ -490,9 +490,8 @@ function setUp(root, moved) {
   }
 
   /* The node at which a step arrives, of a layer the first, if it is one. */
-  function receiverOf({ phase, edges, node }) {
-    if (phase !== "backward" || !edges.length) { return /^[sb]/.test(phase) ? node : null; }
-    return graph.nodes[edges[0][0]].p[edges[0][1]];
+  function receiverOf({ phase, edges: [edge], node }) {
+    return !/seed|backward/.test(phase) ? null : edge ? graph.nodes[edge[0]].p[edge[1]] : node;
   }
 
   /* What nodes without names of their own are, each in a few characters. */
