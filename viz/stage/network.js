@@ -254,8 +254,8 @@ function toldOfLayer(graph, network, { phase, layer }, all) {
 
   /* The gradient of the outputs: the product along the way from the result, where there is one. */
   function fromResult() {
-    const ways = units.map(({ out }) => wayTo(graph, network, out)), isSum = units.some(({ out }) => usedBy(graph, network, out).length > 1);
-    return units.some(({ out }) => out === graph.root) || ways.includes(null) ? [[`upstream ∂${root}/∂output${isSum || ways.includes(null) ? ", over several paths" : ""}`, upstream]] :
+    const ways = units.map(({ out }) => wayTo(graph, network, out)), areSeveral = units.some(({ out }, i) => !ways[i] && graph.gradients[out] !== null);
+    return units.some(({ out }, i) => !ways[i] || out === graph.root) ? [[`upstream ∂${root}/∂output${areSeveral ? ", over several paths" : ""}`, upstream]] :
       [[`upstream ∂${root}/∂${root}`, "1"], "×", [`local ∂${root}/∂output`, product || upstream]];
   }
 
