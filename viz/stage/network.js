@@ -208,7 +208,7 @@ function isOutput(network) {
 /* What a step of a layer says, with the numbers as they are. */
 function toldOfLayer(graph, network, { phase, layer }, all) {
   const [most, least] = graph.width > WIDE ? [MOST_IN_GRID, MOST_IN_GRID] : [FEW_NUMBERS, 2], whole = (numbers) => vector(numbers, most);
-  const root = graph.nodes[graph.root].n, values = (list) => whole(list.map((i) => graph.values[i]));
+  const isNarrow = graph.width <= 700, root = graph.nodes[graph.root].n, values = (list) => whole(list.map((i) => graph.values[i]));
   const { length } = network.samples, ofSample = length > 1 ? ` (sample ${network.at + 1} of ${length})` : "";
   if (phase === "seed") {
     return said("seed", [[[`gradient of ${root}`, `∂${root}/∂${root}`], "=", ["seed", "1", 1]]],
@@ -252,11 +252,12 @@ function toldOfLayer(graph, network, { phase, layer }, all) {
     `∂${root}/∂W is δ times each input${from && `, and what comes from ${from}`}: ${(few.length === units.length && inLine(slopesOfWeights, 6)) || `${size} numbers`}.`),
   [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers)));
 
-  /* The gradient of the outputs: the product along the way from the result, where there is one. */
+  /* The gradient of the outputs: the product along the way from the result, where there is one. On a phone the
+     sentence alone says so, as what becomes of the result: both lines of a layer are to be seen. */
   function fromResult() {
     const ways = units.map(({ out }) => wayTo(graph, network, out)), areSeveral = units.some(({ out }, i) => !ways[i] && graph.gradients[out] !== null);
     return units.some(({ out }, i) => !ways[i] || out === graph.root) ? [[`upstream ∂${root}/∂output${areSeveral ? ", over several paths" : ""}`, upstream]] :
-      [[`upstream ∂${root}/∂${root}`, "1"], "×", [`local ∂${root}/∂output`, product || upstream]];
+      isNarrow ? [[`upstream ∂${root}/∂output`, upstream]] : [[`upstream ∂${root}/∂${root}`, "1"], "×", [`local ∂${root}/∂output`, product || upstream]];
   }
 
   /* Only what moves is told: some updates leave out the biases, or the weights. */
@@ -281,7 +282,7 @@ function toldOfLayer(graph, network, { phase, layer }, all) {
     });
     const isLast = graph.after !== null && (layer === null || !(movedElsewhere(graph, network).length || network.layers.slice(layer + 1).some((each) => movedIn(graph, each.units).length)));
     const [before, after] = [graph.values[graph.root], graph.after].map(short);
-    if (isLast) { rows[rows.length - 1].push("so", [`${root} before`, before], "→", [`${root} after all updates`, after, 1]); }
+    if (isLast && !isNarrow) { rows[rows.length - 1].push("so", [`${root} before`, before], "→", [`${root} after all updates`, after, 1]); }
     return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
       `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + (isLast ? ` By all updates ${root} goes from ${before} to ${after}.` : "") + still +
       (others && ` The weights of ${others} are frozen and stay.`), ["", "", told]);
