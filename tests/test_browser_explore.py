@@ -9,7 +9,7 @@ from browsing import Pages
 from lecture import lecture_neuron
 from stepping import Stepper, batch, document, lecture, with_loss
 
-from glassgrad import Backprop, Value, backprop, step_neuron
+from glassgrad import MLP, Backprop, Value, backprop, exp, step_neuron
 
 SECTIONS = """root => [...root.querySelectorAll(".gg-drawer-explore > section")]
   .map(part => [part.getBoundingClientRect().top, part.querySelector("h2").textContent])
@@ -137,6 +137,77 @@ def test_the_bands_of_the_map_end_between_its_cells_and_the_way_has_its_ends(
     assert one.root.locator(".gg-map").evaluate(EDGES) == 6
     one.press("n")
     one.root.locator(".gg-mapped p", has_text="○ start, ● now.").wait_for()
+
+
+DRAWN = """() => {
+  const paint = CanvasRenderingContext2D.prototype, { moveTo, lineTo, fillText } = paint;
+  window.drawn = { lines: [], numbers: [] };
+  let from = null;
+  paint.moveTo = function (...to) { from = to; moveTo.apply(this, to); };
+  paint.lineTo = function (...to) {
+    if (from) { drawn.lines.push([from, to]); }
+    from = null;
+    lineTo.apply(this, to);
+  };
+  paint.fillText = function (text, x, y) {
+    const half = this.measureText(text).width / 2;
+    drawn.numbers.push([text, x - half, x + half]);
+    fillText.call(this, text, x, y);
+  };
+}"""
+"""Keeps the pieces of the lines of a map, and of each number where it begins and ends."""
+
+
+def _lengths(pieces: list[list[list[float]]]) -> list[float]:
+    """How far across the map each line goes that the pieces make."""
+    near: dict[tuple[float, ...], list[tuple[float, ...]]] = {}
+    for ends in pieces:
+        start, end = (tuple(round(each, 3) for each in spot) for spot in ends)
+        near.setdefault(start, []).append(end)
+        near.setdefault(end, []).append(start)
+    found, seen = [], set[tuple[float, ...]]()
+    for spot in near:
+        line, pending = [], [spot]
+        while pending:
+            if (at := pending.pop()) not in seen:
+                seen.add(at)
+                line.append(at)
+                pending += near[at]
+        if line:
+            found.append(max(x for x, _ in line) - min(x for x, _ in line))
+    return found
+
+
+@pytest.mark.parametrize(("slope", "steepness"), [(1.0, 12.0), (0.9, 12.0), (1.0, 60.0)])
+def test_along_a_valley_the_map_has_lines_and_no_beads(
+    new_page: Pages, slope: float, steepness: float
+) -> None:
+    a, b = Value(0.5, label="a"), Value(0.5, label="b")
+    loss = 1.0 - exp(-steepness * (a - slope * b) ** 2) + 0.02 * b**2
+    one = document(new_page, backprop(loss, learning_rate=0.01))
+    one.root.evaluate(DRAWN)
+    one.press("e")
+    one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
+    drawn = one.root.evaluate("() => drawn")
+    lengths = _lengths(drawn["lines"])
+    assert len(lengths) > 8
+    assert min(lengths) > 480 / 10, "two cells of a map are 20 pixels"
+
+
+def test_the_numbers_of_a_map_are_whole(new_page: Pages) -> None:
+    """On this one a line with a number of its own leaves by a corner."""
+    net = MLP(3, [4, 4, 1], seed=1)
+    rows = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]]
+    loss = sum((net(row) - t) ** 2 for row, t in zip(rows, (1.0, -1.0, -1.0, 1.0)))
+    steps = backprop(loss, learning_rate=0.05, parameters=net.parameters())
+    one = document(new_page, steps, viewport={"width": 1280, "height": 800})
+    one.root.evaluate(DRAWN)
+    one.press("e")
+    one.root.locator(".gg-mapped p", has_text="● now.").wait_for()
+    numbers = one.root.evaluate("() => drawn.numbers")
+    assert len(numbers) > 3
+    for text, left, right in numbers:
+        assert 0 <= left < right <= 480, text
 
 
 @pytest.mark.parametrize(("target", "is_offered"), [(1.0, True), (None, False)])

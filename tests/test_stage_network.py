@@ -1,14 +1,16 @@
 """The network on the stage tells only what is so: what moves, and every bias of a sum."""
 
+import math
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
 from stepping import Stepper, as_formula, batch, document, lecture, resting
 
-from glassgrad import MLP, Backprop, Dropout, Layer, Module, Sequential, Value, backprop
+from glassgrad import MLP, Backprop, Dropout, Layer, Module, Sequential, Value, backprop, exp
 from glassgrad.engine.text import short
 from glassgrad.viz.picture import Scopes
 from glassgrad.viz.told import tell
@@ -142,6 +144,9 @@ def test_what_is_no_leaf_of_a_live_page_is_no_disc_to_drag(new_page: Pages) -> N
     one.stage("open", "network")
     assert one.root.locator(".gg-disc").count() == 2 + 3 + 1 + 1
     assert not one.root.get_by_role("spinbutton").count()
+    fixed = one.root.locator(".gg-disc:has(title:text('is a plain number of the program'))")
+    assert fixed.locator(".gg-value").all_text_contents() == ["0.5"]
+    assert fixed.evaluate("disc => getComputedStyle(disc).cursor") == "not-allowed"
 
 
 FORMULA = """root => {
@@ -459,7 +464,7 @@ def test_leaves_and_nodes_of_a_network_are_named_by_their_neurons(new_page: Page
     order = [(-int(place[1]), int(place[2])) for place in places if place]
     assert order == sorted(order)
     assert set(order) == {(-2, 1), (-1, 1), (-1, 2), (-1, 3)}
-    for name in ("layer 2, neuron 1", "layer 2, neuron 1, sum", "layer 1, neuron 3, w₁"):
+    for name in ("layer 2, neuron 1", "layer 2, neuron 1, δ", "layer 1, neuron 3, w₁"):
         assert name in rows
     inputs = {steps.diagram[i].name for i in steps.network.inputs[0]}  # and no other scalars
     others = {row for row, place in zip(rows, places, strict=True) if not place}
@@ -558,6 +563,9 @@ def test_a_node_is_called_by_its_formula_where_all_of_it_has_a_name(new_page: Pa
 
 # A network on several samples.
 
+WRONG = """root => Object.fromEntries(Array.from(root.querySelectorAll(".gg-disc"),
+  disc => [disc.dataset.n, disc.querySelector(".gg-wrong-gradient").textContent]))"""
+
 DISCS = """root => Object.fromEntries([...root.querySelectorAll(".gg-disc")].map(disc =>
   [disc.dataset.n, [".gg-value", ".gg-gradient"].map(part => disc.querySelector(part).textContent)]
 ))"""
@@ -631,7 +639,8 @@ def test_inputs_that_are_added_to_the_outputs_are_told_where_that_is(new_page: P
 
     says, equations = forward_of_the_loss(1, True)
     assert " and the inputs (1, 1.25, 1.5) comes L = " in says
-    assert ")andinputs(1, 1.25, 1.5)→value of L" in equations[0]
+    terms = "0 + 1.996 + 3.86 + 0.4801"
+    assert f")andinputs(1, 1.25, 1.5)→L in numbers{terms}=value of L6.336" in equations[0]
     says, _ = forward_of_the_loss(2, True)
     assert " and the inputs (1, 1.25, …) comes L = " in says
     assert "inputs" not in str(forward_of_the_loss(2, False))
@@ -725,6 +734,103 @@ def test_what_bends_the_sums_is_told_with_its_numbers(new_page: Pages) -> None:
     assert "times the slopes (0, 0, 2) gives" in one.shown()["says"]
     one.stage("open", "layer 1, neuron 3")
     assert one.root.locator(".gg-own").inner_text().endswith(") × 2")
+
+
+def test_a_wrong_engine_stands_beside_the_right_one_in_the_discs(new_page: Pages) -> None:
+    """Where it differs, once its layer has come; the table shows the rows of that layer."""
+    steps = batch()
+    one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    one.press("m")
+    layers, found = steps.network.samples[0][::-1], 0
+    for mistake in steps.mistakes():
+        one.root.get_by_role("button", name=mistake.name, exact=True).click()
+        for at, layer in enumerate(layers):
+            one.stage("go", 5 + at)
+            shown = one.root.evaluate(WRONG)
+            for unit, has_come in ((unit, k <= at) for k in range(3) for unit in layers[k]):
+                is_off = has_come and unit.total in mistake.wrong
+                wrong = on_disc(mistake.gradients[unit.total])
+                assert shown[str(unit.out)] == (f"≠{wrong}" if is_off else "")
+                found += is_off
+            row = one.root.locator(".gg-drawer-mistakes tbody tr.gg-now td:first-child")
+            assert row.inner_text() == layer[0].name
+    assert found
+
+
+@pytest.mark.parametrize("moved", ["all", "weights of layer 1", "an input too"])
+def test_the_last_update_tells_what_becomes_of_the_result(new_page: Pages, moved: str) -> None:
+    model, x = MLP(2, [3, 1], seed=1), Value(1.0, label="x")
+    weights = [w for neuron in model.layers[0].neurons for w in neuron.w]
+    choices = {"all": model.parameters(), "an input too": [*model.parameters(), x]}
+    loss = (model([x, -2.0]) - 1.0) ** 2
+    loss.label = "L"
+    steps = backprop(loss, learning_rate=0.1, parameters=choices.get(moved, weights))
+    *others, (says, equations) = updates(new_page, steps)
+    before, after = short(loss.data), short(steps.new_loss)
+    assert before != after
+    assert equations.endswith(f"soL before{before}→L after all updates{after}")
+    assert f"By all updates L goes from {before} to {after}." in says
+    assert not any("L goes" in said or "L after" in shown for said, shown in others)
+
+
+def _by_hand(text: str) -> str:
+    """What comes of a row's numbers as they are shown, in four digits."""
+    for sign, typed in {"·": "*", "−": "-", "²": "**2"}.items():
+        text = text.replace(sign, typed)
+    return short(float(f"{eval(text, {'exp': math.exp}):.4g}"))
+
+
+@pytest.mark.parametrize(
+    ("loss", "in_numbers"),
+    [
+        (lambda y: (y - 1.0) ** 2, r"\(\S+ − 1\)²"),
+        (lambda y: (y - 1.0) ** 2 / 4.0, r"\(\S+ − 1\)² / 4"),
+        (lambda y: 0.5 * exp(3.0 - y) + 2.0, r"0\.5 · exp\(3 − \S+\) \+ 2"),
+    ],
+)
+def test_the_gradient_of_the_output_is_the_product_of_what_leads_to_it(
+    new_page: Pages, loss: Callable[[Value], Value], in_numbers: str
+) -> None:
+    """So is the result what the outputs make of it: as shown, and with new weights too."""
+    model = MLP(2, [3, 1], seed=1)
+
+    def steps() -> Backprop:
+        result = loss(model([1.0, -2.0]))
+        result.label = "L"
+        return backprop(result, learning_rate=0.05, parameters=model.parameters())
+
+    first = steps()
+    one = document(new_page, first, viewport={"width": 1280, "height": 720})
+    one.stage("open", "network")
+    for weight in (None, 0.25, -1.5):
+        if weight is not None:
+            leaf = model.layers[1].neurons[0].w[0]
+            one.stage("set", first.diagram[first.diagram.values[leaf]].name, weight)
+            leaf.data = weight
+        now = steps()
+        upstream = now.gradients[now.network.samples[0][1][0].out]
+        one.stage("go", 2)
+        shown = re.search(r"L in numbers(.*?)=value of L(.*)", one.shown()["equations"][0])
+        assert re.fullmatch(in_numbers, shown[1])
+        assert _by_hand(shown[1]) == shown[2] == short(now.diagram[now.root].data)
+        one.stage("go", 4)
+        local = re.search(r"L1×local ∂L/∂output(.*) = (.*?)×local", one.shown()["equations"][0])
+        assert _by_hand(local[1]) == local[2] == short(upstream)
+        assert f"the gradient of its outputs, 1 × {local[1]} = {local[2]}, " in one.shown()["says"]
+
+
+def test_where_several_paths_lead_to_the_outputs_it_is_said(new_page: Pages) -> None:
+    model = MLP(2, [3, 2], seed=1)
+    for loss, is_said in (
+        (lambda a, b: a * b + a, True),
+        (lambda a, b: a**2 + b**2, False),
+    ):
+        steps = backprop(loss(*model([1.0, -2.0])))
+        one = document(new_page, steps, viewport={"width": 1280, "height": 720})
+        one.stage("open", "network")
+        one.stage("go", 4)
+        assert ("over several paths" in one.shown()["equations"][0]) == is_said
 
 
 def test_the_chooser_of_samples_keeps_the_keys(new_page: Pages) -> None:

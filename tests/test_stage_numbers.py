@@ -743,8 +743,8 @@ def test_a_network_shows_each_number_where_it_belongs(new_page: Pages) -> None:
                 assert row[1:] == [short(x - 0.1 * g) for x, g in zip(before, slopes)]
         if says["phase"] == "backward":
             equation = one.shown()["equations"]
-            assert f"gradient δ of layer {at + 1}{vector(layer['δ'], 4)}" in equation[0]
-            start = f"gradient δ of layer {at + 1}{vector(layer['δ'], 4)}⊗"
+            assert equation[0].endswith(f"=δ of layer {at + 1}{vector(layer['δ'], 4)}")
+            start = f"δ of layer {at + 1}{vector(layer['δ'], 4)}⊗"
             assert equation[1].startswith(start)
             outer = "\n".join("\t".join(map(short, row)) for row in layer["∂W"])
             assert equation[1].endswith(f"∂L/∂W of layer {at + 1}{outer}")

@@ -27,7 +27,8 @@ function networkPicture(graph, network, isDown, room, whole, pick, adjust) {
 
 /* The picture of a network, with the interface of a picture of scalars. Of layers of more than `most` a few
    neurons are shown; layers stand so far `apart`. Their names stand in a row, or a column, of their own, where no
-   line goes. A click opens a neuron; the number of a leaf, as an input is one, is changed as in its box. */
+   line goes. A click opens a neuron; the number of a leaf, as an input is one, is changed as in its box; of a plain
+   number it is said that it stays. */
 function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
   const place = drawn("g", {}), columns = [network.inputs.map((i) => ({ out: i, sum: i, weights: new Map() })), ...network.layers.map((layer) => layer.units)];
   const shown = columns.map((units) => (units.length <= most ? units : [...units.slice(0, most - 2), null, units[units.length - 1]]));
@@ -66,7 +67,7 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
     const group = drawn("g", { "class": "gg-disc gg-box", "data-n": unit.out, transform: `translate(${cx - DISC},${cy - DISC})` }, front);
     drawn("rect", { "class": "gg-outline", width: 2 * DISC, height: 2 * DISC, rx: DISC }, group);
     const text = (y, name) => drawn("text", { "class": name, x: DISC, y, "text-anchor": "middle" }, group);
-    const made = { group, unit, column, value: text(DISC, "gg-value"), gradient: text(DISC + 18, "gg-gradient"), old: text(DISC - 17, "gg-old"),
+    const made = { group, unit, column, value: text(DISC, "gg-value"), gradient: text(DISC + 18, "gg-gradient"), wrong: text(DISC + 18, "gg-wrong-gradient"), old: text(DISC - 17, "gg-old"),
       title: drawn("title", {}, group), x: cx, y: cy, box: { x: cx - DISC, y: cy - DISC, width: 2 * DISC, height: 2 * DISC } };
     put(made.title, nameOf(graph, network, unit.out));
     if (unit.members) {
@@ -74,6 +75,9 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
       tell(group, "gg-frozen", about.endsWith("frozen"));
       pressable(group, `Open ${about}`, () => pick(unit));
       put(made.title, `${about}: click to open it`);
+    } else if (graph.nodes[unit.out].k === "constant") {
+      group.classList.add("gg-fixed");
+      put(made.title, `${nameOf(graph, network, unit.out)} is a plain number of the program and stays as it is; a Value in its place could be dragged`);
     } else if (graph.nodes[unit.out].k === "leaf" && graph.isLive) {
       made.adjusted = adjust(group, unit.out, [DISC - 5, DISC + 13], { width: 2 * DISC, height: 2 * DISC, rx: DISC });
     }
@@ -105,7 +109,8 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
     lines.push({ group, course, path: drawn("path", { d: course.d }, group), title: leaf === null ? null : drawn("title", {}, group), leaf, at, to });
   }
 
-  function show(step, now, all, isAsked) {
+  /* Below the right gradients those of a wrong engine, `beside`, where they differ. */
+  function show(step, now, all, isAsked, beside) {
     const seen = all.slice(0, now + 1), has = (phase, at) => seen.some((each) => each.phase === phase && each.layer === at);
     const isSeeded = seen.some((each) => each.phase === "seed");
     /* What a moved number leads to is of before: a layer that moved, and all after it. */
@@ -119,8 +124,10 @@ function networkPictureIn(graph, network, isDown, most, apart, pick, adjust) {
       fit(disc.value, isHidden && step.phase === "forward" ? "?" : isKnown ? brief(graph.values[i]) : "–");
       tell(disc.group, "gg-stale", isOld);
       put(disc.old, isOld ? "(old)" : "");
-      fit(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" :
-        isSent ? brief(graph.gradients[isLoss || !has("backward", at) ? i : disc.unit.sum]) : "–");
+      const sent = isLoss || !has("backward", at) ? i : disc.unit.sum, isWrong = beside && isSent && beside[sent].isOff;
+      fit(disc.gradient, at < 0 ? "" : isHidden && step.phase !== "forward" ? "?" : isSent ? brief(graph.gradients[sent]) : "–");
+      fit(disc.wrong, isWrong ? `≠${brief(beside[sent].wrong)}` : "");
+      tell(disc.group, "gg-apart", isWrong);
       tell(disc.group, "role", role);
       disc.adjusted?.();
     });

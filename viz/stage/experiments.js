@@ -128,26 +128,23 @@ function mapIn(around, graph, names) {
   }
 
   function draw() {
-    const [a, b] = [Number(across.value), Number(up.value)], side = graph.nodes.length > 300 ? 24 : 48;
+    const [a, b] = [across, up].map((each) => Number(each.value)), side = graph.nodes.length > 300 ? 24 : 48, last = side - 1;
     const spots = walked.concat([graph.values]), [left, right] = range(a), [low, high] = range(b);
-    const cells = [], isBounded = isFinite(right - left) && isFinite(high - low);
-    axes.hidden = !isBounded;
-    if (!isBounded) { put(said, "No map: a number is too large or not finite."); return; }
-    for (let v = 0; v < side; v += 1) {
-      for (let u = 0; u < side; u += 1) {
-        cells.push(graph.evaluate([[a, at(left, right, u / (side - 1))], [b, at(high, low, v / (side - 1))]]));
-      }
-    }
+    axes.hidden = !isFinite(right - left + (high - low));
+    if (axes.hidden) { put(said, "No map: a number is too large or not finite."); return; }
+    /* At a cell, or `off` from it to the right and down. */
+    const number = (cell, off) => graph.evaluate([[a, at(left, right, (cell % side + off) / last)], [b, at(high, low, (rowOf(cell) + off) / last)]]);
+    const cells = Array.from({ length: side * side }, (_, cell) => number(cell, 0));
     const finite = cells.filter(isFinite), least = min(...finite), most = max(...finite);
     /* How many of the levels each is above: of large results they stand farther apart. */
-    const depths = cells.map((value) => (isFinite(value) ? LEVELS * Math.sqrt(most > least ? (value - least) / (most - least) : 0.5) : NaN));
+    const depthOf = (value) => (isFinite(value) ? LEVELS * Math.sqrt(most > least ? max(0, value - least) / (most - least) : 0.5) : NaN), depths = cells.map(depthOf);
     const paint = canvas.getContext("2d"), { color, fill, stroke } = getComputedStyle(canvas); /* as they are now, light or dark */
     canvas.width = canvas.height = PIXELS;
-    shade(paint, depths, side, fill.match(/[\d.]+/g).slice(0, 3));
+    shade(fill.match(/[\d.]+/g).slice(0, 3));
     paint.strokeStyle = paint.fillStyle = color;
     paint.lineWidth = 2;
     paint.globalAlpha = 0.6;
-    const marks = contours(paint, depths, side), shown = [];
+    const marks = contours(), shown = [];
     paint.globalAlpha = 1;
     paint.font = "600 26px system-ui, sans-serif";
     paint.textAlign = "center";
@@ -176,43 +173,47 @@ function mapIn(around, graph, names) {
     set(canvas, "role", "img"); /* with a label at once: it is drawn a little later than all else */
     set(canvas, "aria-label", said.textNow);
 
+    /* The larger the result, the stronger; nothing where it is no number. */
+    function shade(rgb) {
+      const small = document.createElement("canvas"), pixels = small.getContext("2d"), image = pixels.createImageData(side, side);
+      small.width = small.height = side;
+      depths.forEach((depth, k) => image.data.set([...rgb, isNaN(depth) ? 0 : 20 + 184 * depth / LEVELS], 4 * k));
+      pixels.putImageData(image, 0, 0);
+      paint.drawImage(small, 0.5, 0.5, last, last, 0, 0, PIXELS, PIXELS);
+    }
+
+    /* Draws a line at each level, through the squares between four numbers (marching squares). Gives for each
+       a place for its number: the higher, the more to the right. */
+    function contours() {
+      const marks = [], scale = PIXELS / last;
+      paint.beginPath();
+      depths.forEach((depth, k) => {
+        const square = [k, k + 1, k + side + 1, k + side], around = square.map((i) => depths[i]), most = max(...around);
+        if (k % side === last) { return; }
+        for (let level = Math.floor(min(...around)) + 1; level <= most && level < LEVELS; level += 1) {
+          const ends = square.flatMap((i, corner) => { /* a line begins or ends on a side that leads across the level */
+            const next = square[(corner + 1) % 4], [from, to] = [depths[i], depths[next]], share = (level - from) / (to - from);
+            return from < level === to < level ? [] : [[scale * at(i % side, next % side, share), scale * at(rowOf(i), rowOf(next), share)]];
+          });
+          /* Where four lead across, the middle tells which two are of one line. */
+          if (ends[2] && depthOf(number(k, 0.5)) < level !== depth < level) { ends.push(ends.shift()); }
+          ends.forEach(([x, y], i) => { if (i % 2) { paint.lineTo(x, y); } else { paint.moveTo(x, y); } });
+          const [[x, y]] = ends, off = abs(x - PIXELS * (0.15 + 0.7 * level / LEVELS));
+          if (min(x, PIXELS - x, y + 36, PIXELS - y + 36) > 56 && !(marks[level]?.off < off)) { marks[level] = { x, y, off }; }
+        }
+      });
+      paint.stroke();
+      return marks;
+    }
+
+    function rowOf(cell) { return Math.floor(cell / side); }
+
     function range(i) {
       const seen = spots.map((values) => values[i]).filter(isFinite);
       const [from, to] = [min(...seen), max(...seen)];
       const reach = max(0.6 * (to - from), 0.6 * max(abs(from), abs(to)), 0.5);
       return [from - reach, to + reach];
     }
-  }
-
-  /* The larger the result, the stronger; nothing where it is no number. */
-  function shade(paint, depths, side, rgb) {
-    const small = document.createElement("canvas"), pixels = small.getContext("2d"), image = pixels.createImageData(side, side);
-    small.width = small.height = side;
-    depths.forEach((depth, k) => image.data.set([...rgb, isNaN(depth) ? 0 : 20 + 184 * depth / LEVELS], 4 * k));
-    pixels.putImageData(image, 0, 0);
-    paint.drawImage(small, 0.5, 0.5, side - 1, side - 1, 0, 0, PIXELS, PIXELS);
-  }
-
-  /* Draws a line at each level, through the squares between four numbers (marching squares). Gives for each
-     a place for its number: the higher, the more to the right. */
-  function contours(paint, depths, side) {
-    const marks = [], scale = PIXELS / (side - 1), rowOf = (i) => Math.floor(i / side);
-    paint.beginPath();
-    depths.forEach((depth, k) => {
-      const square = [k, k + 1, k + side + 1, k + side], around = square.map((i) => depths[i]), most = max(...around);
-      if (k % side === side - 1) { return; }
-      for (let level = Math.floor(min(...around)) + 1; level <= most && level < LEVELS; level += 1) {
-        const ends = square.flatMap((i, corner) => { /* a line begins or ends on a side that leads across the level */
-          const next = square[(corner + 1) % 4], [from, to] = [depths[i], depths[next]], share = (level - from) / (to - from);
-          return from < level === to < level ? [] : [[at(i % side, next % side, share), at(rowOf(i), rowOf(next), share)].map((each) => each * scale)];
-        });
-        ends.forEach(([x, y], i) => { if (i % 2) { paint.lineTo(x, y); } else { paint.moveTo(x, y); } });
-        const [[x, y]] = ends, off = abs(x - PIXELS * (0.15 + 0.7 * level / LEVELS));
-        if (min(y, PIXELS - y) > 20 && !(marks[level]?.off < off)) { marks[level] = { x, y, off }; }
-      }
-    });
-    paint.stroke();
-    return marks;
   }
 
   function at(from, to, share) { return from + (to - from) * share; }

@@ -2,6 +2,8 @@
    neuron down to its scalars. Next: circles.js, how it is drawn. */
 
 const MOST_IN_GRID = 4, FEW_COLUMNS = 2; /* rows and columns of a matrix in an equation; beside others fewer */
+const LONGEST_IN_NUMBERS = 52; /* so many characters has what is written out in numbers */
+const STRENGTH = { "+": 1, "−": 1, "×": 2, "÷": 2, "^": 3 }; /* of signs: the stronger ones come first */
 const FEW_NUMBERS = 3, WIDE = 1040; /* in a stage that is so wide vectors have MOST_IN_GRID */
 /* So many numbers has a vector, has one of two that stand beside each other, and so many rows a matrix beside
    what comes from elsewhere: the most for which there is room. */
@@ -33,8 +35,8 @@ function between(nodes, out, sources) {
   return found;
 }
 
-/* The steps, a layer each. */
-function networkSteps(graph, network) {
+/* The steps, a layer each; `all` are those of scalars. */
+function networkSteps(graph, network, all) {
   const last = network.layers.length - 1, list = [];
   network.layers.forEach((layer, at) => list.push({ phase: "forward", layer: at }));
   if (!isOutput(network)) { list.push({ phase: "forward", layer: null }); }
@@ -46,7 +48,7 @@ function networkSteps(graph, network) {
   }
   return list.map((step) => {
     const outs = step.layer === null ? [graph.root] : network.layers[step.layer].units.map((unit) => unit.out);
-    return { ...step, node: outs[0], outs, edges: [], isLayer: true, formula: formulaOfLayer(graph, network, step), ...toldOfLayer(graph, network, step) };
+    return { ...step, node: outs[0], outs, edges: [], isLayer: true, formula: formulaOfLayer(graph, network, step), ...toldOfLayer(graph, network, step, all) };
   });
 }
 
@@ -87,6 +89,7 @@ function sayNames(graph, { samples, layers }) {
     const unit = sample.layers[at].units[k], { members, name, out, sum } = unit, parts = leavesOf(unit), names = parts.map((i) => own(nodes[i]));
     const all = [...names, ...[...unit.weights.keys()].map((i) => nodes[i].n)]; /* which may be labelled alike */
     members.forEach((i) => {
+      if (i === sum && i !== out) { nodes[i].d = `${name}, δ`; } /* as its gradient is called */
       nodes[i].said = name + (i === out ? "" : `, ${i === sum ? "sum" : own(nodes[i])}`);
       order[i] = (layers.length - at) * nodes.length + k;
     });
@@ -208,15 +211,15 @@ function isOutput(network) {
 /* Tells as much of layers as fits in a stage of a width, in which `stepsOf()` are the longest steps. */
 function fitDetail(graph, width, stepsOf, fits) {
   const least = width > WIDE ? 1 : DETAILS.length - 1;
-  graph.detail = 0;
+  [graph.width, graph.detail] = [width, 0];
   while (!stepsOf().every(fits) && graph.detail < least) { graph.detail += 1; }
   stepsOf();
 }
 
 /* What a step of a layer says, with the numbers as they are. */
-function toldOfLayer(graph, network, { phase, layer }) {
+function toldOfLayer(graph, network, { phase, layer }, all) {
   const [most, least, fewRows] = DETAILS[graph.detail ?? DETAILS.length - 1], whole = (numbers) => vector(numbers, most);
-  const root = graph.nodes[graph.root].n, values = (list) => whole(list.map((i) => graph.values[i]));
+  const isNarrow = graph.width <= 700, root = graph.nodes[graph.root].n, values = (list) => whole(list.map((i) => graph.values[i]));
   const { length } = network.samples, ofSample = length > 1 ? ` (sample ${network.at + 1} of ${length})` : "";
   if (phase === "seed") {
     return said("seed", [[[`gradient of ${root}`, `∂${root}/∂${root}`], "=", ["seed", "1", 1]]],
@@ -226,8 +229,9 @@ function toldOfLayer(graph, network, { phase, layer }) {
   if (layer === null) {
     const outs = network.samples.flatMap(({ layers }) => layers[layers.length - 1].units.map((unit) => unit.out));
     const named = length > 1 ? `outputs of ${length} samples` : "output of the network", beside = inputsBeside(network);
-    return said(root, [[[named, values(outs)], ...(beside.length ? ["and", ["inputs", values(beside)]] : []), "→", [`value of ${root}`, short(graph.values[graph.root]), 1]]],
-      `Forward: from the ${length > 1 ? named : "output"} ${values(outs)}${beside.length ? ` and the inputs ${values(beside)}` : ""} comes ${root} = `, `${short(graph.values[graph.root])}.`, ["", "", short(graph.values[graph.root])]);
+    const result = [`value of ${root}`, short(graph.values[graph.root]), 1], computed = resultInNumbers(graph, network);
+    return said(root, [[[named, values(outs)], ...(beside.length ? ["and", ["inputs", values(beside)]] : []), "→", ...(computed ? [[`${root} in numbers`, computed], "="] : []), result]],
+      `Forward: from the ${length > 1 ? named : "output"} ${values(outs)}${beside.length ? ` and the inputs ${values(beside)}` : ""} comes ${root} = ${computed && `${asFormula(computed)} = `}`, `${result[1]}.`, ["", "", result[1]]);
   }
   const { name, units } = network.layers[layer], before = sourcesOf(units), [unit] = units;
   const size = `${units.length} × ${before.length}`, bends = bent(graph, units, "sums"), bend = bends.replace(/^(\w+)\(sums\)$|^sums$/, "$1");
@@ -243,19 +247,29 @@ function toldOfLayer(graph, network, { phase, layer }) {
   const ofSums = units.map((each) => graph.gradients[each.sum]), ofOuts = units.map((each) => graph.gradients[each.out]);
   const bySlopes = units.map((each) => slopeOfUnit(graph, each)), [upstream, slopes, deltas] = [ofOuts, bySlopes, ofSums].map(whole);
   const next = network.layers[layer + 1];
+  const product = next || units.length > 1 ? "" : productInNumbers(graph, network, unit.out, all);
   const first = next ? [[`δ of ${next.name}`, whole(next.units.map((each) => graph.gradients[each.sum]))], "×",
     [`local: weights of ${next.name}, transposed`, inLine(grid(ofWeight(graph.values), next.units, units.map((each) => each.out), true), 4) || "Wᵀ"]] :
-    [[`upstream ∂${root}/∂output`, upstream]];
+    fromResult();
   const isFrozen = weightsOf(units).every((i) => graph.nodes[i].f);
   const from = elsewhereFor(graph, network, layer), few = from ? units.slice(0, fewRows) : units, slopesOfWeights = grid(ofWeight(graph.gradients), few, before);
   const outer = few.length < units.length && slopesOfWeights ? `∂${root}/∂W, ${few.length} of ${units.length} rows` : `∂${root}/∂W of ${name}`, elsewhere = (unit, source) => fromElsewhere(graph, network, unit, unit.weights.get(source));
-  return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`gradient δ of ${name}`, deltas, 1]],
-    ...(isFrozen ? [] : [[[`gradient δ of ${name}`, vector(ofSums, least), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), least)],
+  return said(name, [[...first, "×", [`local: slopes of ${name}`, slopes], "=", [`δ of ${name}`, deltas, 1]],
+    ...(isFrozen ? [] : [[[`δ of ${name}`, vector(ofSums, least), 1], "⊗", [layer ? `outputs of ${network.layers[layer - 1].name}` : "inputs", vector(before.map((i) => graph.values[i]), least)],
       ...(from ? ["+", [from.replace(" of the network", ""), inLine(grid(elsewhere, units, before), least) || "see Steps"]] : []), "=", [outer, slopesOfWeights || `${size} numbers: see Steps`, 1]]])],
-  `Backward, ${name}${ofSample}: the gradient of its outputs, ${upstream}, times the slopes ${slopes} gives δ = `,
+  `Backward, ${name}${ofSample}: ${next ? `δ of ${next.name}, ${first[0][1]}, times its weights, which is ` : "the gradient of its outputs, "}` +
+    `${product ? `1 × ${asFormula(product)}` : upstream}, times the slopes ${slopes} gives the gradient of its sums, δ = `,
   `${deltas}. ` + (isFrozen ? "The weights are frozen: no gradient reaches them." :
     `∂${root}/∂W is δ times each input${from && `, and what comes from ${from}`}: ${(few.length === units.length && inLine(slopesOfWeights, 6)) || `${size} numbers`}.`),
   [ofOuts, bySlopes, ofSums].map((numbers) => vector(numbers)));
+
+  /* The gradient of the outputs: the product along the way from the result, where there is one. On a phone the
+     sentence alone says so, as what becomes of the result: both lines of a layer are to be seen. */
+  function fromResult() {
+    const ways = units.map(({ out }) => wayTo(graph, network, out)), areSeveral = units.some(({ out }, i) => !ways[i] && graph.gradients[out] !== null);
+    return units.some(({ out }, i) => !ways[i] || out === graph.root) ? [[`upstream ∂${root}/∂output${areSeveral ? ", over several paths" : ""}`, upstream]] :
+      isNarrow ? [[`upstream ∂${root}/∂output`, upstream]] : [[`upstream ∂${root}/∂${root}`, "1"], "×", [`local ∂${root}/∂output`, product || upstream]];
+  }
 
   /* Only what moves is told: some updates leave out the biases, or the weights. */
   function saidOfUpdate() {
@@ -277,8 +291,11 @@ function toldOfLayer(graph, network, { phase, layer }) {
         ["learning rate × gradient", `${rate} × ${isShort ? whole(moved.map((i) => graph.gradients[i] ?? 0)) : by}`], "=",
         [`new ${name}${of}`, isShort ? whole(moved.map((i) => graph.moved.get(i))) : `${moved.length} numbers: see Steps`, 1]];
     });
+    const isLast = graph.after !== null && (layer === null || !(movedElsewhere(graph, network).length || network.layers.slice(layer + 1).some((each) => movedIn(graph, each.units).length)));
+    const [before, after] = [graph.values[graph.root], graph.after].map(short);
+    if (isLast && !isNarrow) { rows[rows.length - 1].push("so", [`${root} before`, before], "→", [`${root} after all updates`, after, 1]); }
     return said(layer === null ? "others" : network.layers[layer].name, rows, `Update: ${told}${of} ${isOne ? "moves" : "move"} ` +
-      `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + still +
+      `${isAscent ? "with" : "against"} ${isOne ? "its gradient" : "their gradients"}: `, "the new numbers are in the table." + (isLast ? ` By all updates ${root} goes from ${before} to ${after}.` : "") + still +
       (others && ` The weights of ${others} are frozen and stay.`), ["", "", told]);
   }
 
@@ -290,6 +307,86 @@ function toldOfLayer(graph, network, { phase, layer }) {
     const of = layer === null ? root : `${phase === "forward" ? "the output" : "δ"} of ${first.name}`;
     return { equations, asks, tells, cells: [edge, upstreamCell, local, "", result], check: "", answer, of };
   }
+}
+
+/* The edges by which a node gets its gradient: [reader, operand]. */
+function usedBy({ sent }, { readers }, i) { return readers[i].filter(([reader, k]) => sent[reader][k]); }
+
+/* The edges from the result back to a node, where there is one way; null where there are several, or none. */
+function wayTo(graph, network, node) {
+  const way = [];
+  for (let i = node; i !== graph.root; i = way[0][0]) {
+    const edges = usedBy(graph, network, i);
+    if (edges.length !== 1) { return null; }
+    way.unshift(edges[0]);
+  }
+  return way;
+}
+
+/* Writes nodes in numbers of so many digits, those that are open as what they are computed from. Gives how, and
+   the number that comes of what is written. */
+function writerOf({ nodes, values }, isOpen, digits) {
+  const number = (i) => (nodes[i].k === "constant" && String(values[i]).length <= 8 ? String(values[i]) : shortIn(values[i], digits));
+  const isSplit = (i) => nodes[i].p.length > 0 && isOpen(i), strength = (i) => (isSplit(i) ? STRENGTH[nodes[i].s] ?? 9 : number(i).startsWith("-") ? 0 : 9);
+  return { text, value, inside };
+
+  function value(i) { return isSplit(i) ? operations[nodes[i].o](...nodes[i].p.map(value))[0] : numberOf(number(i)); }
+
+  function text(i) {
+    const { o, s, p } = nodes[i], own = STRENGTH[s];
+    if (!isSplit(i)) { return number(i); }
+    if (s === "−" && p.length === 1) { return `-${inside(p[0], 2)}`; }
+    if (!own || p.length !== 2) { return `${/^\w/.test(s) ? s : o}(${p.map(text).join(", ")})`; }
+    const [left, right] = p;
+    return `${inside(left, s === "^" ? 4 : isSplit(left) ? own : 0)} ${{ "×": "*", "÷": "/", "−": "-", "^": "**" }[s] || s} ${inside(right, own + (s !== "+" && s !== "×"))}`;
+  }
+
+  /* In brackets where what is around is stronger. */
+  function inside(i, least) { return strength(i) < least ? `(${text(i)})` : text(i); }
+}
+
+/* What is written in as many digits as it takes to come out; "" where none do, or it is too long. */
+function inNumbers(graph, isOpen, wanted, write) {
+  const precision = max(DIGITS, short(wanted).replace(/e.*|\D/g, "").replace(/^0+/, "").length);
+  for (let digits = DIGITS; graph.isLive && digits < ALL_DIGITS; digits += 1) {
+    const [text, number] = write(writerOf(graph, isOpen, digits));
+    if (text.length > LONGEST_IN_NUMBERS) { return ""; }
+    if (number.toPrecision(precision) === wanted.toPrecision(precision)) { return text; }
+  }
+  return "";
+}
+
+/* The result as what it is computed from: the outputs, or where that is long, the terms that it is the sum of. */
+function resultInNumbers(graph, { layerOf, layers }) {
+  const { nodes, root, values } = graph, isBehind = (i) => layerOf[i] === layers.length;
+  const count = (isOpen) => { /* of what is open; a node that is read twice is written twice */
+    const pending = [root];
+    for (let at = 0; at < pending.length && at < LONGEST_IN_NUMBERS; at += 1) { if (isOpen(pending[at])) { pending.push(...nodes[pending[at]].p); } }
+    return pending.length;
+  };
+  const written = (isOpen) => (count(isOpen) < LONGEST_IN_NUMBERS ? inNumbers(graph, isOpen, values[root], ({ text, value }) => [text(root), value(root)]) : "");
+  return written(isBehind) || (nodes[root].s === "+" && written((i) => isBehind(i) && nodes[i].s === "+")) || "";
+}
+
+/* The product of the local derivatives on the way from the result to an output, each as its formula with its
+   numbers where it has one: "2 * (0.6457 - 1) = -0.7087". Those that are 1 are left out. */
+function productInNumbers(graph, network, out, all) {
+  const way = wayTo(graph, network, out) || [], { nodes, gradients, locals } = graph, reached = new Set(way.map(([sender]) => sender));
+  const factors = way.filter(([sender, k]) => locals[sender][k] !== 1).map(([sender, k]) => {
+    const step = all.find(({ phase, node, edges }) => phase === "backward" && node === sender && edges.some((edge) => edge[1] === k));
+    const isStale = !step || (step.branch && graph.isChanged()), [formula] = isStale || typeof step.cells[2] === "string" ? [] : step.cells[2];
+    return [sender, k, typeof formula === "string" ? formula.replace(/ = $/, "") : ""];
+  });
+  if (!factors.some(([, , formula]) => formula) && factors.length < 2) { return ""; }
+  const product = inNumbers(graph, (i) => reached.has(i) && "+−".includes(nodes[i].s), gradients[out], ({ value, inside }) => {
+    const parts = factors.map(([sender, k, formula]) => {
+      const { o, p } = nodes[sender], names = new Map(p.map((i) => [nodes[i].n, i]));
+      const text = formula ? formula.replace(/[\p{L}\d_]+/gu, (name) => (names.has(name) ? inside(names.get(name), 2) : name)) : bracketed(short(locals[sender][k]));
+      return [/ [-+] /.test(formula) && factors.length > 1 ? `(${text})` : text, operations[o](...p.map(value))[k + 1]];
+    });
+    return [parts.map(([text]) => text).join(" * "), parts.reduce((all, [, local]) => all * local, 1)];
+  });
+  return product && `${product} = ${short(gradients[out])}`;
 }
 
 /* How fast a unit's output changes with its sum. */

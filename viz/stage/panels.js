@@ -599,7 +599,7 @@ const WHY = [ /* of WRONG_ENGINES, in their order */
 
 /* Wrong engines, stepped beside the right one. `choose` is told which one the picture shows. */
 function mistakesIn(place, choose) {
-  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones in the boxes, step for step.");
+  make("p", "", place, "Choose a wrong engine: its gradients stand beside the right ones.");
   const choices = make("div", "gg-choices"), why = make("p", "gg-why", place);
   place.parentNode.before(choices); /* there they stay while the table scrolls */
   set(choices, "role", "group");
@@ -626,7 +626,7 @@ function mistakesIn(place, choose) {
       table.hide(k + 2, chosen !== null && name !== chosen);
     });
     const before = order.length;
-    nameAt = (i) => nameIn(graph, i);
+    nameAt = (i) => graph.nodes[i].d || nameIn(graph, i);
     receiver = arrives;
     results = compared(graph, names, count);
     order = (nodes || graph.nodes.map((node, i) => i).reverse()).filter((i) => graph.gradients[i] !== null);

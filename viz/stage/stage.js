@@ -264,8 +264,8 @@ function setUp(root, moved) {
   /* The equation of the step, with what the chosen wrong engine has there; gives that for all nodes. */
   function equate() {
     const step = steps[now], hidden = isHidden();
-    const beside = wrongEngine && !hidden && !isNetwork() ? compared(graph, [wrongEngine], edgesSent())[0] : null;
-    showEquation(graph, step, hidden, beside && besides(step, beside));
+    const beside = wrongEngine && !hidden ? compared(graph, [wrongEngine], edgesSent())[0] : null;
+    showEquation(graph, step, hidden, beside && !isNetwork() && besides(step, beside));
     return beside;
   }
 
@@ -370,7 +370,7 @@ function setUp(root, moved) {
   function isNetwork() { return level === "network"; }
 
   function stepsSeen() {
-    if (isNetwork()) { return networkSteps(graph, network); }
+    if (isNetwork()) { return networkSteps(graph, network, allSteps); }
     const all = stepsNow(graph, allSteps);
     return unit ? all.filter((step) => unit.members.has(step.node) && step.phase !== "seed") : all;
   }
@@ -448,7 +448,7 @@ function setUp(root, moved) {
     const beside = equate();
     guess.show(step.answer ? referred(graph, step.answer) : null, step.of || askedFor(step), isPredicting && step.answer !== null, hidden, isNew, now < steps.length - 1);
     tell(page, "at", step.phase === "seed" ? "backward" : step.phase);
-    if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden); }
+    if (known) { picture.show(step, known, { isAsked: hidden, beside }); } else { picture.show(step, now, steps, hidden, beside); }
     if (held !== null) { giveKeys((held && picture.box(Number(held))) || root); held = null; }
     showRows(graph, steps, now, isPredicting, hidden, drawer === "table");
     if (drawer === "words") { showWords(graph, step, sentence, known, hidden); }
@@ -491,10 +491,9 @@ function setUp(root, moved) {
       `gradient of ${n} is ${short(wrong)} now, ` + (isOff ? `right is ${short(right)}` : "and not complete"));
   }
 
-  /* The node at which a step of scalars arrives, if it is one. */
-  function receiverOf({ phase, edges, node }) {
-    if (phase !== "backward" || !edges.length) { return phase === "seed" ? node : null; }
-    return graph.nodes[edges[0][0]].p[edges[0][1]];
+  /* The node at which a step arrives, of a layer the first, if it is one. */
+  function receiverOf({ phase, edges: [edge], node }) {
+    return !/seed|backward/.test(phase) ? null : edge ? graph.nodes[edge[0]].p[edge[1]] : node;
   }
 
   /* What nodes without names of their own are, each in a few characters. */
