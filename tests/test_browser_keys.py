@@ -120,7 +120,7 @@ def test_the_tab_key_goes_through_everything_once(stepper: Stepper) -> None:
     assert plain.count("gg-box") == len(leaves)
     assert [name for name in plain if name != "gg-box"] == [
         *("gg-formula", "gg-fit", "gg-closer", "gg-farther", "Step"),
-        *("gg-first", "Learning", "gg-throw", "gg-open-table"),
+        *("gg-first", "gg-open-table", "Learning", "gg-throw"),
     ]
     stepper.click("predict")
     assert [name for name in stops() if name not in plain] == [

@@ -4,6 +4,7 @@
 function factorsIn(place) {
   const [output, sum, terms, isBranch] = JSON.parse(place.dataset.factors);
   place.querySelectorAll("caption, th, td").forEach((part) => put(part, asFormula(part.textContent)));
+  place.querySelectorAll("table").forEach((table) => set(table, "tabindex", 0)); /* on a phone it scrolls, by keys too */
   const rows = [...place.querySelectorAll("tbody tr")].map(({ cells }) => [...cells].slice(1)
     .map((cell) => [cell, cell.textContent.slice(0, cell.textContent.lastIndexOf(" ") + 1)]));
   return (graph) => rows.forEach((cells, row) => {

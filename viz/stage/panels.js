@@ -196,7 +196,7 @@ function slidable(part) {
 function timelineIn(place, go, first, all) {
   const row = make("div", "gg-timeline", place), track = make("div", "gg-track", row);
   const ticks = make("div", "gg-ticks", track), slider = make("input", "", track);
-  const tally = make("div", "gg-tally", row), outcome = make("div", "gg-outcome", tally), count = make("span", "gg-count", tally);
+  const tally = make("div", "gg-tally", row), outcome = make("div", "gg-outcome", tally), count = make("div", "gg-count", tally);
   const name = make("span", "", outcome), change = make("span", "", outcome);
   set(outcome, "role", "status");
   set(ticks, "aria-hidden", "true");
