@@ -218,7 +218,8 @@ function timelineIn(place, go, first, all) {
     slider.value = start + now + 1;
     const total = isOwn || !first ? steps.length : max(all, first + steps.length);
     put(count, `${before}step ${start + now + 1} of ${total}`);
-    tell(count, "widest", `${before}step ${total} of ${total}`);
+    before ||= innerWidth > 700 && place.querySelector(".gg-throw") ? "throw 10 " : ""; /* it will come */
+    tell(count, "to", `${before}step ${total} of ${total}`);
     [name, change].forEach((each, i) => put(each, changed[i]));
     count.title = total > start + steps.length || start ? `Steps ${start + 1} to ${start + steps.length} of ${total} are on this page` : "";
     set(slider, "aria-valuetext", count.textNow + ", " + steps[now].phase);
