@@ -92,8 +92,8 @@ def network_in(diagram: Diagram, root: int) -> Network | None:
 
     So it is where neurons are anything but sums of products, each of a weight of its own and a
     source, and what bends such a sum; where samples do not go through the same layers, each of
-    which is read by the next one alone; and where modules compute anything beside, or of several
-    samples a product, as attention does of words.
+    which is read by the next one alone; and where modules compute beside with parameters of their
+    own, or let outputs meet otherwise than in sums, as attention does with words.
     """
     neurons = _Neurons(diagram, root)
     if len(neurons.units) < _FEWEST_UNITS:
