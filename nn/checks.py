@@ -204,7 +204,7 @@ _MEANT = {
     "start_factor": "start",
     "end_factor": "end",
     "eta_min": "floor",
-    "nonlin": "activation",
+    "nonlin": "activation='relu' or 'linear'",
     "min_lr": "min_learning_rate",
     "in_features": "nin",
     "out_features": "nout",

@@ -210,10 +210,12 @@ def new_page(pages_of_file: browsing.Pages) -> Iterator[browsing.Pages]:
 @pytest.fixture(autouse=True)
 def _table_as_before() -> Iterator[None]:
     """Operations that a test, or an example in a docstring, defines are gone after it."""
-    before = dict(TABLE)
+    before, attributes = dict(TABLE), {kind: dict(vars(kind)) for kind in (Value, Constant)}
     yield
     for name in TABLE.keys() - before.keys():
         del TABLE[name]
-        for kind in (Value, Constant):
-            if name in vars(kind):
+        for kind, own in attributes.items():
+            if name in own:
+                setattr(kind, name, own[name])
+            elif name in vars(kind):
                 delattr(kind, name)

@@ -526,7 +526,7 @@ UNREAD = [
     *((make, TypeError, f"has no argument {name}. Did you mean {meant}?") for make, name, meant in (
         (lambda: Layer(in_features=2, out_features=3), "in_features", "nin"),
         (lambda: Layer(2, out_features=3), "out_features", "nout"),
-        (lambda: Neuron(2, nonlin=False), "nonlin", "activation='linear'"),
+        (lambda: Neuron(2, nonlin=False), "nonlin", "activation='relu' or 'linear'"),
         (lambda: Embedding(num_embeddings=3, embedding_dim=2), "num_embeddings", "count"),
         (lambda: Embedding(3, embedding_dim=2), "embedding_dim", "size"),
         (lambda: LayerNorm(normalized_shape=3), "normalized_shape", "size"),
