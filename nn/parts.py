@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import chain
 from operator import is_
@@ -140,6 +140,11 @@ def _strangers(thing: Any, path: str, depth: int = 2) -> Iterator[tuple[str, Any
         yield path, thing
 
 
+def _strangers_of(holder: Holder, path: str, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    for name in names:
+        yield from _strangers(vars(holder).get(name), f"{path}.{name}".removeprefix("."))
+
+
 _NAMES = ("w", "b", "weight", "bias")
 """What parameters are called here and in PyTorch: a float of such a name was meant as one. Under
 other names it may be a setting, such as eps; an int may be a width, or True for a bias."""
@@ -147,15 +152,14 @@ other names it may be a setting, such as eps; an int may be a width, or True for
 
 def plain_weight(root: Holder) -> str | None:
     """The path of a float that was meant as a parameter, in a class of the user's own."""
-    holders = [("", root), *((path, x) for path, x in walk(root) if isinstance(x, Holder))]
-    found = (
+    found = Found.below(root)
+    floats = (
         place
-        for path, holder in holders
-        for name in _NAMES
-        for place, thing in _strangers(vars(holder).get(name), f"{path}.{name}".removeprefix("."))
+        for path, holder in zip(("", *found.paths), (root, *found.holders))
+        for place, thing in _strangers_of(holder, path, _NAMES)
         if isinstance(thing, (float, np.floating))
     )
-    return next(found, None)
+    return next(floats, None)
 
 
 Snapshots = list[tuple[Any, Any]]
@@ -210,7 +214,7 @@ class Found:
     """The parts below a holder as one walk came by them, to be used as long as they are the same.
 
     Attributes:
-        holders: the holders below it.
+        paths, holders: the holders below it, and where each is.
         named: the parameters below it with their names.
         parameters: the parameters alone.
         twice: a name that two of the parameters have; None if each has its own.
@@ -223,7 +227,7 @@ class Found:
         snapshots: Snapshots = []
         parts = [*walk(root, snapshots=snapshots)]
         held = [(path, part) for path, part in parts if isinstance(part, Holder)]
-        self.holders = [part for _, part in held]
+        self.paths, self.holders = [path for path, _ in held], [part for _, part in held]
         self.named = [(path, part) for path, part in parts if is_parameter(part)]
         self.parameters = Leaves.if_so(tuple([parameter for _, parameter in self.named]))
         names = Counter([name for name, _ in self.named])
@@ -231,10 +235,7 @@ class Found:
         self.strangers = [
             (place, thing)
             for path, holder in [("", root), *held]
-            for name in holder._weights
-            for place, thing in _strangers(
-                vars(holder).get(name), f"{path}.{name}".removeprefix(".")
-            )
+            for place, thing in _strangers_of(holder, path, holder._weights)
             if is_real(thing) or _is_ours(holder)
         ]
         # One becomes a parameter when its graph is released.
