@@ -270,5 +270,5 @@ def misses(which: Value, count: int) -> list[Value]:
 
 def unless_all_miss(result: Any, missed: list[Value]) -> Value:
     """A result, or nan if the Value that chose was none of the places."""
-    found: Value = where(prod(missed), nan, result)
+    found: Value = result + where(prod(missed), nan, 0.0)
     return found

@@ -67,9 +67,13 @@ def _with_gradients(name: str, parameters: Iterable[Value]) -> tuple[list[Value]
 
 
 def clipped_by_norm(gradients: Vector, limit: float) -> tuple[Vector, float]:
-    """`clip_grad_norm` on an array: the clipped gradients, a new array, and the norm before."""
+    """`clip_grad_norm` on an array, which stays as it is: the clipped gradients, which may be the
+    same ones, and the norm before.
+    """
+    size, squares = 1.0, float(np.vdot(gradients, gradients))
+    if limit == inf and 1e-200 < squares < inf:
+        return gradients, sqrt(squares)
     with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
-        size, squares = 1.0, float(np.vdot(gradients, gradients))
         if not 1e-200 < squares < inf:  # they overflow, or are lost
             largest = float(np.abs(gradients).max(initial=0.0))
             size = largest if 0.0 < largest < inf else 1.0
@@ -78,7 +82,7 @@ def clipped_by_norm(gradients: Vector, limit: float) -> tuple[Vector, float]:
         length = sqrt(squares)
         norm = size * length
         if norm == inf == limit:
-            return gradients.copy(), norm
+            return gradients, norm
         if norm == inf > length:  # finite gradients of a norm above 1.8e308
             return gradients / size * (limit / length), norm
         # PyTorch adds 1e-6, so that it never divides by 0. Of a norm that is nan the factor is nan.

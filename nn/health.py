@@ -327,7 +327,7 @@ class _Layers:
         paths: dict[Value, str] = {}
         outputs: set[Value] = set()
         for node in order:
-            if not (parents := node.parents):
+            if not (parents := node._operands):
                 continue
             path = self._path_of(node, paths)
             home = None if path is None else self._home[path]

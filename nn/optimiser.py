@@ -18,6 +18,7 @@ from glassgrad.engine import Value, computed_gradients, data_vector, zero_grad
 from glassgrad.engine.backward import Leaves
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import name as value_name
+from glassgrad.engine.provenance import is_ours
 from glassgrad.engine.text import counted, describe, named, similar, some_of, told
 from glassgrad.engine.tree import is_sequence, listed, numbers_of
 from glassgrad.engine.value import is_parameter
@@ -250,13 +251,15 @@ class Optimiser:
     def _moved(
         self, numbers: Vector, gradients: Vector, computed: Mask | None
     ) -> tuple[Vector, State]:
-        """The new numbers and the new state; the optimiser keeps its own until both are there.
-
-        The arrays are this call's own: the new numbers are written over the old.
+        """The new numbers and the new state, in new arrays; the optimiser keeps its own until both
+        are there.
         """
         frozen = frozen_among(self.parameters)
         if frozen is not None:
             computed = ~frozen if computed is None else computed & ~frozen
+        if len(self.groups) == 1 and computed is None:
+            return self._by_rule(self.groups[0], numbers, gradients, self._state)
+        numbers = numbers.copy()
         state = {name: remembered.copy() for name, remembered in self._state.items()}
         ends = accumulate(len(group.parameters) for group in self.groups)
         for group, end in zip(self.groups, ends):
@@ -266,23 +269,35 @@ class Optimiser:
             if not numbers[here].size:
                 continue
             part = {name: remembered[here] for name, remembered in state.items()}
-            upwards = -gradients[here] if group.maximize else gradients[here]
-            with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
-                moved = self.rule(numbers[here], upwards, part, group)
-            if part.keys() != state.keys():
-                raise TypeError(
-                    f"The rule of {type(self).__name__} remembers {some_of(list(part))}, and its "
-                    f"STATE names {some_of(list(state)) or 'nothing'}. Name there what it "
-                    "remembers, and nothing else."
-                )
-            # First all, then written: one may be a part of another, as numbers that are remembered.
-            moved = self._one_each(moved, upwards.shape)
-            kept = [self._one_each(part[name], upwards.shape, name) for name in state]
-            if moved.size == numbers.size:
-                return moved, dict(zip(state, kept))
-            for old, new in zip([numbers, *state.values()], [moved, *kept]):
-                old[here] = new
+            numbers[here], kept = self._by_rule(group, numbers[here], gradients[here], part)
+            for name, new in kept.items():
+                state[name][here] = new
         return numbers, state
+
+    def _by_rule(
+        self, group: Group, numbers: Vector, gradients: Vector, state: State
+    ) -> tuple[Vector, State]:
+        """What the rule makes of some parameters of a group, in new arrays.
+
+        The rules of this library write over nothing, and all that they give is new, as a test
+        says: for others' rules everything is copied.
+        """
+        upwards = -gradients if group.maximize else gradients
+        if is_ours(self.rule):
+            state = dict(state)
+            with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
+                return self.rule(numbers, upwards, state, group), state
+        part = {name: remembered.copy() for name, remembered in state.items()}
+        with np.errstate(all="ignore"):
+            moved = self.rule(numbers.copy(), upwards.copy(), part, group)
+        if part.keys() != state.keys():
+            raise TypeError(
+                f"The rule of {type(self).__name__} remembers {some_of(list(part))}, and its "
+                f"STATE names {some_of(list(state)) or 'nothing'}. Name there what it "
+                "remembers, and nothing else."
+            )
+        moved = self._one_each(moved, gradients.shape)
+        return moved, {name: self._one_each(part[name], gradients.shape, name) for name in state}
 
     def _one_each(self, found: Any, shape: tuple[int, ...], name: str | None = None) -> Vector:
         """What a rule gives, as an array of its own."""
@@ -313,7 +328,7 @@ class Optimiser:
     def _row(self, role: str, given: Any) -> Vector:
         shape = (len(self.parameters),)
         if type(given) is np.ndarray and given.dtype.char == "d" and given.shape == shape:
-            return np.array(given, float)
+            return given
         wanted = f"takes a number for each of {counted(len(self.parameters), 'parameter')} in a row"
         if not is_sequence(given):
             raise TypeError(f"moved({role}=...) {wanted}, not {describe(given)}.")
@@ -368,7 +383,8 @@ class Group:
 
     @property
     def options(self) -> dict[str, Any]:
-        return {name: vars(self)[name] for name in self._kind.OPTIONS}
+        own = vars(self)
+        return {name: own[name] for name in self._kind.OPTIONS}
 
     def __getattr__(self, name: str) -> Any:
         kind = vars(self).get("_kind", Optimiser)  # there is none yet while a copy is made

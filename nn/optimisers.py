@@ -41,7 +41,11 @@ from glassgrad.nn.optimiser import Group, Optimiser, Parameters, State
 def with_decay(gradients: Vector, numbers: Vector, group: Group) -> Vector:
     """The gradients with weight_decay × numbers, the gradient of ½ weight_decay × numbers²."""
     decay: float = group.weight_decay
-    return gradients if decay == 0.0 else gradients + decay * numbers  # 0 × inf would be nan
+    if decay == 0.0:  # 0 × inf would be nan
+        return gradients
+    pulled = decay * numbers
+    pulled += gradients
+    return pulled
 
 
 def running(share: float, mean: Vector, news: Vector) -> Vector:

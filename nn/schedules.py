@@ -356,6 +356,6 @@ class Schedule(Checked):
     def _go_to(
         self, step: int, base_rates: Sequence[float], seen: Seen, rates: Sequence[float]
     ) -> None:
-        self.step_count, self._base_rates, self._seen = step, tuple(base_rates), seen
+        vars(self).update(step_count=step, _base_rates=tuple(base_rates), _seen=seen)
         for group, rate in zip(self.optimiser.groups, rates):
             group.learning_rate = rate

@@ -124,7 +124,7 @@ def trials(name: str) -> Iterator[Trial]:
     """One for each number of operands."""
     for size, points in points_by_size(TABLE[name]).items():
         function = lambda *xs: by_engine(name, *xs) * 1.0
-        program = Recording(name, function, (0.7,) * size, {}).program(INPUT, INPUT)
+        program = Recording.of(name, function, (0.7,) * size, {}).program(INPUT, INPUT)
         inputs = points[:, program.orders["input"]]
         arrays = inputs, np.zeros(0), np.ones((len(points), 1))
         results, _, _, of_inputs, _ = program.run([inputs], arrays[1], 1.0)

@@ -88,7 +88,7 @@ def _run_observed(
     else:
         run = Tracer(recording.title, at).run(function, *sample, recording.has_several)
         values, shape, stand_ins, fresh = run.results, run.shape, [*run.inputs], [*run.fresh]
-        numbers, is_same = list(map(run.number_of, values)), recording.is_same_as(run.trace())
+        numbers, is_same = list(map(run.number_of, values)), recording.is_repeated_by(run)
     slopes = None if recording.has_several or is_same else _slopes(values[0])
     if at is not None:
         run.forget()

@@ -312,8 +312,14 @@ class Cache:
         if len(cases) >= MOST_RECORDINGS:
             raise self._too_many(_WAYS)
         args, named = sample
-        recording = Recording(
-            self.title, self.function, args, named, has_several=has_several, at=at
+        recording = Recording.of(
+            self.title,
+            self.function,
+            args,
+            named,
+            has_several=has_several,
+            at=at,
+            known=[case.recording for case in cases],
         )
         if recording.reads is not None:
             self.why_eager = f"it {recording.reads}, which no program repeats"
@@ -321,7 +327,7 @@ class Cache:
             raise _AsWrittenError
         guards = Guards(self.function, objects_in(structure))
         for case in cases:
-            if case.recording.is_same_as(recording):
+            if case.recording is recording:
                 case.states = [guards, *case.states[: _MOST_STATES - 1]]
                 return case
         cases.append(Case(recording, guards, self.calls))

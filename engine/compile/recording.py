@@ -40,10 +40,7 @@ _MOST = 8
 
 
 class Recording(Trace):
-    """A function as it ran once.
-
-    Args:
-        at: gives the numbers of Values, where others count than their own.
+    """A function as it ran once; `Recording.of` runs it.
 
     Attributes:
         simplified: the graph without what is not needed; see `passes.py`.
@@ -53,8 +50,11 @@ class Recording(Trace):
         run_seconds: how long the function itself kept the processor busy.
     """
 
-    def __init__(
-        self,
+    run_seconds: float
+    seconds: float
+
+    @staticmethod
+    def of(
         title: str,
         function: Callable[..., Any],
         args: Sequence[Any],
@@ -62,23 +62,39 @@ class Recording(Trace):
         *,
         has_several: bool = False,
         at: At = None,
-    ) -> None:
+        known: Iterable[Recording] = (),
+    ) -> Recording:
+        """What a function does now: one that is known, if that did the same, or a new one.
+
+        Args:
+            at: gives the numbers of Values, where others count than their own.
+        """
+        run: Callable[[], Tracer] = lambda: Tracer(title, at).run(
+            function, args, named, has_several
+        )
         began = perf_counter()
         with _no_collection():
             busy = thread_time()
-            tracer = Tracer(title, at).run(function, args, named, has_several)
-            self.run_seconds = thread_time() - busy
-            super().__init__(**vars(tracer.trace()))
-            if any(value.operation is not None for value in self.captured):
-                again = Tracer(title, at).run(function, args, named, has_several).trace()
-                _check_found(title, [*self.captured, *tracer.nodes], again.captured)
-            self.simplified, self.nodes_after = simplified(self.graph)
-            made = set(map(id, tracer.fresh))
-            tracer.forget()  # before the collector looks at all nodes
-            fresh = [value for value in self.captured if id(value) in made]
-            self.fresh = made.difference(map(id, held(fresh, lists=2)))
+            tracer = run()
+            busy = thread_time() - busy
+            for recording in known:
+                if recording.is_repeated_by(tracer):
+                    tracer.forget()
+                    return recording
+            found = Recording(tracer, run)
+        found.run_seconds, found.seconds = busy, perf_counter() - began
+        return found
+
+    def __init__(self, run: Tracer, again: Callable[[], Tracer]) -> None:
+        super().__init__(**vars(run.trace()))
+        if any(value.operation is not None for value in self.captured):
+            _check_found(self.title, [*self.captured, *run.nodes], again().trace().captured)
+        self.simplified, self.nodes_after = simplified(self.graph)
+        made = set(map(id, run.fresh))
+        run.forget()  # before the collector looks at all nodes
+        fresh = [value for value in self.captured if id(value) in made]
+        self.fresh = made.difference(map(id, held(fresh, lists=2)))
         self._programs: dict[Any, Program] = {}
-        self.seconds = perf_counter() - began
 
     def program(self, batched: frozenset[str], wanted: frozenset[str]) -> Program:
         """The program for inputs with or without samples, and for some gradients."""

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from operator import is_
 from types import CodeType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -151,21 +150,29 @@ class Trace:
             return True
         return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
 
-    def is_same_as(self, other: Trace) -> bool:
-        """Whether both did the same: the same operations on the same Values and constants."""
-        mine, theirs = self.graph, other.graph
-        return (
-            (self.shape, len(mine), len(self.captured))
-            == (other.shape, len(theirs), len(other.captured))
-            and all(map(is_, mine.rows, theirs.rows))  # to one list passes have added some
-            and all(map(is_, self.captured, other.captured))
-            and [(g.relation, g.outcome) for g in self.guards]
-            == [(g.relation, g.outcome) for g in other.guards]
-            and all(
-                getattr(mine, part).tobytes() == getattr(theirs, part).tobytes()
-                for part in ("codes", "numbers", "starts", "operands", "roots")
-            )
-        )
+    def is_repeated_by(self, run: Tracer) -> bool:
+        """Whether a run did the same: the same operations on the same Values and constants."""
+        graph, read = self.graph, run.read()
+        first = len(graph) - len(run.nodes)  # of those that are computed
+        inputs, captured = self.leaves
+        if (
+            (self.shape, self.reads, len(inputs)) != (run.shape, run.reads, len(run.inputs))
+            or [(g.relation, g.outcome) for g in self.guards]
+            != [(g.relation, g.outcome) for g in run.guards]
+            or [graph.rows[code] for code in graph.codes[graph.codes >= 0].tolist()] != run.rows
+            or graph.counts[first:].tolist() != [*map(len, run.operands)]
+        ):
+            return False
+        now = np.zeros(len(graph), np.int64)  # what stands now where each node was
+        now[captured], now[inputs] = _addresses(self.captured), _addresses(run.inputs)
+        now[first:] = _addresses(run.nodes)
+        places = np.concatenate((graph.operands, graph.roots))
+        others = np.flatnonzero(now[places] != _addresses(read))
+        constants, fixed = places[others], [read[i] for i in others.tolist()]
+        if not (graph.codes[constants] == CONSTANT).all() or not all(map(_is_fixed, fixed)):
+            return False
+        numbers = np.array([*map(number_of, fixed)], float)
+        return numbers.tobytes() == graph.numbers[constants].tobytes()  # 0.0 is not -0.0
 
     def replayed(self, leaves: Mapping[int, Any]) -> list[Any]:
         """All nodes once more, as ordinary ones that were made where they were; `leaves` has a
@@ -351,18 +358,21 @@ class Tracer(Watcher):
             self._computed = rest.stop
         return self._at.get(id(operand), number_of(operand))
 
-    def trace(self) -> Trace:
-        """What the run did; the nodes themselves are needed no more."""
+    def read(self) -> list[Any]:
+        """All that was read, one after the other: operands, results, and what was compared."""
         compared = chain.from_iterable((guard.left, guard.right) for guard in self.guards)
         roots = [each if isinstance(each, Value) else _nearest(each) for each in compared]
-        read = [*chain.from_iterable(self.operands), *self.results, *roots]
-        outside, places = _placed([*self.inputs, *self.nodes], read)
+        return [*chain.from_iterable(self.operands), *self.results, *roots]
+
+    def trace(self) -> Trace:
+        """What the run did; the nodes themselves are needed no more."""
+        outside, places = _placed([*self.inputs, *self.nodes], self.read())
         captured: list[Value] = []
         constants: list[tuple[Value, float]] = []
         codes: list[int] = []
         numbers: list[float] = []
         for leaf in outside:
-            is_fixed = type(leaf) is float or leaf.is_constant
+            is_fixed = _is_fixed(leaf)
             codes.append(CONSTANT if is_fixed else CAPTURED)
             numbers.append(number_of(leaf) if is_fixed else len(captured))
             if not is_fixed:
@@ -422,6 +432,11 @@ def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Number
     places[others] = np.argsort(np.argsort(first))[number.ravel()]
     places[is_made] = order[near[is_made]] + len(first)
     return [read[i] for i in np.sort(others[first]).tolist()], places
+
+
+def _is_fixed(leaf: Any) -> bool:
+    """Whether it is a number, or a Value that no gradient flows to."""
+    return type(leaf) is float or leaf.is_constant
 
 
 def _addresses(nodes: Sequence[Any]) -> Numbers:

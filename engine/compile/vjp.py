@@ -24,7 +24,7 @@ from glassgrad.engine.compile.kernels import by_operand
 from glassgrad.engine.compile.memory import takes_out
 from glassgrad.engine.formula import Formula, as_formula
 from glassgrad.engine.op import TABLE, Operation, Reduction
-from glassgrad.engine.table import relu
+from glassgrad.engine.table import relu, where
 
 _ADD, _MUL, _SUM = (TABLE[name] for name in ("add", "mul", "sum"))
 
@@ -236,10 +236,21 @@ class _Backward:
             sign = self.builder.row(TABLE["sign"], (array,))
             self._send(array.arrays[0], self._times(row, upstream, sign))
             return
+        if row is where:
+            self._choose(array, upstream)
+            return
         wanted = tuple(self._leads(array, place) for place in range(len(operands)))
         for operand, local in zip(operands, self._locals(array, wanted)):
             if local is not None and is_array(operand):
                 self._send(operand, self._times(row, upstream, local))
+
+    def _choose(self, array: Array, upstream: Array) -> None:
+        """Upstream to what `where` chose, and 0 to the other, without a product."""
+        condition, *chosen = array.row_operands
+        for place, operand in enumerate(chosen, 1):
+            if self._leads(array, place):
+                sent = (upstream, 0.0) if place == 1 else (0.0, upstream)
+                self._send(operand, self._row(where, condition, *sent))
 
     def _locals(self, array: Array, wanted: tuple[bool, ...]) -> list[Array | float | None]:
         """The local derivatives of a call by the operands of the row that want one."""
