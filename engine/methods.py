@@ -253,7 +253,8 @@ def record(
     """The node of an operation on Values and numbers of any kind, for the rows without a method,
     those of many operands, and the hard places.
     """
-    kinds, wanted = set(map(type, operands)), None
+    types, wanted = [*map(type, operands)], None
+    kinds = set(types)
     if not kinds <= _USUAL:
         if any(isinstance(x, np.ndarray) for x in operands):
             return evaluators[np.ndarray](operation, operands)  # type: ignore[no-any-return]
@@ -261,7 +262,7 @@ def record(
         kinds = set(map(type, operands))
         wanted = tuple([not (type(x) is float or x.is_constant) for x in operands])
     elif kinds != _VALUES:
-        wanted = tuple([type(x) is Value for x in operands])
+        wanted = tuple([kind is Value for kind in types])
     if float in kinds:
         numbers = tuple([x if type(x) is float else x._number for x in operands])
     else:

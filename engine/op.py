@@ -314,6 +314,9 @@ class Reduction(Operation):
         partials = tuple(rule(operands, result))
         if wanted is None:
             return partials
+        count = wanted.count(True)
+        if True not in wanted[count:]:  # they come first, as weights before inputs
+            return partials[:count] + (None,) * (len(partials) - count)
         return tuple([p if want else None for p, want in zip(partials, wanted)])
 
 

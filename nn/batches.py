@@ -49,7 +49,7 @@ class Samples(NamedTuple):
         found = Samples(*[each if each is None else chosen(each) for each in self])
         for each in found:
             if each is not None:  # what an index gives is a new array, or a view of a locked one
-                each.flags.writeable = False
+                each.setflags(write=False)
         return found
 
     def pairs(self) -> Iterator[tuple[Any, Any]]:

@@ -18,12 +18,13 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from glassgrad.engine import Value, assign, assign_grad, clear_grad, data_vector
+from glassgrad.engine import Value, assign_grad, clear_grad, data_vector
 from glassgrad.engine.arrays import call_locked
 from glassgrad.engine.context import layer_of
 from glassgrad.engine.files import decode
 from glassgrad.engine.misuse import real, whole
 from glassgrad.engine.text import LOSSES, counted, describe, function_name, similar, some_of
+from glassgrad.engine.vectors import write_data
 from glassgrad.nn import hooks
 from glassgrad.nn.batches import Samples, generator_of_epoch, in_batches, loss_function
 from glassgrad.nn.checkpoint import Checkpoint
@@ -258,8 +259,9 @@ class Training(Hook):
                 rate = self.optimiser.groups[0].learning_rate
                 if self.schedule is not None and self.steps < (self.schedule.total or 0):
                     self.schedule.step()
-        assign(self.parameters, self.latest)
-        assign_grad(self.parameters, gradient)
+        write_data(self.parameters, self.latest.tolist())
+        if not self.objective.is_alone:  # else nobody looks before they are forgotten
+            assign_grad(self.parameters, gradient)
         measured = self.measured()
         if not isfinite(end := measured.get("end_loss", 0.0)):
             raise self._not_finite(f"after the steps of the epoch the loss is {end}")
@@ -279,7 +281,8 @@ class Training(Hook):
 
     def _gradient(self, chosen: Samples, random: np.random.Generator) -> tuple[float, Any]:
         """The objective and its gradient over the samples of one step, batch by batch."""
-        noise = random.random((len(chosen), self.objective.noise_count))
+        draw = random.random if self.objective.noise_count else np.empty
+        noise = draw((len(chosen), self.objective.noise_count))
         size, latest = self.options.batch_size, self.latest
         if len(chosen) <= size:
             total, gradient = self.objective.value_and_gradient(latest, chosen, noise)

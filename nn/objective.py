@@ -80,6 +80,7 @@ class Objective(Hook):
         all_parameters: those of the model, those that are trained, and leaves that are left out.
         form: what the model gives for a sample.
         noise_count: how many random numbers a sample takes.
+        is_alone: whether all the code that runs in a training is this library's.
         with_modes: the modules whose mode may be read; see `training`.
         why_eager: what stood against running compiled, or None.
     """
@@ -104,14 +105,14 @@ class Objective(Hook):
         self.why_eager: str | None = None
         self._has_outputs, self._is_weighed = has_outputs, samples.weights is not None
         self._is_ours = _run_ours([*self.modules, loss, penalty])
-        self._is_alone = self._is_ours and _run_ours(beside)
+        self.is_alone = self._is_ours and _run_ours(beside)
         # By their ids, and the Values too, so that no other one gets these.
         self._known = {id(value): value for value in self.all_parameters}
-        self._is_looking = True
+        self._is_looking, self._are_alike = True, False
         self._record()
         self._try(samples)
         # Dropout reads the mode, and draws; beside it only code of the user's may.
-        self.with_modes = self.modules if self.noise_count or not self._is_alone else []
+        self.with_modes = self.modules if self.noise_count or not self.is_alone else []
 
     def _record(self) -> None:
         model, loss, form, is_weighed = self.model, self.loss, self.form, self._is_weighed
@@ -150,6 +151,7 @@ class Objective(Hook):
             with suppress(Exception), training(self.modules, True):
                 self._in_arrays(data_vector(self.parameters), first, noise)
             if [recording.guards for recording in self._objective.recordings] == [[]]:
+                self._are_alike = True
                 return
         if not self._is_trained_by(others) and not is_trained:
             raise ValueError(
@@ -181,12 +183,12 @@ class Objective(Hook):
         recorded = self._objective, self._measured
         if any(each.guards for function in recorded for each in function.recordings):
             self._record()
-        for function in () if self._is_alone else recorded:
+        for function in () if self.is_alone else recorded:
             function.audit_next()
 
     def after(self, history: History) -> None:
         """All samples were there; only code of the user's may read other Values from now on."""
-        self._is_looking = not self._is_alone
+        self._is_looking = not self.is_alone
 
     def state(self) -> dict[str, Any]:
         return {"why_eager": self.why_eager}
@@ -296,9 +298,12 @@ class Objective(Hook):
         return samples.mean(rows[:, 0]), with_parts(outputs, locked)
 
     def outputs(self, samples: Samples) -> list[list[Any]]:
-        """The outputs of some samples, each a row of Values, with nothing left to chance."""
+        """The outputs of some samples, each a row of Values, with nothing left to chance; of one,
+        where all do the same.
+        """
+        shown = samples.X[: 1 if self._are_alike else _MOST_SHOWN]
         with training(self.modules, False):
-            return [self.form.row(self.model(plain(x))) for x in samples.X[:_MOST_SHOWN]]
+            return [self.form.row(self.model(plain(x))) for x in shown]
 
     def of_output(self, row: Iterable[Value], target: Any) -> float:
         """The loss of an output that is made of these Values."""

@@ -274,6 +274,7 @@ class Optimiser:
                 state[name][here] = new
         return numbers, state
 
+    @np.errstate(all="ignore")  # infinities and nans are the gradients' own
     def _by_rule(
         self, group: Group, numbers: Vector, gradients: Vector, state: State
     ) -> tuple[Vector, State]:
@@ -285,11 +286,9 @@ class Optimiser:
         upwards = -gradients if group.maximize else gradients
         if is_ours(self.rule):
             state = dict(state)
-            with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
-                return self.rule(numbers, upwards, state, group), state
+            return self.rule(numbers, upwards, state, group), state
         part = {name: remembered.copy() for name, remembered in state.items()}
-        with np.errstate(all="ignore"):
-            moved = self.rule(numbers.copy(), upwards.copy(), part, group)
+        moved = self.rule(numbers.copy(), upwards.copy(), part, group)
         if part.keys() != state.keys():
             raise TypeError(
                 f"The rule of {type(self).__name__} remembers {some_of(list(part))}, and its "
@@ -394,7 +393,9 @@ class Group:
         if name not in self._kind.OPTIONS:
             raise AttributeError(_unknown(self._kind, name))
         checked = self._kind.OPTIONS[name](option, f"{self._kind.__name__}({name}=...)")
-        self._kind.agree({**self.options, name: checked})
+        options = self.options
+        options[name] = checked
+        self._kind.agree(options)
         vars(self)[name] = checked
 
     def __repr__(self) -> str:

@@ -247,6 +247,9 @@ class Schedule(Checked):
     0.25
     """
 
+    step_count: int
+    _base_rates: tuple[float, ...]
+    _seen: Seen
     _checks: ClassVar = {
         "optimiser": _optimiser,
         "rule": any_rule,
@@ -263,7 +266,8 @@ class Schedule(Checked):
     @property
     def base_rates(self) -> tuple[float, ...]:
         """The learning rates that factors are of, one for each group."""
-        return (*self._base_rates, *self.learning_rates[len(self._base_rates) :])
+        known = self._base_rates
+        return (*known, *[group.learning_rate for group in self.optimiser.groups[len(known) :]])
 
     @property
     def learning_rates(self) -> list[float]:

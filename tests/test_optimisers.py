@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import itertools
 import json
 import math
 import pickle
@@ -184,6 +185,24 @@ def test_a_step_on_arrays_is_the_step(rule: type[Optimiser], options: dict[str, 
         assert data_vector(values).tolist() == numbers.tolist()
     assert {value.data for value in others} == {9.0}
     assert on_values.state_dict() == on_arrays.state_dict()
+
+
+@pytest.mark.parametrize(("rule", "options"), ROWS, ids=IDS)
+def test_the_rules_write_over_nothing_and_give_new_arrays(
+    rule: type[Optimiser], options: dict[str, Any]
+) -> None:
+    optimiser = rule([Value(x) for x in some_numbers()], **options)
+    numbers, state = np.array(some_numbers()), {name: np.zeros(7) for name in rule.STATE}
+    for step in range(3):
+        gradients = np.array(gradients_at(step, 7), float)
+        given = [numbers, gradients, *state.values()]
+        for array in given:
+            array.flags.writeable = False
+        before, state = state, dict(state)
+        numbers = optimiser.rule(numbers, gradients, state, optimiser.groups[0])
+        new = [numbers, *[state[name] for name in state if state[name] is not before[name]]]
+        pairs = [*itertools.product(new, given), *itertools.combinations(new, 2)]
+        assert not any(np.shares_memory(*pair) for pair in pairs)
 
 
 def test_a_recording_refuses_a_step() -> None:

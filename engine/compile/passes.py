@@ -107,13 +107,14 @@ def _keys(graph: Graph) -> Numbers:
     first, last = graph.pairs(nodes)
     found = np.empty(size, np.intp)
     found[nodes] = ((graph.codes[nodes] * 2 + counts[nodes] - 1) * size + first) * size + last
-    leaves, others = np.flatnonzero(counts == 0), dict[object, int]()
-    bits = graph.numbers[leaves].view(np.int64).tolist()  # -0.0 is not 0.0
-    keys = zip(graph.codes[leaves].tolist(), bits)
-    found[leaves] = [others.setdefault(key, -1 - len(others)) for key in keys]
+    leaves, constants = np.flatnonzero(counts == 0), np.flatnonzero(graph.codes == CONSTANT)
+    found[leaves] = -1 - leaves
+    bits = graph.numbers[constants].view(np.int64)  # -0.0 is not 0.0
+    _, first, place = np.unique(bits, return_index=True, return_inverse=True)
+    found[constants] = -1 - constants[first[place.ravel()]]
+    others = dict[object, int]()
     for node in np.flatnonzero(counts > 2).tolist():
-        key = (int(graph.codes[node]), *graph.of(node))
-        found[node] = others.setdefault(key, -1 - len(others))
+        found[node] = others.setdefault((int(graph.codes[node]), *graph.of(node)), -1 - node)
     return found
 
 
@@ -233,7 +234,8 @@ def biased(graph: Graph) -> Graph:
 
 def _weights_first(graph: Graph, dot: int) -> bool | None:
     """Whether the left side of a `dot` is all parameters, and the right one none; or None."""
-    left, right = np.split(graph.codes[graph.of(dot)] == CAPTURED, 2)
+    are_captured = graph.codes[graph.of(dot)] == CAPTURED
+    left, right = are_captured[: len(are_captured) // 2], are_captured[len(are_captured) // 2 :]
     if left.all() and not right.any():
         return True
     return False if right.all() and not left.any() else None

@@ -64,10 +64,8 @@ class Recording(Trace):
         at: At = None,
         known: Iterable[Recording] = (),
     ) -> Recording:
-        """What a function does now: one that is known, if that did the same, or a new one.
-
-        Args:
-            at: gives the numbers of Values, where others count than their own.
+        """What a function does now: one that is known, if that did the same, or a new one; `at`
+        gives the numbers of Values, where others count than their own.
         """
         run: Callable[[], Tracer] = lambda: Tracer(title, at).run(
             function, args, named, has_several

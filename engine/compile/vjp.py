@@ -248,7 +248,7 @@ class _Backward:
         """Upstream to what `where` chose, and 0 to the other, without a product."""
         condition, *chosen = array.row_operands
         for place, operand in enumerate(chosen, 1):
-            if self._leads(array, place):
+            if is_array(operand) and self._leads(array, place):
                 sent = (upstream, 0.0) if place == 1 else (0.0, upstream)
                 self._send(operand, self._row(where, condition, *sent))
 
