@@ -241,7 +241,8 @@ def explained(hint: str = "") -> Callable[[F], F]:
                     meant = _MEANT.get(name, "").split(" | ")
                     there = [each for each in meant if each.split("=")[0] in known]
                     near = there or get_close_matches(name, known, n=1)
-                    remedy = f"Did you mean {near[0]}?" if near else f"It takes {', '.join(known)}."
+                    takes = f"It takes {', '.join(known)}. {hint}".strip()
+                    remedy = f"Did you mean {near[0]}?" if near else takes
                     raise TypeError(f"{title} has no argument {name}. {remedy}")
             said = said.replace(f"{function.__qualname__}()", f"{title}()")
             raise TypeError(f"{said}. {hint}".strip())

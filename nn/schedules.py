@@ -219,8 +219,10 @@ class Seen(NamedTuple):
 
 
 Rule = ClosedForm | ReduceOnPlateau
+_HINTS = {cosine: "How many steps there are in all is said to Schedule, its total; fit knows it."}
 for _kind in (step_decay, cosine, ramp, warm_up, ReduceOnPlateau):
-    setattr(_kind, "__init__", explained()(_kind.__init__))  # noqa: B010
+    _init = explained(_HINTS.get(_kind, ""))(_kind.__init__)
+    setattr(_kind, "__init__", _init)  # noqa: B010
 _SAVED: dict[str, Any] = {"step_count": int, "total": int | None, "base_rates": list[float]}
 _WATCHED = {"rates": list[float], "best": float, "bad_steps": int, "cooldown_left": int}
 """What a state says where the rule watches a loss: the rates now, and what it has `Seen`."""

@@ -493,6 +493,17 @@ def test_a_gradient_alone_that_differs_is_noticed(way: str, is_lazy: bool) -> No
     assert other.grad == (12.0 if way == "replaced" else 0.0)
 
 
+def test_a_number_in_the_place_of_a_parameter_is_found_where_both_are_0() -> None:
+    w, u = Value(0.0, label="w"), Value(2.0, label="u")
+    factors = collections.deque([w])
+    evaluate = compiled(lambda x: factors[0] * x + u * x).value_and_grad([w, u])
+    assert evaluate([0.0, 2.0], [1.0])[1].tolist() == [1.0, 1.0]
+    factors[0] = 0.0
+    with pytest.warns(RuntimeWarning, match="gave 3 as the gradient by w.* compiled, and 0 as it"):
+        value, gradient = evaluate([0.0, 2.0], [3.0])
+    assert (value, gradient.tolist()) == (6.0, [0.0, 3.0])
+
+
 def test_an_error_of_the_function_is_not_followed_by_a_stale_result() -> None:
     rates: list[Any] = [1.0, 2.0]
 
