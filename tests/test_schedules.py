@@ -302,7 +302,7 @@ def test_rates_set_by_hand_are_overwritten() -> None:
             (lambda: Schedule(optimiser(), cosine(), T_max=9), "T_max", "total"),
             (lambda: Schedule(optimizer=optimiser(), rule=cosine()), "optimizer", "optimiser"),
           )),
-        (lambda: cosine(T_max=9), TypeError, r"takes floor\. How many steps .* Schedule, its total"),
+        (lambda: cosine(T_max=9), TypeError, r"takes floor\. How many .* Schedule, its total"),
         (lambda: warm_up(3, then=lambda step: 1.0), TypeError, r"all steps, not lambda\(step\)"),
         (lambda: Schedule(optimiser(), lambda step, total: None if step else 1.0, 9).sketch(),
          TypeError, "^The factor of the learning rate at step 1 takes a real number"),
