@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import repeat
 from math import inf
-from operator import itemgetter, methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,9 +43,9 @@ class Samples(NamedTuple):
 
     def of(self, places: Any) -> Samples:
         """Some of them, by a slice, truth values or an array of indices."""
-        is_index = isinstance(places, np.ndarray) and places.dtype.kind == "i"
-        chosen = methodcaller("take", places, 0) if is_index else itemgetter(places)  # quicker
-        found = Samples(*[each if each is None else chosen(each) for each in self])
+        is_index = isinstance(places, np.ndarray) and places.dtype.kind == "i"  # `take` is quicker
+        chosen = [x if x is None else x.take(places, 0) if is_index else x[places] for x in self]
+        found = Samples(*chosen)
         for each in found:
             if each is not None:  # what an index gives is a new array, or a view of a locked one
                 each.setflags(write=False)

@@ -244,6 +244,7 @@ class Training(Hook):
         began, number = time.perf_counter(), self.history.epochs + 1
         self.latest = data_vector(self.parameters)
         loss, norms, squares = 0.0, list[float](), np.zeros_like(self.latest)
+        every = self.samples.total
         random, count = generator_of_epoch(self.options.seed, number), len(self.samples)
         order = random.permutation(count) if self.options.shuffle else np.arange(count)
         with training(self.objective.with_modes, True):
@@ -251,16 +252,16 @@ class Training(Hook):
                 chosen = self.samples.of(places)
                 self.steps += 1
                 value, found = self._gradient(chosen, random)
+                squares += found * found
                 gradient, norm = self._clipped(found)
                 self._move(gradient, norm)
-                loss += value * (chosen.total / self.samples.total)
-                squares += found * found
+                loss += value * (chosen.total / every)
                 norms.append(norm)
                 rate = self.optimiser.groups[0].learning_rate
                 if self.schedule is not None and self.steps < (self.schedule.total or 0):
                     self.schedule.step()
         write_data(self.parameters, self.latest.tolist())
-        if not self.objective.is_alone:  # else nobody looks before they are forgotten
+        if not self.objective.is_alone:  # else no code of the training looks at them
             assign_grad(self.parameters, gradient)
         measured = self.measured()
         if not isfinite(end := measured.get("end_loss", 0.0)):

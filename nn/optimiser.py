@@ -79,11 +79,13 @@ class Optimiser:
     STATE: ClassVar[tuple[str, ...]] = ()
     groups: tuple[Group, ...]
     parameters: tuple[Value, ...]
+    _careful_rule: ClassVar[Any] = object()  # of a class of this library its rule; see _by_rule
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         declared = declared_checks(cls.__init__)
         cls.OPTIONS = {**declared, **cls.OPTIONS, **declared}  # in the order of the signature
+        cls._careful_rule = cls.rule if is_ours(cls) else Optimiser._careful_rule
         if "__init__" in vars(cls):
             setattr(cls, "__init__", explained()(cls.__init__))  # noqa: B010
 
@@ -281,10 +283,10 @@ class Optimiser:
         """What the rule makes of some parameters of a group, in new arrays.
 
         The rules of this library write over nothing, and all that they give is new, as a test
-        says: for others' rules everything is copied.
+        says. For others' rules, and classes, which may define what a rule calls, all is copied.
         """
         upwards = -gradients if group.maximize else gradients
-        if is_ours(self.rule):
+        if getattr(self.rule, "__func__", None) is self._careful_rule:
             state = dict(state)
             return self.rule(numbers, upwards, state, group), state
         part = {name: remembered.copy() for name, remembered in state.items()}

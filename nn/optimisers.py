@@ -126,8 +126,10 @@ class SGD(Optimiser):
             faded = velocity + (1.0 - group.dampening) * gradients
             velocity = np.where(steps > 0.0, faded, gradients)
         state["velocity"], state["steps"] = velocity, steps + 1.0
-        ahead = gradients + group.momentum * velocity if group.nesterov else velocity
-        return numbers - rate * ahead
+        moves: Vector = rate * (
+            gradients + group.momentum * velocity if group.nesterov else velocity
+        )
+        return np.subtract(numbers, moves, out=moves)
 
 
 class Adam(Optimiser):

@@ -219,7 +219,9 @@ class Seen(NamedTuple):
 
 
 Rule = ClosedForm | ReduceOnPlateau
-_HINTS = {cosine: "How many steps there are in all is said to Schedule, its total; fit knows it."}
+_HINTS: dict[type, str] = {
+    cosine: "How many steps there are in all is said to Schedule, its total; fit knows it."
+}
 for _kind in (step_decay, cosine, ramp, warm_up, ReduceOnPlateau):
     _init = explained(_HINTS.get(_kind, ""))(_kind.__init__)
     setattr(_kind, "__init__", _init)  # noqa: B010

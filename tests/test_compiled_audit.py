@@ -24,6 +24,7 @@ from glassgrad import (
     engine,
     fit,
     mse,
+    no_grad,
     trap,
 )
 from glassgrad.engine.errors import CompilationError
@@ -502,6 +503,40 @@ def test_a_number_in_the_place_of_a_parameter_is_found_where_both_are_0() -> Non
     with pytest.warns(RuntimeWarning, match="gave 3 as the gradient by w.* compiled, and 0 as it"):
         value, gradient = evaluate([0.0, 2.0], [3.0])
     assert (value, gradient.tolist()) == (6.0, [0.0, 3.0])
+
+
+def test_a_recording_that_differs_in_one_thing_is_another_one() -> None:
+    """A second way through a function, which the look at its surroundings leads to."""
+    way, c = 1, Value(3.0).detach()
+
+    def cut(x: Any) -> Any:
+        terms = [x, x + 1.0, x + 2.0]
+        return engine.sum(terms[:way]) * engine.sum(terms[way:])
+
+    def unused(x: Any) -> Any:
+        if way == 1:
+            x * 2.0
+            return x + c.detach()
+        with no_grad():
+            z = x * 2.0
+        return x + z
+
+    def shaped(x: Any) -> Any:
+        return [x, x * 2.0] if way == 1 else [[x, x * 2.0]]
+
+    def telling(x: Any) -> Any:
+        return x * (2.0 if way == 1 or x.label else 3.0)
+
+    f, g, h, told = map(compiled, (cut, unused, shaped, telling))
+    assert (f(2.0).data, g(2.0).data, told(Value(1.0)).data) == (14.0, 5.0, 2.0)
+    assert h.map([2.0]).tolist() == [[2.0, 4.0]]
+    way = 2
+    assert (f(2.0).data, g(2.0).data) == (20.0, 6.0)
+    assert h.map([2.0]).tolist() == [[[2.0, 4.0]]]
+    with pytest.warns(RuntimeWarning, match=r"reads \.label"):
+        assert told(Value(1.0)).data == 3.0
+    way = 1
+    assert (f(2.0).data, g(2.0).data, len(f.recordings)) == (14.0, 5.0, 2)
 
 
 def test_an_error_of_the_function_is_not_followed_by_a_stale_result() -> None:

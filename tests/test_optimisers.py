@@ -1,6 +1,7 @@
 """Optimisers: the numbers of PyTorch, groups, states, rules of one's own, and refusals."""
 
 import copy
+import functools
 import inspect
 import itertools
 import json
@@ -28,6 +29,8 @@ from glassgrad import (
     assign_grad,
     compiled,
     data_vector,
+    fit,
+    mse,
 )
 from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.files import json_text
@@ -575,9 +578,66 @@ def test_the_numbers_before_the_step_can_be_remembered(is_missing: bool) -> None
     assert data_vector(values).tolist() == [2.0, 3.0, 4.0, 4.0][: len(values)]
 
 
-def test_a_rule_may_write_over_what_it_is_given() -> None:
-    (optimiser, _), numbers = given(), np.array([3.0, 1.0, 2.0])
-    optimiser.given = lambda numbers: np.negative(numbers, out=numbers)
-    assert optimiser.moved(numbers, numbers).tolist() == [-3.0, -1.0, -2.0]
-    assert optimiser.state_dict()["state"] == {"seen": [7.0, 7.0, 7.0]}
-    assert numbers.tolist() == [3.0, 1.0, 2.0]
+class InHelper(Adam):
+    """What the rule that it inherits calls writes over all that it is given."""
+
+    def _step(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+        return overwriting(numbers, gradients, state, group)
+
+
+class Wrapped(SGD):
+    """Its rule looks as if it were that of SGD."""
+
+    @functools.wraps(SGD.rule)
+    def rule(self, numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+        return overwriting(numbers, gradients, state, group)
+
+
+def overwriting(numbers: Any, gradients: Any, state: Any, group: Any) -> Any:
+    np.clip(gradients, -0.1, 0.1, out=gradients)
+    for name in state:
+        state[name] += 1.0
+    numbers -= group.learning_rate * gradients
+    return numbers
+
+
+def overwriting_by_hand() -> Optimiser:
+    optimiser = SGD([Value(3.0), Value(1.0)], 1.0)
+    vars(optimiser)["rule"] = overwriting
+    return optimiser
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: InHelper([Value(3.0), Value(1.0)], 1.0),
+        lambda: Wrapped([Value(3.0), Value(1.0)], 1.0),
+        overwriting_by_hand,
+    ],
+)
+def test_a_rule_of_ones_own_may_write_over_what_it_is_given(
+    make: Callable[[], Optimiser], many: bool
+) -> None:
+    optimiser, numbers, gradients = make(), np.array([3.0, 1.0]), np.array([5.0, -7.0])
+    if many:
+        optimiser.add_param_group({"parameters": [Value(2.0)]})
+        numbers, gradients = np.append(numbers, 2.0), np.append(gradients, 0.0)
+    given = numbers.tolist(), gradients.tolist()
+    for count in (1.0, 2.0):
+        moved = optimiser.moved(numbers, gradients)
+        assert moved.tolist() == [2.9, 1.1, 2.0][: len(numbers)]
+        assert (numbers.tolist(), gradients.tolist()) == given
+        assert not any(np.shares_memory(moved, x) for x in (numbers, gradients))
+        state = optimiser.state_dict()["state"]
+        assert set(itertools.chain(*state.values())) == {count}
+
+
+def test_fit_measures_the_gradients_that_a_rule_writes_over() -> None:
+    def trained(kind: type[SGD]) -> Any:
+        model = Neuron(1, activation="linear", seed=0)
+        optimiser = kind(model.parameters(), 0.0)
+        given = {"optimiser": optimiser, "epochs": 2, "health": False}
+        return fit(model, mse, [[1.0], [2.0]], [5.0, 9.0], **given)
+
+    assert trained(Wrapped).gradients == trained(SGD).gradients

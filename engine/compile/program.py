@@ -146,7 +146,7 @@ class Program:
         except (IndexError, KeyError):
             self._make_room(samples, share)
             frame = Frame(self, samples, share, [np.shape(each)[-1] for each in inputs])
-        found, is_right = frame.quietly(frame, inputs, captured)
+        found, is_right = frame.run(inputs, captured)
         if (kept := self.free.get(key)) is not None:
             kept.append(frame)
         return found if is_right else self._scalar_by_scalar(inputs, captured, share)
@@ -212,15 +212,12 @@ class Frame:
 
     Args:
         widths: how many numbers of a sample each array of inputs holds.
-
-    Attributes:
-        quietly: `run`, where numpy warns of nothing; it is not shared, as it keeps what to restore.
     """
 
     def __init__(
         self, program: Program, samples: int, share: float | None, widths: Sequence[int]
     ) -> None:
-        self.quietly, self._totalled = np.errstate(all="ignore")(Frame.run), program.totalled
+        self._totalled = program.totalled
         with np.errstate(all="ignore"):
             given, self._fill = program.make(samples, share)
         rows, numbers = given.get("input"), given.get("captured")
@@ -231,6 +228,7 @@ class Frame:
         self._ones = np.ones(samples)
         self._captured = None if numbers is None else numbers[:, 0]
 
+    @np.errstate(all="ignore")
     def run(self, inputs: Sequence[Any], captured: Any) -> Any:
         """What `Program.run` gives, and whether all is right: it is finite.
 

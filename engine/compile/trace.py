@@ -150,24 +150,35 @@ class Trace:
             return True
         return all(TABLE.get(row.name, row) is row for row in self.graph.rows)
 
+    @cached_property
+    def computed(self) -> list[Operation]:
+        """The row of each computed node, in their order."""
+        codes = self.graph.codes
+        return [self.graph.rows[code] for code in codes[codes >= 0].tolist()]
+
     def is_repeated_by(self, run: Tracer) -> bool:
-        """Whether a run did the same: the same operations on the same Values and constants."""
-        graph, read = self.graph, run.read()
-        first = len(graph) - len(run.nodes)  # of those that are computed
-        inputs, captured = self.leaves
+        """Whether a run did the same: the same operations on the same Values and constants.
+
+        It is asked of every recording of a structure, so what takes long comes last, and is made
+        once for a run.
+        """
+        graph, (inputs, captured) = self.graph, self.leaves
         if (
-            (self.shape, self.reads, len(inputs)) != (run.shape, run.reads, len(run.inputs))
+            (self.shape, self.reads) != (run.shape, run.reads)
             or [(g.relation, g.outcome) for g in self.guards]
             != [(g.relation, g.outcome) for g in run.guards]
-            or [graph.rows[code] for code in graph.codes[graph.codes >= 0].tolist()] != run.rows
-            or graph.counts[first:].tolist() != [*map(len, run.operands)]
+            or self.computed != run.rows
         ):
+            return False
+        first = len(graph) - len(run.nodes)  # of those that are computed
+        if not np.array_equal(graph.counts[first:], run.counts):
             return False
         now = np.zeros(len(graph), np.int64)  # what stands now where each node was
         now[captured], now[inputs] = _addresses(self.captured), _addresses(run.inputs)
         now[first:] = _addresses(run.nodes)
         places = np.concatenate((graph.operands, graph.roots))
-        others = np.flatnonzero(now[places] != _addresses(read))
+        read, addresses = run.read
+        others = np.flatnonzero(now[places] != addresses)
         constants, fixed = places[others], [read[i] for i in others.tolist()]
         if not (graph.codes[constants] == CONSTANT).all() or not all(map(_is_fixed, fixed)):
             return False
@@ -272,6 +283,7 @@ class Tracer(Watcher):
         for things in (self.inputs, self.fresh, self.operands, self.nodes, self.results):
             things.clear()
         self._others.clear()
+        vars(self).pop("read", None)
 
     def _as_input(self, number: Any) -> Value:
         label = number.label if isinstance(number, Value) else None
@@ -358,15 +370,24 @@ class Tracer(Watcher):
             self._computed = rest.stop
         return self._at.get(id(operand), number_of(operand))
 
-    def read(self) -> list[Any]:
-        """All that was read, one after the other: operands, results, and what was compared."""
+    @cached_property
+    def read(self) -> tuple[list[Any], Numbers]:
+        """All that was read, one after the other: operands, results, and what was compared; and
+        their addresses.
+        """
         compared = chain.from_iterable((guard.left, guard.right) for guard in self.guards)
         roots = [each if isinstance(each, Value) else _nearest(each) for each in compared]
-        return [*chain.from_iterable(self.operands), *self.results, *roots]
+        read = [*chain.from_iterable(self.operands), *self.results, *roots]
+        return read, _addresses(read)
+
+    @cached_property
+    def counts(self) -> Numbers:
+        """How many operands each operation has."""
+        return np.array([*map(len, self.operands)], np.intp)
 
     def trace(self) -> Trace:
         """What the run did; the nodes themselves are needed no more."""
-        outside, places = _placed([*self.inputs, *self.nodes], self.read())
+        outside, places = _placed([*self.inputs, *self.nodes], *self.read)
         captured: list[Value] = []
         constants: list[tuple[Value, float]] = []
         codes: list[int] = []
@@ -383,7 +404,8 @@ class Tracer(Watcher):
         codes += [INPUT] * len(self.inputs)
         codes += map(rows.__getitem__, self.rows)
         numbers += [*range(len(self.inputs)), *[0.0] * len(self.nodes)]
-        starts = starts_of([0] * (len(outside) + len(self.inputs)) + [*map(len, self.operands)])
+        leaves = np.zeros(len(outside) + len(self.inputs), np.intp)
+        starts = starts_of(np.concatenate((leaves, self.counts)))
         graph = Graph(
             rows=list(rows),
             codes=np.array(codes, np.intp),
@@ -418,9 +440,9 @@ class Tracer(Watcher):
         return found
 
 
-def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Numbers]:
+def _placed(made: Sequence[Any], read: Sequence[Any], wanted: Numbers) -> tuple[list[Any], Numbers]:
     """What is read but was not made, and the place of all that is read: those first, then made."""
-    addresses, wanted = _addresses(made), _addresses(read)  # a dictionary takes three times as long
+    addresses = _addresses(made)  # a dictionary takes three times as long
     order, in_order = np.argsort(addresses), np.argsort(wanted)
     rising = addresses[order]
     near = np.empty(len(read), np.intp)
@@ -436,7 +458,7 @@ def _placed(made: Sequence[Any], read: Sequence[Any]) -> tuple[list[Any], Number
 
 def _is_fixed(leaf: Any) -> bool:
     """Whether it is a number, or a Value that no gradient flows to."""
-    return type(leaf) is float or leaf.is_constant
+    return type(leaf) is float or (isinstance(leaf, Value) and leaf.is_constant)
 
 
 def _addresses(nodes: Sequence[Any]) -> Numbers:

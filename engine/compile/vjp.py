@@ -5,9 +5,9 @@ sent, and sends upstream × local on to its operands, as `backward()` does with 
 computed for what nobody asked for. Next: `memory.py`, where the arrays lie.
 
 Where numbers are infinite or nan, 0 × infinity has to be told apart: what is switched off sends 0,
-what no `where` chose sends nothing. These instructions multiply everywhere, and make nan of it:
-`program.py` then goes through the scalars once more. Other libraries, where nobody looks at
-numbers, mask at least what is switched off.
+what no `where` chose sends nothing. Here that gets a 0, which all other instructions multiply, and
+make nan of: `program.py` then goes through the scalars once more. Other libraries, where nobody
+looks at numbers, mask at least what is switched off.
 """
 
 from __future__ import annotations
@@ -294,7 +294,7 @@ class _Backward:
             return upstream
         if local == -1.0:
             return self._negated(upstream)
-        if self.has_masks and (row.masks or row.selects):
+        if self.has_masks and row.masks:
             return self.builder.call("masked", upstream, local, row=_MUL)
         return self._row(_MUL, upstream, local)
 
