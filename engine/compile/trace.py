@@ -162,27 +162,26 @@ class Trace:
         It is asked of every recording of a structure, so what takes long comes last, and is made
         once for a run.
         """
-        graph, (inputs, captured) = self.graph, self.leaves
+        graph, (_, captured) = self.graph, self.leaves
         if (
             (self.shape, self.reads) != (run.shape, run.reads)
             or [(g.relation, g.outcome) for g in self.guards]
             != [(g.relation, g.outcome) for g in run.guards]
             or self.computed != run.rows
+            or not np.array_equal(graph.counts[len(graph) - len(run.rows) :], run.counts)
         ):
             return False
-        first = len(graph) - len(run.nodes)  # of those that are computed
-        if not np.array_equal(graph.counts[first:], run.counts):
-            return False
         now = np.zeros(len(graph), np.int64)  # what stands now where each node was
-        now[captured], now[inputs] = _addresses(self.captured), _addresses(run.inputs)
-        now[first:] = _addresses(run.nodes)
+        now[captured] = _addresses(self.captured)
+        now[len(graph) - len(run.made) :] = run.made
         places = np.concatenate((graph.operands, graph.roots))
         read, addresses = run.read
         others = np.flatnonzero(now[places] != addresses)
-        constants, fixed = places[others], [read[i] for i in others.tolist()]
+        _, first, which = np.unique(addresses[others], return_index=True, return_inverse=True)
+        constants, fixed = places[others], [read[i] for i in others[first].tolist()]
         if not (graph.codes[constants] == CONSTANT).all() or not all(map(_is_fixed, fixed)):
             return False
-        numbers = np.array([*map(number_of, fixed)], float)
+        numbers = np.array([*map(number_of, fixed)], float)[which.ravel()]
         return numbers.tobytes() == graph.numbers[constants].tobytes()  # 0.0 is not -0.0
 
     def replayed(self, leaves: Mapping[int, Any]) -> list[Any]:
@@ -381,13 +380,18 @@ class Tracer(Watcher):
         return read, _addresses(read)
 
     @cached_property
+    def made(self) -> Numbers:
+        """The addresses of the inputs and the nodes, as a graph has them behind all other leaves."""
+        return _addresses([*self.inputs, *self.nodes])
+
+    @cached_property
     def counts(self) -> Numbers:
         """How many operands each operation has."""
         return np.array([*map(len, self.operands)], np.intp)
 
     def trace(self) -> Trace:
         """What the run did; the nodes themselves are needed no more."""
-        outside, places = _placed([*self.inputs, *self.nodes], *self.read)
+        outside, places = _placed(self.made, *self.read)
         captured: list[Value] = []
         constants: list[tuple[Value, float]] = []
         codes: list[int] = []
@@ -440,14 +444,16 @@ class Tracer(Watcher):
         return found
 
 
-def _placed(made: Sequence[Any], read: Sequence[Any], wanted: Numbers) -> tuple[list[Any], Numbers]:
-    """What is read but was not made, and the place of all that is read: those first, then made."""
-    addresses = _addresses(made)  # a dictionary takes three times as long
-    order, in_order = np.argsort(addresses), np.argsort(wanted)
-    rising = addresses[order]
+def _placed(made: Numbers, read: Sequence[Any], wanted: Numbers) -> tuple[list[Any], Numbers]:
+    """What is read but was not made, and the place of all that is read: those first, then made.
+
+    It goes by addresses: a dictionary takes three times as long.
+    """
+    order, in_order = np.argsort(made), np.argsort(wanted)
+    rising = made[order]
     near = np.empty(len(read), np.intp)
     near[in_order] = np.minimum(np.searchsorted(rising, wanted[in_order]), len(made) - 1)
-    is_made = rising[near] == wanted if made else np.zeros(len(read), bool)
+    is_made = rising[near] == wanted if len(made) else np.zeros(len(read), bool)
     others = np.flatnonzero(~is_made)
     _, first, number = np.unique(wanted[others], return_index=True, return_inverse=True)
     places = np.empty(len(read), np.intp)
