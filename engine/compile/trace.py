@@ -381,7 +381,7 @@ class Tracer(Watcher):
 
     @cached_property
     def made(self) -> Numbers:
-        """The addresses of the inputs and the nodes, as a graph has them behind all other leaves."""
+        """The addresses of inputs and nodes, which a graph has behind all other leaves."""
         return _addresses([*self.inputs, *self.nodes])
 
     @cached_property
