@@ -131,6 +131,17 @@ def is_of_user(code: CodeType) -> bool:
     return _owner_of(code.co_filename) is USER
 
 
+def caller_of_user() -> tuple[FrameType, int]:
+    """The innermost frame that is the user's, else the outermost; and how many calls out it is
+    from where this is called, as `warnings.warn` counts them: a number in its place would be wrong
+    as soon as a function in between comes or goes.
+    """
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and not is_of_user(frame.f_code):
+        frame, level = frame.f_back, level + 1
+    return frame, level
+
+
 def hide_lines_of(file: str) -> None:
     """Name callers of the package with this `__init__` file, not its own lines, as origins.
 

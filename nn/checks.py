@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ import numpy as np
 
 from glassgrad.engine import Value, compare, prod, where
 from glassgrad.engine.misuse import is_real, other_signature, real, whole
-from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.provenance import caller_of_user
 from glassgrad.engine.text import describe, function_name, told
 from glassgrad.engine.tree import is_sequence
 
@@ -168,10 +167,7 @@ def taking(state: Any, owner: str) -> Iterator[None]:
 
 def warn(text: str) -> None:
     """Warn of something at the line of the user's that called into the library."""
-    # A number in the place of this search is wrong as soon as a function in between comes or goes.
-    level, frame = 2, sys._getframe().f_back
-    while frame is not None and not is_of_user(frame.f_code):
-        level, frame = level + 1, frame.f_back
+    _, level = caller_of_user()
     warnings.warn(text, stacklevel=level)
 
 

@@ -13,7 +13,6 @@ waits until all of them come to no more than a twentieth of the time that the pr
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -32,7 +31,7 @@ from glassgrad.engine.compile.recording import Point, Recording
 from glassgrad.engine.compile.trace import At
 from glassgrad.engine.context import current
 from glassgrad.engine.errors import CompilationError
-from glassgrad.engine.provenance import is_of_user
+from glassgrad.engine.provenance import caller_of_user
 
 T = TypeVar("T")
 NOTHING: frozenset[str] = frozenset()
@@ -381,7 +380,5 @@ _NO_PLACES = _all_of(0)
 
 
 def _warn(text: str) -> None:
-    level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and not is_of_user(frame.f_code):
-        level, frame = level + 1, frame.f_back
+    _, level = caller_of_user()
     warnings.warn(text, RuntimeWarning, stacklevel=level)

@@ -8,7 +8,6 @@ it in the recording, so that is refused. Next: `graph.py`, the operations as arr
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +32,7 @@ from glassgrad.engine.errors import CompilationError
 from glassgrad.engine.methods import record
 from glassgrad.engine.misuse import name
 from glassgrad.engine.op import TABLE, Notation, Operation
-from glassgrad.engine.provenance import SourceLine, is_of_user, place
+from glassgrad.engine.provenance import SourceLine, caller_of_user, place
 from glassgrad.engine.value import RELATIONS, Value, number_of
 
 _REMEDIES = {
@@ -483,9 +482,7 @@ def _check_bound(fault: TypeError, function: Any) -> None:
 
 def _place() -> str:
     """The line of the user's that is being executed."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and not is_of_user(frame.f_code):
-        frame = frame.f_back
+    frame, _ = caller_of_user()
     return f" {place(SourceLine(frame.f_code.co_filename, frame.f_lineno))}"
 
 
