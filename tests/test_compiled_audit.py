@@ -525,16 +525,22 @@ def test_a_recording_that_differs_in_one_thing_is_another_one() -> None:
         return [x, x * 2.0] if way == 1 else [[x, x * 2.0]]
 
     def telling(x: Any) -> Any:
-        return x * (2.0 if way == 1 or x.label else 3.0)
+        return x * 3.0 if way == 2 and x.label == "three" else x * 2.0
 
-    f, g, h, told = map(compiled, (cut, unused, shaped, telling))
+    def same(x: Any) -> Any:
+        half = 0.5
+        return x * half + x * half if way else x
+
+    f, g, h, told, unchanged = map(compiled, (cut, unused, shaped, telling, same))
     assert (f(2.0).data, g(2.0).data, told(Value(1.0)).data) == (14.0, 5.0, 2.0)
+    assert unchanged(2.0).data == 2.0
     assert h.map([2.0]).tolist() == [[2.0, 4.0]]
     way = 2
     assert (f(2.0).data, g(2.0).data) == (20.0, 6.0)
     assert h.map([2.0]).tolist() == [[[2.0, 4.0]]]
     with pytest.warns(RuntimeWarning, match=r"reads \.label"):
-        assert told(Value(1.0)).data == 3.0
+        assert told(Value(1.0)).data == 2.0
+    assert (unchanged(3.0).data, len(unchanged.recordings)) == (3.0, 1)
     way = 1
     assert (f(2.0).data, g(2.0).data, len(f.recordings)) == (14.0, 5.0, 2)
 
