@@ -103,7 +103,9 @@ def test_merged_leaves_no_two_nodes_that_are_equal() -> None:
             nodes = [x, y]
             for _ in range(40):
                 a, b = generator.choice(nodes), generator.choice(nodes[-6:])
-                nodes.append((a * b, a + b, a.sin(), a * 2.0)[generator.randrange(4)])
+                of_three = engine.mean(a, b, x), engine.max(a, b, x)
+                of_two = a * b, a + b, a.sin(), a * float("2")  # a new number each time
+                nodes.append((*of_two, *of_three)[generator.randrange(6)])
             return engine.sum(nodes)
 
         graph, captured = recorded(function, 0.3, 0.7)

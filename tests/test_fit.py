@@ -49,6 +49,7 @@ from glassgrad import (
     compiled,
     cosine,
     cross_entropy,
+    engine,
     fit,
     hinge,
     l2,
@@ -566,6 +567,16 @@ def test_a_callback_may_move_parameters(is_compiled: bool, keep_best: bool) -> N
 
     trained(model=model, callbacks=clip, compiled=is_compiled, keep_best=keep_best)
     assert np.abs(numbers(model)).max() == 0.01
+
+
+@BOTH
+def test_a_callback_sees_the_gradients_of_the_last_step(is_compiled: bool) -> None:
+    model, seen = linear(), list[Any]()
+    watch = lambda history: seen.append([p.grad for p in model.parameters()])
+    fit(loss=mse, X=X, y=Y, batch_size=len(X), epochs=2, compiled=is_compiled, callbacks=watch,
+        **descent(model, 0.0))  # fmt: skip
+    engine.mean([mse(model(x), y) for x, y in zip(X, Y)]).backward()
+    assert seen == [pytest.approx([p.grad for p in model.parameters()], rel=1e-12)] * 2
 
 
 @BOTH
