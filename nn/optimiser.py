@@ -286,7 +286,7 @@ class Optimiser:
         says. For others' rules, and classes, which may define what a rule calls, all is copied.
         """
         upwards = -gradients if group.maximize else gradients
-        if getattr(self.rule, "__func__", None) is self._careful_rule:
+        if getattr(self.rule, "__func__", None) is type(self)._careful_rule:
             state = dict(state)
             return self.rule(numbers, upwards, state, group), state
         part = {name: remembered.copy() for name, remembered in state.items()}

@@ -578,6 +578,17 @@ def test_the_numbers_before_the_step_can_be_remembered(is_missing: bool) -> None
     assert data_vector(values).tolist() == [2.0, 3.0, 4.0, 4.0][: len(values)]
 
 
+def test_a_rule_that_fails_in_a_later_group_changes_nothing() -> None:
+    optimiser, values = given()
+    optimiser.add_param_group({"parameters": [Value(4.0)]})
+    assign_grad(optimiser.parameters, [1.0] * 4)
+    optimiser.given = lambda numbers: numbers if len(numbers) > 1 else 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        optimiser.step()
+    assert optimiser.state_dict()["state"] == {"seen": [0.0] * 4}
+    assert data_vector(values).tolist() == [1.0, 2.0, 3.0]
+
+
 class InHelper(Adam):
     """What the rule that it inherits calls writes over all that it is given."""
 
