@@ -24,10 +24,11 @@ from glassgrad.viz.markup import HEAD, OTHERS, asset, digest, stage_files  # noq
 MARK = "debugger"
 """A statement that terser leaves where it is: between two files, since pages may leave one out."""
 INNER = (
-    "adjusted answer asks beside boxes boxesOf called course directionNow edges equations "
-    "evaluate glide gradients group holder keyStep known largest locals made markNow members moved "
-    "opener outs own received release roles said sent shownAt tells textNow textsOf toldNow units "
-    "uses widthNow wrong"
+    "adjusted answer asks beside boxes boxesOf called changeBy course directionNow distance "
+    "edges equations evaluate glide gradients group holder keyStep known largest layout "
+    "locals made markNow members moved opener outs own picture received release roles said "
+    "sent setNumber shownAt tells textNow textsOf ticks toldNow units uses widthNow "
+    "wrong"
 ).split()
 """Fields, as those of "is…", that no data of a page has and nobody outside the stage reads."""
 TERSER = [

@@ -1,11 +1,12 @@
 """Numbers in the picture fit what they stand in, cover nothing, and say in full what was cut."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from browsing import Pages
-from stepping import batch, document, lecture, repeated, shared
+from stepping import batch, branches, document, lecture, repeated, shared, with_loss
 
 from glassgrad import MLP, Backprop, Layer, LayerNorm, Sequential, Value, backprop
 from glassgrad.engine.text import printing
@@ -16,6 +17,9 @@ PICTURE = """root => {
   const isIn = (a, b) => a.left >= b.left - 1 && a.right <= b.right + 1;
   const meet = (a, b) => a.left < b.right - 1 && a.right > b.left + 1
     && a.top < b.bottom - 1 && a.bottom > b.top + 1;
+  const rim = tip => Array.from({ length: 12 }, (_, k) =>
+    tip.getPointAtLength(k * tip.getTotalLength() / 12).matrixTransform(tip.getScreenCTM()));
+  const isOn = ({ x, y }, box) => x > box.left && x < box.right && y > box.top && y < box.bottom;
   const found = [];
   for (let i = 0; i < root.stage.count; i += 1) {
     root.stage.go(i);
@@ -38,8 +42,7 @@ PICTURE = """root => {
       if (others.some(other => meet(pill[1], other))) { say("over another pill:", pill[0]); }
       if (all(".gg-box > rect:first-of-type, [data-role=operation] > rect").map(rect)
         .some(box => meet(pill[1], box))) { say("over a box or the sign:", pill[0]); }
-      tips.map(rect).filter(tip => tip.left >= pill[1].left && tip.right <= pill[1].right
-        && tip.top >= pill[1].top && tip.bottom <= pill[1].bottom)
+      tips.filter(tip => rim(tip).some(point => isOn(point, pill[1])))
         .forEach(() => say("hides an arrow:", pill[0]));
     }
   }
@@ -88,9 +91,10 @@ def large_numbers() -> Backprop:
     return backprop(y.tanh() * -100000.0)
 
 
-def test_numbers_fit_and_hide_no_arrow(new_page: Pages) -> None:
+@pytest.mark.parametrize("build", [large_numbers, lecture, with_loss, shared, branches])
+def test_numbers_fit_and_hide_no_arrow(build: Callable[[], Backprop], new_page: Pages) -> None:
     for size in ({"width": 1280, "height": 720}, {"width": 360, "height": 640}):
-        one = document(new_page, large_numbers(), viewport=size, reduced_motion="reduce")
+        one = document(new_page, build(), viewport=size, reduced_motion="reduce")
         assert one.root.evaluate(PICTURE) == []
 
 

@@ -7,6 +7,7 @@ let pen = null;
 const LEAST_ROOM = 40; /* of a line that carries a pill so much is seen, or it stands beside the line */
 const NEAR = 0.3, NEAREST = 60; /* of a line that comes from aside a pill rests near its operand, away from the others */
 const MOST_PILLS = 6; /* on the edges of one step: of more nobody reads the numbers, which stand in the boxes too */
+const HEAD = 11; /* so long is that of an arrow: no pill rests on it */
 const HANDLES = 32; /* the room of the arrows beside the name of a leaf */
 const FAR = 0.3; /* below this scale a large graph is an outline: its texts would be specks */
 const SVG = ["http:", "", "www.w3.org", "2000", "svg"].join("/"); /* a name: nothing is loaded from there */
@@ -458,18 +459,18 @@ function flowIn(place, layout) {
     };
     const key = layout.isDown ? "x" : "y", isAside = course.at(0)[key] !== course.at(length)[key];
     const { x, y } = course.at(isAside ? min(NEAR * length, NEAREST) : length / 2);
-    const place = free([x, y + off], token.width, side, course);
+    const place = free([x, y + off], token.width, side, course, off && !isAside ? [0, 0] : isBack ? [HEAD, 0] : [0, HEAD]);
     token.rest = () => token.put(place);
     token.rest();
     return token;
   }
 
-  /* Near the place of a pill, where it touches neither the box at the end of its line, nor the sign, nor another. */
-  function free([x, y], width, side, course) {
-    const half = width / 2 + 2, low = 15, start = course.at(0), end = course.at(course.length());
-    const between = (at, key, by) => (start[key] > sign[key] ? min(at, end[key] - by) : max(at, start[key] + by));
-    if (layout.isDown) { return [x, between(y, "y", low)]; }
-    const at = between(x, "x", half), middle = sign.y + CIRCLE, away = CIRCLE + low;
+  /* Near the place of a pill, where it touches neither the box at the end of its line, nor the arrow, the sign, or another. */
+  function free([x, y], width, side, course, [before, after]) {
+    const key = layout.isDown ? "y" : "x", half = layout.isDown ? 14 : width / 2 + 2, start = course.at(0), end = course.at(course.length());
+    const least = start[key] + half + before, most = end[key] - half - after;
+    if (layout.isDown) { return [x, max(least, min(y, most))]; }
+    const at = start.x > sign.x ? min(x, most) : max(x, least), middle = sign.y + CIRCLE, away = CIRCLE + 15;
     const isOver = abs(at - sign.x - sign.width / 2) < half + sign.width / 2 && abs(y - middle) < away;
     let across = isOver ? middle + side * away : y;
     const isTaken = ([left, top, wide]) => abs(left - at) < half + wide / 2 && abs(top - across) < 26;
