@@ -305,5 +305,9 @@ def test_in_a_network_the_axes_and_the_number_have_room(
     across, up = (name.split(", ")[-1] for name in axes_of(one).split(" layer"))
     assert one.root.evaluate(AXES) == [[up, False], [across, False]]
     number, size_of_nudge = one.root.locator(".gg-fields label:has(input)").all()[:2]
-    tops = [part.bounding_box() for part in (number, size_of_nudge)]
-    assert abs(tops[0]["y"] + tops[0]["height"] / 2 - tops[1]["y"] - tops[1]["height"] / 2) < 3
+    boxes = [part.bounding_box() for part in (number, size_of_nudge)]
+    if size[0] == 768:  # beside a narrow drawer it has a line of its own, and all of it is seen
+        assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
+    else:
+        middles = [box["y"] + box["height"] / 2 for box in boxes]
+        assert abs(middles[0] - middles[1]) < 3
