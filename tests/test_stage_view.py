@@ -13,7 +13,7 @@ from browsing import PAINTED, Pages
 from needing import mostly_slow
 from stepping import BUILDS, Stepper, as_formula, chain, document
 
-from glassgrad import TABLE, AttentionHead, backprop
+from glassgrad import MLP, TABLE, AttentionHead, backprop
 from glassgrad.engine.text import short
 from glassgrad.viz.expression import Expression
 
@@ -196,6 +196,37 @@ def test_on_a_phone_both_lines_of_a_layer_are_seen_or_the_page_says_where(new_pa
     assert all(one.shown_after(*steps, read=BOTH))
     away = "root => root.querySelectorAll('.gg-away').length"
     assert sum(one.shown_after(*steps, read=away)) <= 1
+
+
+LACKING = """root => {
+  const box = root.querySelector(".gg-equation"), { height } = box.getBoundingClientRect();
+  const page = root.querySelector(".gg-stage").clientHeight;
+  return Array.from({ length: root.stage.count }, (_, i) => {
+    root.stage.go(i);
+    const lines = [...box.children].reduce((sum, line) => sum + line.offsetHeight, 0);
+    const around = box.offsetHeight - box.clientHeight + 4; // its edge and its padding
+    return [box.matches(".gg-away"), lines + around - Math.max(118, 0.165 * page)];
+  });
+}"""
+"""Of each step whether its lines stand beside each other, and how much they lack of their share."""
+
+
+@pytest.mark.parametrize("size", [(390, 844), (430, 932), (360, 640)], ids=str)
+def test_on_a_phone_a_little_more_room_is_given_to_two_lines(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    lacking = []
+    for inputs, *widths in [(2, 2, 1), (2, 2, 1, 1), (3, 4, 4, 1)]:
+        model = MLP(inputs, widths, seed=1)
+        loss = (model([1.0, -0.5, 0.3][:inputs]) - 1.0) ** 2
+        steps = backprop(loss, learning_rate=0.1, parameters=model.parameters())
+        steps.state = {"level": "network"}
+        viewport = dict(zip(("width", "height"), size))
+        one = document(new_page, steps, viewport=viewport, reduced_motion="reduce")
+        one.root.page.evaluate(PAINTED)
+        lacking += one.root.evaluate(LACKING)
+    assert any(lacks > 0 for _, lacks in lacking)
+    assert [lacks for is_away, lacks in lacking if is_away and lacks < 13.5] == []
 
 
 @pytest.mark.parametrize("text", ["logaddexp(a*b, b/c) + atan2(a, c)*erf(b) - log1p(c**2)"])

@@ -10,6 +10,7 @@ const TELLING = ["mistakes", "more", "explore"]; /* the drawers that have the an
 const MEASURED = 8; /* so many equations of each phase are measured */
 const FEW = 0.1; /* of the steps that have the longest equations */
 const SHARE = 0.165, SHARE_OF_TALL = 0.22, LEAST_SHARE = 118; /* of the height, of that of a tall window, and in pixels: so tall may the equation line be */
+const LITTLE = 14; /* so much more it gets where that is all that lacks */
 const TWO_ROWS = 98; /* from this height on the equation line has room for two of full size */
 const NUMERAL = /^[-.0-9]$/; /* a key with which a number may begin */
 const PACE = 2000, CALM_PACE = 4000; /* how long a step stays while playing, in milliseconds */
@@ -243,7 +244,7 @@ function setUp(root, moved) {
     if (isNetwork()) { fitDetail(graph, clientWidth, () => { steps = stepsSeen(); return longestSteps().flat(); }, (step) => heightOf(step, clientWidth <= 700) <= share); }
     const [common, rare] = longestSteps();
     const heights = common.map((step) => heightOf(step, false)).map((height, i) => (height > share ? heightOf(common[i], true) : height));
-    equation.style.height = max(...heights.concat(rare.map((step) => heightOf(step, true))).map((height) => min(share, height))) + "px";
+    equation.style.height = max(...heights.concat(rare.map((step) => heightOf(step, true))).map((height) => (height > share + LITTLE ? share : height))) + "px";
     tell(page, "gg-two", parseFloat(equation.style.height) > TWO_ROWS); /* one equation below the other in every step */
     tell(page, "gg-has-drawer", drawers.isOpen() !== null);
     equate();
