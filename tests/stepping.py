@@ -243,8 +243,12 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
 def as_formula(text: str) -> str:
     """A text as the formula writes it: indices below, powers above, products with a dot.
 
+    Behind a sign a negative number is in brackets, and nowhere else.
+
     >>> as_formula("x1 * w0_3 ** 2 - b - log1p(v2)")
     'x₁ · w₀,₃² − b − log1p(v₂)'
+    >>> as_formula("-3 * -2e-05 = 6e-05")
+    '-3 · (-2e-05) = 6e-05'
     """
 
     def indexed(word: re.Match[str]) -> str:
@@ -254,7 +258,8 @@ def as_formula(text: str) -> str:
     above = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     text = re.sub(r" \*\* (-?\d+)(?![\w.])", lambda power: power[1].translate(above), text)
     text = text.replace(" * ", " · ").replace(" - ", " − ")
-    return re.sub(r"(?<![\w.])\w+(?![\w(]|\.\w)", indexed, text)
+    text = re.sub(r"(?<![\w.])\w+(?![\w(]|\.\w)", indexed, text)
+    return re.sub(r"([+−·×/] )(-(?:inf|\d[-+.\de]*))", r"\1(\2)", text)
 
 
 def statuses(steps: Steps, index: int) -> list[str]:

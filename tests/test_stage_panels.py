@@ -1,10 +1,11 @@
 """What stands around the picture: it fits small windows, and leaves the picture where it is."""
 
+import re
 from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, batch, document, repeated, with_loss
+from stepping import Stepper, batch, document, network, repeated, with_loss
 
 from glassgrad import Backprop, Value, backprop
 
@@ -294,3 +295,27 @@ def test_the_question_is_whole_before_a_guess_and_after_each(
                 assert max(found["high"], found["told"]) <= 34, found
     assert {"δ of layer 1, neuron 1", "output of layer 1, neuron 1"} <= seen
     assert {"", "Not yet: try again.", "That is no number.", "Right. Enter goes on."} <= seen
+
+
+SAID = """root => {
+  const page = root.querySelector(".gg-stage");
+  const leaves = [...page.querySelectorAll(".gg-equation b, .gg-token text, .gg-sentence, .gg-own, "
+    + "td, .gg-words, .gg-check, .gg-nudge, .gg-formula math")].map(part => part.textContent);
+  return leaves.filter(text => /-\\d/.test(text));
+}"""
+BARE = re.compile(r"[-+−·×/] ?-[\d.]")
+LEADING = re.compile(r"(?:^|= |gives |is )\(-[\d.e-]+\)(?![²³⁴⁻]| \*\*)")
+
+
+@pytest.mark.parametrize("build", [neuron, with_loss, network, batch])
+def test_negative_numbers_are_in_brackets_behind_signs_and_nowhere_else(
+    build: Any, new_page: Pages
+) -> None:
+    one = opened(new_page, build(), DESK)
+    said = set[str]()
+    for drawer in ("table", "words", "explore", "more"):
+        one.root.evaluate("(root, drawer) => root.stage.restore({ drawer, step: 0 })", drawer)
+        for texts in one.shown_after(*range(one.stage("count")), read=SAID):
+            said.update(texts)
+    assert any("(-" in text for text in said)
+    assert [text for text in said if BARE.search(text) or LEADING.search(text)] == []

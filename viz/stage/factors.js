@@ -13,7 +13,7 @@ function factorsIn(place) {
     const digits = product === undefined ? DIGITS : digitsOfRow(factors, product, (a, b, c) => a * b * c);
     [...factors.map((number) => shortIn(number, digits)), short(product)].forEach((number, column) => {
       const [cell, before] = cells[column], isStale = column === 1 && isBranch && graph.isChanged();
-      put(cell, (isStale ? "× " : before) + number);
+      put(cell, asFormula((isStale ? "× " : before) + number));
     });
   });
 }

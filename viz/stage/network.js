@@ -120,7 +120,7 @@ function nodesSeen({ order }, { root, inputs, layers }, level, unit) {
 
 /* What a neuron computes: "v5 = tanh(w0 * x1 + w1 * x2 + b)". */
 function formulaOfUnit(graph, unit) {
-  const { nodes, values } = graph, name = (i) => (nodes[i].k === "constant" ? bracketed(plain(values[i])) : graph.called(nodes[i].n));
+  const { nodes, values } = graph, name = (i) => (nodes[i].k === "constant" ? plain(values[i]) : graph.called(nodes[i].n));
   const terms = [...unit.weights].map(([source, leaf]) => `${name(leaf)} * ${name(source)}`);
   return `${name(unit.out)} = ${bent(graph, [unit], terms.concat(biases([unit]).map(name)).join(" + "))}`;
 }

@@ -266,11 +266,12 @@ function nameIn(graph, i) { return asFormula(graph.nodes[i].said || graph.nodes[
 function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
 
 /* A text of the engine as the formula writes it: indices below, by the rule of `letters_and_index` in Python,
-   powers above, products with a dot. */
+   powers above, products with a dot, and a negative number behind a sign in brackets. */
 function asFormula(text) {
   const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replaceAll("_", ",");
   return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")
-    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)*)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"));
+    .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)*)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"))
+    .replace(/([+−·×/] )(-(inf|\d[-+.\de]*))/g, "$1($2)");
 }
 
 /* A text with its names as the level calls them, and its numbers as they are now; "()" asks for brackets around negative ones. The formula of

@@ -437,7 +437,7 @@ function flowIn(place, layout) {
     const side = first.length === 1 ? -sideOf(courseOf(first[0].join("_"))) : -1;
     const upstream = moving(stub, true, brief(graph.gradients[step.node]), "gg-grad", -side);
     first.forEach(([node, k], n) => {
-      const text = "× " + bracketed(brief(graph.locals[node][k]));
+      const text = asFormula("× " + brief(graph.locals[node][k]));
       const token = pill(text, "gg-local"), half = token.width / 2;
       const at = layout.isDown ? [sign.x - half - 6, sign.y + sign.height / 2 + 28 * n] :
         [sign.x + (first.length > 1 ? half : sign.width / 2), side < 0 ? sign.y - 17 - 28 * n : sign.y + sign.height + 17];

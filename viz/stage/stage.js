@@ -28,7 +28,7 @@ function setUp(root, moved) {
   const opening = level;
   let steps = stepsSeen(), now = 0, timer = null;
   let isPredicting = false, isRevealed = false, wrongEngine = null, layout = null, picture = null;
-  const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1].replace(/ (-[\d.]+)$/, " ($1)")]));
+  const formulas = new Map(allSteps.filter((step) => step.phase === "forward").map((step) => [step.node, step.equations[0][0][1]]));
   const kept = {}; /* what was drawn last: all that is open, a step alone, the network */
   let viewed = null; /* what is folded, as it is drawn */
   const hands = { pick: jump, point, adjust: adjustable };
