@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import Stepper, as_formula, batch, document, lecture, resting
+from stepping import Stepper, as_formula, batch, document, lecture, network, resting
 
 from glassgrad import MLP, Backprop, Dropout, Layer, Module, Sequential, Value, backprop, exp
 from glassgrad.engine.text import short
@@ -937,3 +937,40 @@ def test_where_there_is_room_a_matrix_has_all_of_its_rows(new_page: Pages) -> No
         one.root.page.evaluate(PAINTED)
         found = one.shown_after(*range(one.stage("count")), read=few)
         assert any(found) == is_cut
+
+
+READS = """root => Array.from({ length: root.stage.count }, (_, i) => {
+  root.stage.go(i);
+  return [...root.querySelectorAll(".gg-sentence, .gg-equation, .gg-own, .gg-name, .gg-of")]
+    .map(part => part.textContent).join(" ");
+}).join(" ")"""
+
+
+@pytest.mark.parametrize("level", ["layer 2, neuron 1", "layer 3, neuron 1"])
+def test_what_an_open_neuron_reads_is_called_as_what_it_is(level: str, new_page: Pages) -> None:
+    steps = network()
+    one = document(new_page, steps, reduced_motion="reduce")
+    one.stage("open", level)
+    read = [unit for layer in steps.network.samples[0] for unit in layer if unit.name == level]
+    sources = list(read[0].weights)
+    names = [one.root.locator(f".gg-box[data-n='{i}'] .gg-name").text_content() for i in sources]
+    assert names == [f"h{k}" for k in range(1, len(sources) + 1)]
+    said = one.root.evaluate(READS)
+    assert "h₁" in said
+    assert not set(re.findall(r"v[₀-₉]+", said)) & {
+        as_formula(steps.diagram[i].name) for i in sources
+    }
+    one.stage("open", "scalars")
+    assert "h₁" not in one.root.evaluate(READS)
+
+
+def test_names_that_somebody_has_given_stay_in_an_open_neuron(new_page: Pages) -> None:
+    x, square = Value(0.5, "x"), Value(2.0, "h2") ** 2
+    model = MLP(3, [2, 1], seed=1)
+    one = document(new_page, backprop(model([x, square, square * x]) ** 2))
+    one.stage("open", "layer 1, neuron 1")
+    assert {"x", "x2", "x3"} <= set(one.root.locator(".gg-name").all_text_contents())
+    one.stage("open", "layer 2, neuron 1")
+    names = one.root.locator(".gg-name").all_text_contents()
+    assert "h1" in names
+    assert "h2" not in names, "it is the name of another one"

@@ -103,10 +103,16 @@ function sayNames(graph, { samples, layers }) {
   return [...leaves.values(), ...nodes.flatMap(({ k, n }, i) => (k === "leaf" && !leaves.has(i) ? [[i, n]] : []))];
 }
 
-/* How a text calls nodes: in a neuron that is open its leaves have their own names. */
-function callingIn({ nodes }, unit) {
+/* How a text calls nodes: in a neuron that is open its leaves have their own names, and what it reads and nobody
+   has named is called as what it is: x1 of the inputs, h1 of the neurons before. */
+function callingIn({ nodes }, network, unit) {
   if (!unit) { return (text) => text; }
-  const names = new Map(leavesOf(unit).map((i) => [nodes[i].n, nodes[i].own]));
+  const names = new Map(leavesOf(unit).map((i) => [nodes[i].n, nodes[i].own])), known = new Set([...nodes.map(({ n }) => n), ...names.values()]);
+  const read = [["x", network.inputs], ...network.layers.map(({ units }) => ["h", units.map(({ out }) => out)])];
+  read.forEach(([letter, places]) => places.forEach((i, at) => {
+    const { n } = nodes[i], name = letter + (at + 1);
+    if (unit.weights.has(i) && /^v\d+$/.test(n) && !known.has(name)) { names.set(n, name); }
+  }));
   return (text) => text.replace(/[\p{L}\d_]+/gu, (name) => names.get(name) ?? name);
 }
 

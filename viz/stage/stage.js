@@ -382,7 +382,7 @@ function setUp(root, moved) {
     const step = steps[now], isSame = unit && toUnit && unit.neuron === toUnit.neuron; /* on another sample */
     level = to;
     unit = toUnit;
-    if (network) { network.at = at ?? sampleAt(network, unit ? unit.out : step.node); graph.called = callingIn(graph, unit); }
+    if (network) { network.at = at ?? sampleAt(network, unit ? unit.out : step.node); graph.called = callingIn(graph, network, unit); }
     shortFormulas();
     brokenNow = brokenIn();
     steps = stepsSeen();
@@ -500,7 +500,7 @@ function setUp(root, moved) {
   /* What nodes without names of their own are, each in a few characters. */
   function shortFormulas() {
     graph.nodes.forEach((node, i) => {
-      const text = formulas.has(i) && /^v\d+$/.test(node.n) ? written(graph, formulas.get(i)).replace(/ /g, "") : "";
+      const text = formulas.has(i) && /^v\d+$/.test(graph.called(node.n)) ? written(graph, formulas.get(i)).replace(/ /g, "") : "";
       node.of = text.length <= 9 ? text : "";
     });
   }
