@@ -25,10 +25,10 @@ MARK = "debugger"
 """A statement that terser leaves where it is: between two files, since pages may leave one out."""
 INNER = (
     "adjusted answer asks beside box boxes boxesOf called changeBy course directionNow distance "
-    "edges equations evaluate glide gradients group holder keyStep known largest layout locals "
-    "made markNow members moved opener outs own picture place received release roles room said "
-    "sent setNumber shownAt spots tells textNow textsOf ticks tip toldNow units uses widthNow "
-    "wrong"
+    "edges equations glide gradients group holder keyStep known largest layout letGo locals made "
+    "markNow members moved opener openNow outs own picture place received resultAt roles room "
+    "said sent setNumber shownAt spots tells textNow textsOf ticks tip toldNow units uses "
+    "widthNow wrong"
 ).split()
 """Fields, as those of "is…", that no data of a page has and nobody outside the stage reads."""
 TERSER = [

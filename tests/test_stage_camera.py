@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from browsing import PAINTED, Pages
-from stepping import BUILDS, Stepper, document
+from stepping import BUILDS, Stepper, document, resting
 
 from glassgrad import Backprop, Value, backprop
 
@@ -156,7 +156,8 @@ SPANS = """root => {
 @pytest.mark.parametrize("build", [scattered, BUILDS["descent"]])
 def test_in_a_tall_window_a_step_does_not_lie_in_an_empty_room(build: Any, new_page: Pages) -> None:
     """What is shown of a graph that no window shows whole runs down, where there is more room."""
-    one = document(new_page, build(), viewport={"width": 768, "height": 1024})
+    size = {"width": 768, "height": 1024}
+    one = document(new_page, build(), viewport=size, reduced_motion="reduce")
     spans = one.root.evaluate(SPANS)
     assert sorted(spans)[len(spans) // 4] > 0.6
 
@@ -278,3 +279,36 @@ def test_long_tracks_mark_the_step_and_name_the_seed(new_page: Pages) -> None:
         assert found["seed"] == "visible"
         assert found["width"] >= found["text"] > 20
         assert found["off"] < 20
+
+
+SWITCHED = """(root, key) => {
+  const node = root.querySelector("[data-role=operation]").dataset.o;
+  const place = () => {
+    const box = root.querySelector(`.gg-box[data-n="${node}"] > rect`).getBoundingClientRect();
+    return [box.left, box.top, box.width].map(Math.round);
+  };
+  const before = place(), picture = root.querySelector(".gg-picture > g");
+  root.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  return [before, place(), picture !== root.querySelector(".gg-picture > g")];
+}"""
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (768, 1024), (390, 844)], ids=str)
+def test_from_neighbours_alone_to_all_and_back_the_node_of_the_step_glides_from_its_place(
+    size: tuple[int, int], new_page: Pages
+) -> None:
+    one = document(new_page, scattered(), viewport=dict(zip(("width", "height"), size)))
+    world = one.root.locator("svg.gg-picture")
+    one.go(151)
+    for _ in range(2):
+        world.element_handle().wait_for_element_state("stable")
+        before, after, is_other = one.root.evaluate(SWITCHED, "f")
+        assert is_other
+        assert after == before
+    world.element_handle().wait_for_element_state("stable")
+    frame = resting(one.root.locator(".gg-frame"))
+    for part in one.root.locator("[data-role] > rect:first-child").all():
+        box = resting(part)
+        for at, size_of in (("x", "width"), ("y", "height")):
+            assert frame[at] <= box[at]
+            assert box[at] + box[size_of] <= frame[at] + frame[size_of]

@@ -6,7 +6,7 @@ const LEGIBLE = 0.35; /* a view that people have chosen stays as it is, if it is
 
 /* `frame` is the window, `picture` what is moved behind it, as a whole: were it a group
    inside of the picture, all texts in it would be laid out anew. `moved` is told of each move. It glides
-   from step to step of the same picture; a new window or another picture is there at once. */
+   from step to step, also where the same node stands in another picture; a new window is there at once. */
 function cameraOn(frame, picture, moved, isReady) {
   let size = { width: 1, height: 1 }, view = { x: 0, y: 0, scale: 1 }, pointers = new Map(), pinch = null, travelled = 0;
   let room = { width: frame.clientWidth, height: frame.clientHeight }; /* asked once a step: each time the page would be laid out */
@@ -45,7 +45,7 @@ function cameraOn(frame, picture, moved, isReady) {
   ["pointerup", "pointercancel", "pointerleave"].forEach((name) => {
     on(frame, name, (event) => { pointers.delete(event.pointerId); pinch = null; });
   });
-  return { fit, measure, room: () => room, needs: (boxes) => scaleFor(around(boxes)), release: () => { isOwn = false; }, show, glide, zoom: (by) => { isOwn = true; zoom(by, room.width / 2, room.height / 2); },
+  return { fit, measure, room: () => room, needs: (boxes) => scaleFor(around(boxes)), letGo: () => { isOwn = false; }, show, glide, zoom: (by) => { isOwn = true; zoom(by, room.width / 2, room.height / 2); },
     pan: (x, y) => { isOwn = true; pan(x, y); }, resize, view: () => ({ ...view }),
     set: (to) => { view = { ...to }; isOwn = true; apply(); }, isOwn: () => isOwn };
 
@@ -64,7 +64,17 @@ function cameraOn(frame, picture, moved, isReady) {
     return { x: (ax + bx) / 2, y: (ay + by) / 2, distance: Math.hypot(ax - bx, ay - by) || 1 };
   }
 
-  function resize(to) { size = to; isGliding = false; isNew = true; }
+  /* Another picture, of so many pixels. It glides from where the box of a node was, if that was in the one `before`. */
+  function resize(to, before, box) {
+    size = to;
+    isNew = true;
+    isGliding = isGliding && Boolean(before && box && isInside(before));
+    if (!isGliding) { return; }
+    isGliding = false;
+    pan(view.scale * (before.x - box.x), view.scale * (before.y - box.y));
+    rectOf(picture); /* else it would glide from elsewhere */
+    isGliding = true;
+  }
 
   function glide(act) {
     isGliding = true;

@@ -28,13 +28,13 @@ function nudgeIn(around, graph, names, { setNumber, changeBy }) {
   function draw() {
     const i = which(), h = 10 ** Number(size.value), x = graph.values[i], y = graph.values[graph.root];
     const gradient = graph.gradients[i] ?? 0, name = nameIn(graph, i), isFrozen = graph.nodes[i].f, isTold = !isFrozen && (known[i] !== null || graph.gradients[i] === null), { result } = graph;
-    const moved = graph.evaluate([[i, x + h]]) - y;
+    const moved = graph.resultAt([[i, x + h]]) - y;
     put(shownSize, short(h));
     if (shownFor !== (shownFor = [i, x].join())) { number.value = spelled(x); } /* not while one types */
     put(said, `${name} + ${short(h)}: ${result} moves by ${short(moved)}` + (isTold ? `; gradient × h = ` +
       `${short(gradient)} × ${short(h)} = ${short(gradient * h)}.` : isFrozen ? `; ${name} is frozen: no gradient reaches it.` : `; gradient × h is told once the gradient of ${name} has come.`));
     const reach = 2.5 * h, xs = Array.from({ length: 61 }, (_, k) => x - reach + 2 * reach * k / 60);
-    const ys = xs.map((at) => graph.evaluate([[i, at]]));
+    const ys = xs.map((at) => graph.resultAt([[i, at]]));
     plot(`${result} over ${name}` + (isTold ? ", and the straight line of the gradient" : ""), xs, ys,
       [[x, y], [x + h, y + moved]], isTold ? xs.map((at) => y + gradient * (at - x)) : []);
   }
@@ -133,7 +133,7 @@ function mapIn(around, graph, names) {
     axes.hidden = !isFinite(right - left + (high - low));
     if (axes.hidden) { put(said, "No map: a number is too large or not finite."); return; }
     /* At a cell, or `off` from it to the right and down. */
-    const number = (cell, off) => graph.evaluate([[a, at(left, right, (cell % side + off) / last)], [b, at(high, low, (rowOf(cell) + off) / last)]]);
+    const number = (cell, off) => graph.resultAt([[a, at(left, right, (cell % side + off) / last)], [b, at(high, low, (rowOf(cell) + off) / last)]]);
     const cells = Array.from({ length: side * side }, (_, cell) => number(cell, 0));
     const finite = cells.filter(isFinite), least = min(...finite), most = max(...finite);
     /* How many of the levels each is above: of large results they stand farther apart. */

@@ -124,7 +124,7 @@ function graphIn(data, operations) {
   const nodes = unpackedNodes(data), { root } = data;
   const stored = nodes.map((node) => numberOf(node.v));
   const given = new Map(); /* the leaves that were changed, and their numbers */
-  const graph = { nodes, root, result: asFormula(nodes[root].n), rate: data.rate, isLive: data.live === true, change, restore, evaluate, called: (text) => text,
+  const graph = { nodes, root, result: asFormula(nodes[root].n), rate: data.rate, isLive: data.live === true, change, restore, resultAt, called: (text) => text,
     isChecked: data.checked, isChanged: () => given.size > 0, given: () => new Map(given), setRate };
   compute();
   return graph;
@@ -206,7 +206,7 @@ function graphIn(data, operations) {
   }
 
   /* The result, had some leaves other numbers. */
-  function evaluate(changed) { return forward(new Map([...given, ...changed]))[root]; }
+  function resultAt(changed) { return forward(new Map([...given, ...changed]))[root]; }
 }
 
 /* A branch that is switched off sends nothing, even of an infinite gradient. */
@@ -325,7 +325,7 @@ function byDifferences(graph, i) {
 
 function differencesFrom(graph, i, size) {
   const { nodes, values, gradients, root } = graph, x = values[i], middle = values[root], gradient = gradients[i];
-  const at = (number) => graph.evaluate([[i, number]]), bends = [];
+  const at = (number) => graph.resultAt([[i, number]]), bends = [];
   const rounding = nodes.map(({ p }, k) => (p.length === 1 && abs(values[p[0]]) === abs(values[k]) || !p.length ? 0 :
     abs((gradients[k] ?? 0) * values[k]) * Number.EPSILON)).filter(isFinite).reduce(added, 0);
   let step = 0.71875 * 2 ** (Math.floor(Math.log2(size)) - 1), row = [], steepest = 0;

@@ -388,7 +388,7 @@ function drawersIn(place, bar, opened) {
   box.hidden = true;
   reachable(body, "group", "");
   let now = null;
-  return { add, open, toggle, has: (name) => drawers.has(name), isOpen: () => now };
+  return { add, open, toggle, has: (name) => drawers.has(name), openNow: () => now };
 
   function add(name, label, button) {
     const content = make("div", "gg-drawer-" + name, body);

@@ -69,7 +69,7 @@ function setUp(root, moved) {
   const drawers = drawersIn(middle, toolbarIn(controls, "Drawers"), (name) => {
     tell(page, "gg-has-drawer", name !== null);
     if (isPredicting && TELLING.includes(name)) { predict(); }
-    camera.release();
+    camera.letGo();
     fitLater();
     show(false);
   });
@@ -181,11 +181,12 @@ function setUp(root, moved) {
     const shown = isWhole ? all : stepAlone(all);
     if (shown.picture === picture) { return; }
     if (svg.contains(document.activeElement)) { held = document.activeElement.closest("[data-n]")?.dataset.n ?? ""; }
+    const { node } = steps[now], before = layout?.boxes?.[node];
     ({ layout, picture } = shown);
     svg.replaceChildren(picture.place);
     set(svg, "width", layout.width);
     set(svg, "height", layout.height);
-    camera.resize({ width: layout.width, height: layout.height });
+    camera.resize({ width: layout.width, height: layout.height }, before, layout.boxes?.[node]);
     cull(camera.view());
     drawMinimap(all);
     if (alone) { alone.tell(shown.picture === all.picture ? null : steps[now].node); }
@@ -246,7 +247,7 @@ function setUp(root, moved) {
     const heights = common.map((step) => heightOf(step, false)).map((height, i) => (height > share ? heightOf(common[i], true) : height));
     equation.style.height = max(...heights.concat(rare.map((step) => heightOf(step, true))).map((height) => (height > share + LITTLE ? share : height))) + "px";
     tell(page, "gg-two", parseFloat(equation.style.height) > TWO_ROWS); /* one equation below the other in every step */
-    tell(page, "gg-has-drawer", drawers.isOpen() !== null);
+    tell(page, "gg-has-drawer", drawers.openNow() !== null);
     equate();
   }
 
@@ -387,7 +388,7 @@ function setUp(root, moved) {
     brokenNow = brokenIn();
     steps = stepsSeen();
     now = isSame ? now : nearestTo(step);
-    camera.release();
+    camera.letGo();
     reserve();
     show(true);
     takeKeys();
@@ -435,7 +436,7 @@ function setUp(root, moved) {
   function show(isNew) {
     if (isNew) { isTurning = true; settle(); isTurning = false; }
     if (!picture) { return; }
-    const step = steps[now], hidden = isHidden(), drawer = drawers.isOpen();
+    const step = steps[now], hidden = isHidden(), drawer = drawers.openNow();
     const full = unit ? stepsNow(graph, allSteps) : steps, at = unit ? full.indexOf(step) : now;
     const known = isNetwork() ? null : knownAfter(graph, full, at, hidden);
     const sentence = written(graph, step.asks, step) + (hidden ? "what?" : written(graph, step.tells, step));
@@ -527,7 +528,7 @@ function setUp(root, moved) {
     set(predictor, "aria-pressed", isPredicting);
     controls.style.minHeight = isPredicting ? rectOf(controls).height + "px" : ""; /* the picture stands still */
     tell(root, "gg-predicting", isPredicting);
-    if (isPredicting && TELLING.includes(drawers.isOpen())) { drawers.open(null); }
+    if (isPredicting && TELLING.includes(drawers.openNow())) { drawers.open(null); }
     fitLater();
     show(true);
   }
@@ -601,7 +602,7 @@ function setUp(root, moved) {
 
   function select(i) {
     selected = i;
-    if (drawers.isOpen() === "explore") { nudge.select(i); }
+    if (drawers.openNow() === "explore") { nudge.select(i); }
   }
 
   /* A leaf's box or disc, with its handle at x, y: drag its number in the zone, step it by keys, or type another. */
@@ -734,7 +735,7 @@ function setUp(root, moved) {
     graph.restore([...graph.given(), ...graph.moved]);
     throws.push(graph.values[graph.root]);
     changed();
-    if (drawers.isOpen() === null && camera.room().width > 700 && !isPredicting) { drawers.open("explore"); }
+    if (drawers.openNow() === null && camera.room().width > 700 && !isPredicting) { drawers.open("explore"); }
   }
 
   function restoreNumbers() {
@@ -802,7 +803,7 @@ function setUp(root, moved) {
   function state() {
     return { level: levelNow(), step: now + first, /* as texts: JSON has no infinity */
       numbers: Object.fromEntries([...graph.given()].map(([i, number]) => [graph.nodes[i].n, spelled(number)])),
-      rate: graph.rate, drawer: drawers.isOpen(), view: camera.isOwn() ? { ...camera.view(), ...(isAll && { all: true }) } : null };
+      rate: graph.rate, drawer: drawers.openNow(), view: camera.isOwn() ? { ...camera.view(), ...(isAll && { all: true }) } : null };
   }
 
   /* The number of an address, written by `state` or by hand; null if it is none. */
@@ -824,7 +825,7 @@ function setUp(root, moved) {
     }
     if (folded && from.level) { openLevel(...(network ? levelCalled(network, from.level) : [from.level === folded ? folded : "scalars"])); }
     if (from.drawer === null || drawers.has(from.drawer)) { drawers.open(from.drawer); }
-    if (from.view === null) { camera.release(); }
+    if (from.view === null) { camera.letGo(); }
     if (from.step !== null) { turn((Number(from.step) || 0) - first); } /* else where the level has opened */
     const { view } = from;
     if (view && view.all) { isAll = true; show(true); }
@@ -858,7 +859,7 @@ function setUp(root, moved) {
     if (isHidden() && NUMERAL.test(key)) { guess.input.focus(); return; }
     const acts = { p: predict, f: fit, "+": closer, "-": farther,
       t: toggled("table"), w: toggled("words"), m: toggled("mistakes"), e: toggled("explore"),
-      n: canThrow && throwAgain, r: canChange && restoreNumbers, Escape: drawers.isOpen() ? () => drawers.open(null) : unit && closeUnit };
+      n: canThrow && throwAgain, r: canChange && restoreNumbers, Escape: drawers.openNow() ? () => drawers.open(null) : unit && closeUnit };
     if (event.shiftKey && key.startsWith("Arrow")) {
       const [x, y] = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[key];
       acts[key] = () => camera.glide(() => camera.pan(x, y));
