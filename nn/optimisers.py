@@ -99,7 +99,7 @@ class SGD(Optimiser):
         """The step of all optimisers; where it is number - learning_rate × gradient, by that."""
         group = self.groups[0]
         is_plain = group.momentum == group.weight_decay == 0.0 and not group.maximize
-        is_own_rule = getattr(self.rule, "__func__", None) is not SGD.rule
+        is_own_rule = getattr(self.rule, "__func__", None) is not SGD._careful_rule
         if len(self.groups) > 1 or not is_plain or is_own_rule:
             super().step()
         else:

@@ -243,12 +243,14 @@ def expected(steps: Steps, number: int) -> dict[str, Any]:
 def as_formula(text: str) -> str:
     """A text as the formula writes it: indices below, powers above, products with a dot.
 
-    Behind a sign a negative number is in brackets, and nowhere else.
+    Behind a sign a negative number is in brackets, unless a power is of it alone; nowhere else.
 
     >>> as_formula("x1 * w0_3 ** 2 - b - log1p(v2)")
     'x₁ · w₀,₃² − b − log1p(v₂)'
     >>> as_formula("-3 * -2e-05 = 6e-05")
     '-3 · (-2e-05) = 6e-05'
+    >>> as_formula("5 * -3 ** 2 + -inflow + -2.5 ** -z + -inf / -31")
+    '5 · -3² + -inflow + -2.5 ** -z + (-inf) / (-31)'
     """
 
     def indexed(word: re.Match[str]) -> str:
@@ -259,7 +261,8 @@ def as_formula(text: str) -> str:
     text = re.sub(r" \*\* (-?\d+)(?![\w.])", lambda power: power[1].translate(above), text)
     text = text.replace(" * ", " · ").replace(" - ", " − ")
     text = re.sub(r"(?<![\w.])\w+(?![\w(]|\.\w)", indexed, text)
-    return re.sub(r"([+−·×/] )(-(?:inf|\d[-+.\de]*))", r"\1(\2)", text)
+    negative = r"-(?:inf|[\d.]*\d(?:e[-+]?\d+)?)(?![\w.⁻⁰¹²³⁴⁵⁶⁷⁸⁹]| \*\*)"
+    return re.sub(rf"([+−·×/] )({negative})", r"\1(\2)", text)
 
 
 def statuses(steps: Steps, index: int) -> list[str]:

@@ -531,7 +531,13 @@ def test_a_recording_that_differs_in_one_thing_is_another_one() -> None:
         half = 0.5
         return x * half + x * half if way else x
 
+    def depending(x: Any) -> Any:
+        cut_off = (x * 2.0).detach()
+        return x * (6.0 if way == 1 else cut_off)  # at 3 they are equal
+
     f, g, h, told, unchanged = map(compiled, (cut, unused, shaped, telling, same))
+    d = compiled(depending)
+    assert d(3.0).data == 18.0
     assert (f(2.0).data, g(2.0).data, told(Value(1.0)).data) == (14.0, 5.0, 2.0)
     assert unchanged(2.0).data == 2.0
     assert h.map([2.0]).tolist() == [[2.0, 4.0]]
@@ -541,6 +547,7 @@ def test_a_recording_that_differs_in_one_thing_is_another_one() -> None:
     with pytest.warns(RuntimeWarning, match=r"reads \.label"):
         assert told(Value(1.0)).data == 2.0
     assert (unchanged(3.0).data, len(unchanged.recordings)) == (3.0, 1)
+    assert (d(3.0).data, d(4.0).data) == (18.0, 32.0)
     way = 1
     assert (f(2.0).data, g(2.0).data, len(f.recordings)) == (14.0, 5.0, 2)
 

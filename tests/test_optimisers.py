@@ -644,6 +644,19 @@ def test_a_rule_of_ones_own_may_write_over_what_it_is_given(
         assert set(itertools.chain(*state.values())) == {count}
 
 
+def test_a_rule_put_in_the_place_of_one_of_ours_moves_in_all_ways(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SGD, "rule", lambda self, *given: overwriting(*given))
+    optimiser = SGD([w := Value(3.0)], 1.0)
+    w.grad = 5.0
+    optimiser.step()
+    assert w.data == 2.9
+    numbers = np.array([3.0])
+    assert optimiser.moved(numbers, np.array([5.0])).tolist() == [2.9]
+    assert numbers.tolist() == [3.0]
+
+
 def test_fit_measures_the_gradients_that_a_rule_writes_over() -> None:
     def trained(kind: type[SGD]) -> Any:
         model = Neuron(1, activation="linear", seed=0)

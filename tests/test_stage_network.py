@@ -974,3 +974,29 @@ def test_names_that_somebody_has_given_stay_in_an_open_neuron(new_page: Pages) -
     names = one.root.locator(".gg-name").all_text_contents()
     assert "h1" in names
     assert "h2" not in names, "it is the name of another one"
+
+
+def test_no_two_names_in_an_open_neuron_look_alike(new_page: Pages) -> None:
+    x = Value(0.5, "x_2")
+    one = document(new_page, backprop((MLP(2, [2, 1], seed=1)([x, x * 3.0]) - 1.0) ** 2))
+    one.stage("open", "layer 1, neuron 1")
+    names = one.root.locator(".gg-name").all_text_contents()
+    assert "x2" in names
+    assert len(set(names)) == len(names)
+
+
+def test_what_a_pointer_is_told_of_an_open_neuron_has_the_names_of_its_boxes(
+    new_page: Pages,
+) -> None:
+    inputs = [Value(0.1) * 2.0, Value(0.3) * 2.0]
+    one = document(new_page, backprop((MLP(2, [2, 1], seed=1)(inputs) - 1.0) ** 2))
+    one.stage("open", "layer 1, neuron 1")
+    told = one.root.evaluate(
+        """root => [...root.querySelectorAll(".gg-box")].map(box => {
+          box.dispatchEvent(new PointerEvent("pointerenter"));
+          return [as(box.querySelector(".gg-name")), as(box.querySelector("title"))];
+          function as(part) { return part.textContent.split(" = ")[0]; }
+        })"""
+    )
+    assert ["x1", "x₁"] in told
+    assert ["x2", "x₂"] in told

@@ -7,7 +7,7 @@ import pytest
 from browsing import PAINTED, Pages
 from stepping import Stepper, batch, document, network, repeated, with_loss
 
-from glassgrad import Backprop, Value, backprop
+from glassgrad import Backprop, Value, backprop, operation
 
 DESK, PHONE = {"width": 1280, "height": 720}, {"width": 360, "height": 640}
 SIZES = [DESK, {"width": 768, "height": 1024}, PHONE]
@@ -304,6 +304,19 @@ SAID = """root => {
   return leaves.filter(text => /-\\d/.test(text));
 }"""
 BARE = re.compile(r"[-+−·×/] ?-[\d.]")
+
+
+def test_a_minus_of_a_power_is_not_put_into_brackets_with_its_base(new_page: Pages) -> None:
+    odd = operation(
+        "odd", "x·-y²", lambda x, y: x * -(y * y), None,
+        lambda x, y, z: -(y * y), lambda x, y, z: -2.0 * x * y, text="%s * -%s ** 2", binds=2,
+    )  # fmt: skip
+    one = opened(new_page, backprop(odd(Value(5.0, "x"), Value(3.0, "inflow"))), DESK)
+    said = one.root.evaluate("root => root.textContent")
+    assert "5 · -3² = -45" in said
+    assert "x · -inflow²" in said
+
+
 LEADING = re.compile(r"(?:^|= |gives |is )\(-[\d.e-]+\)(?![²³⁴⁻]| \*\*)")
 
 

@@ -86,7 +86,9 @@ class Recording(Trace):
     def __init__(self, run: Tracer, again: Callable[[], Tracer]) -> None:
         super().__init__(**vars(run.trace()))
         if any(value.operation is not None for value in self.captured):
-            _check_found(self.title, [*self.captured, *run.nodes], again().trace().captured)
+            second = again()
+            _check_found(self.title, [*self.captured, *run.nodes], second.trace().captured)
+            second.forget()
         self.simplified, self.nodes_after = simplified(self.graph)
         made = set(map(id, run.fresh))
         run.forget()  # before the collector looks at all nodes

@@ -178,7 +178,11 @@ class Trace:
         others = np.flatnonzero(now[places] != addresses)
         _, first, which = np.unique(addresses[others], return_index=True, return_inverse=True)
         constants, fixed = places[others], [read[i] for i in others[first].tolist()]
-        if not (graph.codes[constants] == CONSTANT).all() or not all(map(_is_fixed, fixed)):
+        if (
+            not (graph.codes[constants] == CONSTANT).all()
+            or not all(map(_is_fixed, fixed))
+            or np.isin(addresses[others], run.made).any()  # cut off, but it depends on the inputs
+        ):
             return False
         numbers = np.array([*map(number_of, fixed)], float)[which.ravel()]
         return numbers.tobytes() == graph.numbers[constants].tobytes()  # 0.0 is not -0.0
@@ -278,10 +282,11 @@ class Tracer(Watcher):
 
     def forget(self) -> None:
         """Let go of all nodes: a module keeps the context of its last call, and that keeps this."""
-        for things in (self.inputs, self.fresh, self.operands, self.nodes, self.results):
+        kept = self.inputs, self.fresh, self.operands, self.nodes, self.results, self.guards
+        for things in (*kept, self._others):
             things.clear()
-        self._others.clear()
-        vars(self).pop("read", None)
+        for cached in ("read", "made", "counts"):
+            vars(self).pop(cached, None)
 
     def _as_input(self, number: Any) -> Value:
         label = number.label if isinstance(number, Value) else None

@@ -26,7 +26,7 @@ function cameraOn(frame, picture, moved, isReady) {
     pinch = pointers.size === 2 ? spanned() : null;
     travelled = 0;
   });
-  on(frame, "click", (event) => { if (travelled > 4) { event.stopPropagation(); } }, true);
+  on(frame, "click", (event) => { if (travelled > 4) { keep(event); } }, true);
   on(frame, "pointermove", (event) => {
     const before = pointers.get(event.pointerId);
     if (!before || frame.dataset.busy) { return; }

@@ -107,11 +107,14 @@ function sayNames(graph, { samples, layers }) {
    has named is called as what it is: x1 of the inputs, h1 of the neurons before. */
 function callingIn({ nodes }, network, unit) {
   if (!unit) { return (text) => text; }
-  const names = new Map(leavesOf(unit).map((i) => [nodes[i].n, nodes[i].own])), known = new Set([...nodes.map(({ n }) => n), ...names.values()]);
+  const names = new Map(leavesOf(unit).map((i) => [nodes[i].n, nodes[i].own])), known = new Set([...nodes.map(({ n }) => n), ...names.values()].map(asFormula));
   const read = [["x", network.inputs], ...network.layers.map(({ units }) => ["h", units.map(({ out }) => out)])];
   read.forEach(([letter, places]) => places.forEach((i, at) => {
     const { n } = nodes[i], name = letter + (at + 1);
-    if (unit.weights.has(i) && /^v\d+$/.test(n) && !known.has(name)) { names.set(n, name); }
+    if (unit.weights.has(i) && /^v\d+$/.test(n) && !known.has(asFormula(name))) {
+      names.set(n, name);
+      known.add(asFormula(name));
+    }
   }));
   return (text) => text.replace(/[\p{L}\d_]+/gu, (name) => names.get(name) ?? name);
 }

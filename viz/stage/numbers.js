@@ -261,17 +261,17 @@ function digitsOf(graph, [kind, node, operand]) {
 }
 
 /* What a node is called: of a neuron's, with the neuron. */
-function nameIn(graph, i) { return asFormula(graph.nodes[i].said || graph.nodes[i].n); }
+function nameIn(graph, i) { return asFormula(graph.nodes[i].said || graph.called(graph.nodes[i].n)); }
 
 function bracketed(text) { return text.startsWith("-") ? `(${text})` : text; }
 
 /* A text of the engine as the formula writes it: indices below, by the rule of `letters_and_index` in Python,
-   powers above, products with a dot, and a negative number behind a sign in brackets. */
+   powers above, products with a dot, and a negative number behind a sign in brackets, unless a power is of it alone. */
 function asFormula(text) {
   const written = (digits, signs) => digits.replace(/\d/g, (digit) => signs[digit]).replace("-", "⁻").replaceAll("_", ",");
   return text.replace(/ \*\* (-?\d+)(?![\w.])/g, (all, power) => written(power, "⁰¹²³⁴⁵⁶⁷⁸⁹")).replace(/ \* /g, " · ").replace(/ - /g, " − ")
     .replace(/(^|[^\w.])([A-Za-z\u0370-\u03ff]+)_?(\d+(?:_\d+)*)(?![\w(]|\.\w)/g, (all, before, stem, index) => before + stem + written(index, "₀₁₂₃₄₅₆₇₈₉"))
-    .replace(/([+−·×/] )(-(inf|\d[-+.\de]*))/g, "$1($2)");
+    .replace(/([+−·×/] )(-(inf|[\d.]*\d(e[-+]?\d+)?)(?![\w.²-¹⁰-⁻]| \*\*))/g, "$1($2)");
 }
 
 /* A text with its names as the level calls them, and its numbers as they are now; "()" asks for brackets around negative ones. The formula of

@@ -25,7 +25,7 @@ function fieldIn(place, label, keys) {
   if (label) { set(input, "aria-label", label); }
   on(input, "keydown", (event) => {
     if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
-    event.stopPropagation();
+    keep(event);
   });
   return input;
 }
@@ -75,9 +75,9 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
   box.querySelectorAll("[data-n]").forEach((part) => {
     const i = Number(part.dataset.n);
     parts.set(i, (parts.get(i) || []).concat(part));
-    on(part, "mouseover", (event) => { event.stopPropagation(); point(i, true); });
+    on(part, "mouseover", (event) => { keep(event); point(i, true); });
     on(part, "mouseout", () => point(i, false));
-    on(part, "click", (event) => { event.stopPropagation(); pick(i); });
+    on(part, "click", (event) => { keep(event); pick(i); });
   });
   const all = [...parts.values()].flat(), isOwn = (i) => !html || (operations.has(i) && !box.querySelector(`[data-n="${i}"] [data-n]`)); /* whether its operands are not written */
   tell(box, "gg-of-step", [...operations.keys()].some(isOwn));
@@ -87,7 +87,7 @@ function formulaIn(place, aside, html, lines, operations, { point, pick }) {
     const pointed = () => Number(all[at].dataset.n);
     on(box, "keydown", (event) => {
       const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (event.key === "Enter" && at >= 0) { pick(pointed()); event.stopPropagation(); }
+      if (event.key === "Enter" && at >= 0) { pick(pointed()); keep(event); }
       if (!by || isShortcut(event)) { return; }
       taken(event);
       at = (at + by + all.length) % all.length;
@@ -188,7 +188,7 @@ function slidable(part) {
     part.scrollLeft = from[1] - (event.clientX - from[0]);
   });
   ["pointerup", "pointercancel"].forEach((name) => on(part, name, () => { from = null; }));
-  on(part, "click", (event) => { if (isSlid) { event.stopPropagation(); } }, true);
+  on(part, "click", (event) => { if (isSlid) { keep(event); } }, true);
 }
 
 /* The steps as one track, which is the slider too. Of very many steps the page has a part, which begins
@@ -352,7 +352,7 @@ function guessIn(place, { reveal, next, leave }) {
   on(form, "keydown", (event) => {
     if (isDone && event.key === "ArrowRight" && !isShortcut(event)) { taken(event); next(); }
   }, true);
-  on(form, "keydown", (event) => event.stopPropagation()); /* a notebook has keys of its own */
+  on(form, "keydown", keep); /* a notebook has keys of its own */
   on(form, "submit", (event) => {
     event.preventDefault();
     if (isDone) { next(); return; }

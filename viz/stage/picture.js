@@ -24,10 +24,13 @@ function hasKeys(element) { return element.contains(document.activeElement); }
 
 function giveKeys(element) { if (element) { element.focus({ preventScroll: true }); } }
 
+/* An event of which nobody further out is told. */
+function keep(event) { event.stopPropagation(); }
+
 /* An event that is answered here, and by nobody else. */
 function taken(event) {
   event.preventDefault();
-  event.stopPropagation();
+  keep(event);
 }
 
 /* Keys with these are the browser's. */

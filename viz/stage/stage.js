@@ -619,7 +619,7 @@ function setUp(root, moved) {
         isTouched = event.pointerType === "touch";
         frame.dataset.busy = true;
         part.setPointerCapture(event.pointerId);
-        event.stopPropagation();
+        keep(event);
         giveKeys(box);
         select(i);
       });
@@ -690,7 +690,7 @@ function setUp(root, moved) {
       input.remove();
       giveKeys(picture.box(i));
     };
-    on(input, "pointerdown", (event) => event.stopPropagation());
+    on(input, "pointerdown", keep);
     on(input, "blur", () => { if (!isDone) { const ok = !isNaN(typed(input.value)); end(ok); } });
     input.focus();
     if (!key || key === "Enter") { input.setSelectionRange(0, input.value.length, "backward"); input.scrollLeft = 0; }
