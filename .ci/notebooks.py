@@ -24,7 +24,10 @@ NUMBER = r"(?<![\w.,])[-−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?(?![\d])"
 LEFT_OUT = re.compile(r"<!--.*?-->|\]\([^)]*\)|https?://\S+|`{3}.*?`{3}|</?[a-z][^<>]*>", re.DOTALL)
 """What in prose is no statement: comments, addresses, blocks of code, tags."""
 GIVEN = re.compile(r"<!-- given: (.*?) -->", re.DOTALL)
-PICTURE = re.compile(r"data:image[^\"')]*|<svg\b.*?</svg>", re.DOTALL)
+PICTURE = re.compile(
+    r"style=\"max-width:[^\"]*|src=\"data:image[^\"]*|data:image[^\"')]*|<svg\b.*?</svg>", re.DOTALL
+)
+"""What depends on the fonts of the machine: pictures, and how wide they are."""
 
 
 def outputs(notebook) -> list[list[str]]:
