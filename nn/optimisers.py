@@ -126,9 +126,8 @@ class SGD(Optimiser):
             faded = velocity + (1.0 - group.dampening) * gradients
             velocity = np.where(steps > 0.0, faded, gradients)
         state["velocity"], state["steps"] = velocity, steps + 1.0
-        moves: Vector = rate * (
-            gradients + group.momentum * velocity if group.nesterov else velocity
-        )
+        ahead = gradients + group.momentum * velocity if group.nesterov else velocity
+        moves: Vector = rate * ahead
         return np.subtract(numbers, moves, out=moves)
 
 
