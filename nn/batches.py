@@ -298,7 +298,8 @@ def rows_in_arrays(function: Compiled, *batch: Any) -> Any:
     """
     pieces = zip(*(in_batches(array, LARGEST_PIECE) for array in batch))
     rows = np.concatenate([function.map(*piece) for piece in pieces])
-    for place in np.unique(np.nonzero(np.isnan(rows))[0]):
+    are_nan = np.isnan(rows)
+    for place in np.unique(np.nonzero(are_nan)[0]) if are_nan.any() else ():
         rows[place] = rows_one_by_one(function, *(array[[place]] for array in batch))
     return rows
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from glassgrad.engine import Value, assign, data_vector
+from glassgrad.engine.backward import Leaves
 from glassgrad.engine.files import decode
 from glassgrad.engine.text import function_name, some_of
 from glassgrad.engine.value import set_frozen
@@ -63,7 +64,8 @@ class Kept(Hook):
     def __init__(self, trained: Sequence[Value], model: Module) -> None:
         known = set(map(id, trained))
         others = {name: p for name, p in model.named_parameters() if id(p) not in known}
-        self._parameters, self._others = [*trained, *others.values()], [*others]
+        self._parameters = Leaves.if_so((*trained, *others.values()))
+        self._others = [*others]
         self.last: Vector = data_vector(self._parameters)
         self.best: Vector | None = None
         self._frozen: list[int] = []

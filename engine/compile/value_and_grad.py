@@ -99,6 +99,8 @@ def leaves_only(parameters: Any) -> tuple[Value, ...]:
 
 
 def _numbers(array: Any) -> Any:
+    if type(array) is np.ndarray and array.dtype.char == "d":
+        return array
     found = np.asarray(array)
     if found.dtype.kind not in "fiub":
         raise TypeError(f"Parameters are an array of real numbers, not of {found.dtype.name}.")
