@@ -71,10 +71,11 @@ def clipped_by_norm(gradients: Vector, limit: float) -> tuple[Vector, float]:
     same ones, and the norm before.
     """
     size, squares = 1.0, float(np.vdot(gradients, gradients))
-    if limit == inf and 1e-200 < squares < inf:
+    are_whole = 1e-200 < squares < inf  # else they overflow, or are lost
+    if are_whole and limit == inf:
         return gradients, sqrt(squares)
     with np.errstate(all="ignore"):  # infinities and nans are the gradients' own
-        if not 1e-200 < squares < inf:  # they overflow, or are lost
+        if not are_whole:
             largest = float(np.abs(gradients).max(initial=0.0))
             size = largest if 0.0 < largest < inf else 1.0
             parts = gradients / size

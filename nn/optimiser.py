@@ -395,9 +395,7 @@ class Group:
         if name not in self._kind.OPTIONS:
             raise AttributeError(_unknown(self._kind, name))
         checked = self._kind.OPTIONS[name](option, f"{self._kind.__name__}({name}=...)")
-        options = self.options
-        options[name] = checked
-        self._kind.agree(options)
+        self._kind.agree({**self.options, name: checked})
         vars(self)[name] = checked
 
     def __repr__(self) -> str:

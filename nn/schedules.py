@@ -270,8 +270,7 @@ class Schedule(Checked):
     @property
     def base_rates(self) -> tuple[float, ...]:
         """The learning rates that factors are of, one for each group."""
-        known = self._base_rates
-        return (*known, *[group.learning_rate for group in self.optimiser.groups[len(known) :]])
+        return (*self._base_rates, *self.learning_rates[len(self._base_rates) :])
 
     @property
     def learning_rates(self) -> list[float]:
